@@ -1,0 +1,57 @@
+# Every target sets up what it needs; nothing outside this folder is touched.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+UV := .tools/bin/uv
+BIN := .venv/bin
+LOCK := requirements.lock
+export PYRIGHT_PYTHON_CACHE_DIR := $(CURDIR)/.tools/pyright
+export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
+READY := .venv/.ready
+
+.PHONY: help install lock test laws types lint format check clean
+
+help: ## show this list
+	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+$(UV):
+	@sh tools/bootstrap.sh $(PYTHON) .tools
+
+$(READY): pyproject.toml $(LOCK) $(UV)
+	@$(UV) venv --quiet --allow-existing --python $(PYTHON) .venv
+	@$(UV) pip sync --quiet --python .venv --require-hashes $(LOCK)
+	@$(UV) pip install --quiet --python .venv --no-deps --no-build-isolation --editable .
+	@touch $@
+
+lock: $(UV) ## pin every package, with hashes, to its newest allowed version
+	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --upgrade \
+		--group dev pyproject.toml --output-file $(LOCK)
+
+install: $(READY) ## set up .venv with everything the project needs
+
+test: $(READY) ## run the tests with branch coverage
+	$(BIN)/pytest --doctest-modules --cov --cov-report=term
+
+laws: $(READY) ## run the property tests alone
+	$(BIN)/pytest property_tests
+
+types: $(READY) ## mypy strict, with and without the returns plugin, and pyright strict
+	$(BIN)/mypy
+	$(BIN)/mypy --config-file tools/mypy_with_plugin.ini
+	$(BIN)/pyright --warnings
+
+lint: $(READY) ## lint, format and import contracts
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/lint-imports
+
+format: $(READY) ## rewrite the code in the house format
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+check: lint types test ## everything CI runs
+
+clean: ## remove what the Makefile made
+	rm -rf .venv .tools .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

@@ -1,0 +1,18 @@
+"""Hypothesis profiles: a short one for every run, a long one for the night."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from hypothesis import settings
+
+settings.register_profile("default", deadline=None, derandomize=True, max_examples=100, database=None)
+settings.register_profile("nightly", deadline=None, max_examples=5_000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+
+@pytest.fixture(params=["asyncio", "trio"])
+def backend(request: pytest.FixtureRequest) -> str:
+    """A law runs whole programs, each under its own ``anyio.run`` on this backend."""
+    return str(request.param)

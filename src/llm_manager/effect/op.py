@@ -1,0 +1,235 @@
+"""Effects: how they are made, run and chained."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Generic, Never, TypeAlias, TypeVar, cast, final, overload
+
+from returns.context import RequiresContextFutureResult
+from returns.future import FutureResult
+from returns.result import Failure, Result, Success
+
+A = TypeVar("A")
+B = TypeVar("B")
+E = TypeVar("E")
+E2 = TypeVar("E2")
+R = TypeVar("R")
+R2 = TypeVar("R2")
+Caught = TypeVar("Caught")
+Rest = TypeVar("Rest")
+T0 = TypeVar("T0")
+T1 = TypeVar("T1")
+T2 = TypeVar("T2")
+T3 = TypeVar("T3")
+T4 = TypeVar("T4")
+T5 = TypeVar("T5")
+T6 = TypeVar("T6")
+T7 = TypeVar("T7")
+T8 = TypeVar("T8")
+
+Effect: TypeAlias = RequiresContextFutureResult[A, E, R]
+"""Work that needs an ``R``, and then succeeds with an ``A`` or fails with an ``E``."""
+
+Outcome: TypeAlias = Success[A] | Failure[E]
+"""What a run comes back with. A closed union, so that ``match`` is exhaustive in every checker."""
+
+
+@final
+class _Thunk(Generic[A, E, R]):
+    """The callable stored inside an effect of ours; `run` calls `fn` and skips the containers around it."""
+
+    __slots__ = ("fn",)
+
+    def __init__(self, fn: Callable[[R], Coroutine[Any, Any, Result[A, E]]]) -> None:
+        self.fn = fn
+
+    def __call__(self, context: R) -> FutureResult[A, E]:
+        return FutureResult(self.fn(context))
+
+
+@overload
+def effect(fn: Callable[[R], Coroutine[Any, Any, Success[A] | Failure[E]]]) -> Effect[A, E, R]: ...
+@overload
+def effect(fn: Callable[[R], Coroutine[Any, Any, Result[A, E]]]) -> Effect[A, E, R]: ...
+def effect(fn: Callable[[R], Coroutine[Any, Any, Result[Any, Any]]]) -> Any:
+    """Make an effect of an async function from a context to a result.
+
+    >>> import anyio
+    >>> from returns.result import Success
+    >>> async def answer(context: int) -> Success[int]:
+    ...     return Success(context + 1)
+    >>> anyio.run(run, effect(answer), 41)
+    <Success: 42>
+    """
+    return RequiresContextFutureResult(_Thunk(fn))
+
+
+def run(op: Effect[A, E, R], context: R) -> Awaitable[Outcome[A, E]]:
+    """Run *op* with *context*; await the answer to have its outcome.
+
+    An effect made with plain ``returns`` methods takes the road through its containers and comes back the same.
+    """
+    inner = op._inner_value  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # the container has no public reader
+    if type(inner) is _Thunk:
+        return cast("Awaitable[Outcome[A, E]]", cast("_Thunk[A, E, R]", inner).fn(context))
+    future = inner(context)._inner_value  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # as above
+    return cast("Awaitable[Outcome[A, E]]", future)
+
+
+def succeed(value: A) -> Effect[A, Never, object]:
+    """The effect that does nothing and succeeds with *value*."""
+
+    async def succeeding(_: object) -> Outcome[A, Never]:
+        return Success(value)
+
+    return effect(succeeding)
+
+
+def fail(error: E) -> Effect[Never, E, object]:
+    """The effect that does nothing and fails with *error*."""
+
+    async def failing(_: object) -> Outcome[Never, E]:
+        return Failure(error)
+
+    return effect(failing)
+
+
+def service(read: Callable[[R], A]) -> Effect[A, Never, R]:
+    """The effect that succeeds with what *read* finds in the context."""
+
+    async def reading(context: R) -> Outcome[A, Never]:
+        return Success(read(context))
+
+    return effect(reading)
+
+
+def map_(op: Effect[A, E, R], change: Callable[[A], B]) -> Effect[B, E, R]:
+    """Change the value of a success."""
+
+    async def mapping(context: R) -> Outcome[B, E]:
+        outcome = await run(op, context)
+        return outcome if isinstance(outcome, Failure) else Success(change(outcome.unwrap()))
+
+    return effect(mapping)
+
+
+def map_error(op: Effect[A, E, R], change: Callable[[E], E2]) -> Effect[A, E2, R]:
+    """Change the error of a failure."""
+
+    async def mapping(context: R) -> Outcome[A, E2]:
+        outcome = await run(op, context)
+        return outcome if isinstance(outcome, Success) else Failure(change(outcome.failure()))
+
+    return effect(mapping)
+
+
+def flat_map(op: Effect[A, E, R], then: Callable[[A], Effect[B, E2, R]]) -> Effect[B, E | E2, R]:
+    """Run *op*, then the effect that *then* makes of its value; the error unions add up."""
+
+    async def chaining(context: R) -> Outcome[B, E | E2]:
+        outcome = await run(op, context)
+        return outcome if isinstance(outcome, Failure) else await run(then(outcome.unwrap()), context)
+
+    return effect(chaining)
+
+
+@final
+class catch(Generic[Caught, B, E2, R]):
+    """Handle the failures of one type; that type leaves the error union (Effect-TS: ``catchTag``).
+
+    A class, not a function, because mypy then solves *Caught* from the arguments and not from the place of use.
+    """
+
+    __slots__ = ("_error_type", "_handler")
+
+    def __init__(self, error_type: type[Caught], handler: Callable[[Caught], Effect[B, E2, R]]) -> None:
+        self._error_type = error_type
+        self._handler = handler
+
+    def __call__(self, op: Effect[A, Caught | Rest, R], /) -> Effect[A | B, Rest | E2, R]:
+        async def catching(context: R) -> Outcome[A | B, Rest | E2]:
+            outcome = await run(op, context)
+            if isinstance(outcome, Success):
+                return outcome
+            error = outcome.failure()
+            if isinstance(error, self._error_type):
+                return await run(self._handler(error), context)
+            return Failure(cast("Rest", error))
+
+        return effect(catching)
+
+
+def local(change: Callable[[R2], R], op: Effect[A, E, R]) -> Effect[A, E, R2]:
+    """Run *op* in the context that *change* makes of the one that arrives."""
+
+    async def localized(context: R2) -> Outcome[A, E]:
+        return await run(op, change(context))
+
+    return effect(localized)
+
+
+@overload
+def pipe(value: T0, f1: Callable[[T0], T1], /) -> T1: ...
+@overload
+def pipe(value: T0, f1: Callable[[T0], T1], f2: Callable[[T1], T2], /) -> T2: ...
+@overload
+def pipe(value: T0, f1: Callable[[T0], T1], f2: Callable[[T1], T2], f3: Callable[[T2], T3], /) -> T3: ...
+@overload
+def pipe(
+    value: T0, f1: Callable[[T0], T1], f2: Callable[[T1], T2], f3: Callable[[T2], T3], f4: Callable[[T3], T4], /
+) -> T4: ...
+@overload
+def pipe(
+    value: T0,
+    f1: Callable[[T0], T1],
+    f2: Callable[[T1], T2],
+    f3: Callable[[T2], T3],
+    f4: Callable[[T3], T4],
+    f5: Callable[[T4], T5],
+    /,
+) -> T5: ...
+@overload
+def pipe(
+    value: T0,
+    f1: Callable[[T0], T1],
+    f2: Callable[[T1], T2],
+    f3: Callable[[T2], T3],
+    f4: Callable[[T3], T4],
+    f5: Callable[[T4], T5],
+    f6: Callable[[T5], T6],
+    /,
+) -> T6: ...
+@overload
+def pipe(
+    value: T0,
+    f1: Callable[[T0], T1],
+    f2: Callable[[T1], T2],
+    f3: Callable[[T2], T3],
+    f4: Callable[[T3], T4],
+    f5: Callable[[T4], T5],
+    f6: Callable[[T5], T6],
+    f7: Callable[[T6], T7],
+    /,
+) -> T7: ...
+@overload
+def pipe(
+    value: T0,
+    f1: Callable[[T0], T1],
+    f2: Callable[[T1], T2],
+    f3: Callable[[T2], T3],
+    f4: Callable[[T3], T4],
+    f5: Callable[[T4], T5],
+    f6: Callable[[T5], T6],
+    f7: Callable[[T6], T7],
+    f8: Callable[[T7], T8],
+    /,
+) -> T8: ...
+def pipe(value: Any, /, *functions: Callable[[Any], Any]) -> Any:
+    """Pass *value* through *functions*, the first one first; the types of every step are checked.
+
+    >>> pipe(3, str, len)
+    1
+    """
+    for function in functions:
+        value = function(value)
+    return value

@@ -1,0 +1,16 @@
+"""Every asynchronous test runs twice: on asyncio and on trio."""
+
+from __future__ import annotations
+
+import pytest
+
+
+@pytest.fixture(params=["asyncio", "trio"])
+def anyio_backend(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "anyio_backend" in getattr(item, "fixturenames", ()):
+            item.add_marker("anyio")
