@@ -1,0 +1,92 @@
+"""What comes back from a model, what it used, and what it took to get it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from llm_manager.domain.request import ToolCall
+
+FinishReason: TypeAlias = Literal["stop", "length", "tool_calls", "refusal", "content_filter", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class ReportedCost:
+    """What the provider itself says the answer cost."""
+
+    usd: float
+    tag: Literal["ReportedCost"] = field(default="ReportedCost", kw_only=True, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ComputedCost:
+    """Tokens times the catalog's dated prices."""
+
+    usd: float
+    tag: Literal["ComputedCost"] = field(default="ComputedCost", kw_only=True, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownCost:
+    """No price is known. Not zero."""
+
+    tag: Literal["UnknownCost"] = field(default="UnknownCost", kw_only=True, repr=False)
+
+
+Cost: TypeAlias = ReportedCost | ComputedCost | UnknownCost
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Tokens and cost; None means the provider did not say. *estimated* when the figures are ours and not its own."""
+
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    cached_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    total_tokens: int | None = None
+    cost: Cost = field(default_factory=UnknownCost)
+    estimated: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One line of the ledger: one request sent to one model.
+
+    *key_id* names the key without revealing it; *started_s* is on the context's clock; *waited_s* is the time in queues
+    and pauses before it; *outcome* is ``ok`` or the tag of the error.
+    """
+
+    model: str
+    provider: str
+    key_id: str | None = None
+    started_s: float = 0.0
+    waited_s: float = 0.0
+    latency_ms: float = 0.0
+    outcome: str = "ok"
+    message: str = ""
+    usage: Usage | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResponseMetadata:
+    """How the answer came about. *attempts* is the whole ledger, the failed ones too."""
+
+    latency_ms: float = 0.0
+    retry_count: int = 0
+    cached: bool = False
+    provider: str = ""
+    request_id: str | None = None
+    attempts: tuple[Attempt, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LLMResponse:
+    """An answer. *model* is the one that gave it, which need not be the one that was asked first."""
+
+    content: str
+    model: str
+    usage: Usage = field(default_factory=Usage)
+    finish_reason: FinishReason = "unknown"
+    tool_calls: tuple[ToolCall, ...] = ()
+    metadata: ResponseMetadata = field(default_factory=ResponseMetadata)

@@ -1,0 +1,278 @@
+"""What is to be done about an error: the fault matrix, as total functions over the union.
+
+Three questions are kept apart: may the same target be asked again, may the next model be asked, and does the failure
+speak against the target's health. After an *ambiguous* failure the model may have done, and billed, the work already,
+so nothing is sent again unless the configuration allows it (``retry.ambiguous``).
+"""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias, assert_never
+
+from llm_manager.domain.errors import (
+    AllModelsFailed,
+    AuthenticationFailed,
+    BudgetExceeded,
+    CircuitOpen,
+    ConfigurationError,
+    ContentFiltered,
+    ContextTooLarge,
+    ConversationConflict,
+    ConversationNotFound,
+    ExtractionFailed,
+    GatewayError,
+    InvalidRequest,
+    LLMError,
+    MalformedResponse,
+    ModelUnavailable,
+    NetworkError,
+    QuotaExhausted,
+    RateLimitExceeded,
+    RequestTimedOut,
+    ResponseTruncated,
+    SchemaMismatch,
+    ServerError,
+    StoreUnavailable,
+    StreamBroken,
+    UnsupportedCapability,
+)
+from llm_manager.domain.problem import listed
+
+Again: TypeAlias = Literal["yes", "once", "other_key", "if_ambiguous_allowed", "no"]
+"""May the same target be asked again: always, one more time, with another key, only by opt-in, or not at all."""
+
+NextModel: TypeAlias = Literal["yes", "larger_window", "if_ambiguous_allowed", "if_filtered_allowed", "no"]
+"""May the next model be asked: always, only one with a larger window, only by opt-in, or not at all."""
+
+LONGEST_WAIT_S = 60.0
+"""A vendor's Retry-After above this is not waited for: the next model is asked instead."""
+
+OVERLOADED = (503, 529)
+"""Refused before work began. 529 is Anthropic's."""
+
+AMBIGUOUS_STATUS = (502, 504)
+"""A proxy lost its upstream: the work may have been done."""
+
+
+def again(error: LLMError) -> Again:  # noqa: C901  # one flat table
+    """May the same target be asked again after *error*?"""
+    match error:
+        case NetworkError(ambiguous=True):
+            return "if_ambiguous_allowed"
+        case NetworkError(cause=cause):
+            return "no" if cause == "tls" else "once" if cause == "dns" else "yes"
+        case RequestTimedOut(phase=phase):
+            return "no" if phase == "total" else "if_ambiguous_allowed"
+        case RateLimitExceeded(retry_after_s=wait_s):
+            return "yes" if wait_s is None or wait_s <= LONGEST_WAIT_S else "no"
+        case ServerError(status_code=status) | GatewayError(status_code=status):
+            return "if_ambiguous_allowed" if status in AMBIGUOUS_STATUS else "yes" if status >= 500 else "no"
+        case MalformedResponse(reason=reason):
+            if reason == "empty":
+                return "once"
+            return "if_ambiguous_allowed" if reason in ("truncated", "undecodable") else "no"
+        case StreamBroken():
+            return "if_ambiguous_allowed"
+        case AuthenticationFailed(forbidden=forbidden):
+            return "no" if forbidden else "other_key"
+        case QuotaExhausted():
+            return "other_key"
+        case (
+            ModelUnavailable()
+            | InvalidRequest()
+            | ContextTooLarge()
+            | ContentFiltered()
+            | CircuitOpen()
+            | ExtractionFailed()
+            | SchemaMismatch()
+            | ResponseTruncated()
+            | UnsupportedCapability()
+            | AllModelsFailed()
+            | BudgetExceeded()
+            | ConversationNotFound()
+            | ConversationConflict()
+            | StoreUnavailable()
+            | ConfigurationError()
+        ):
+            return "no"
+        case _:
+            assert_never(error)
+
+
+def next_model(error: LLMError) -> NextModel:  # noqa: C901  # one flat table
+    """May the next model be asked after *error*?"""
+    match error:
+        case NetworkError(cause="local"):
+            return "no"
+        case NetworkError(ambiguous=ambiguous):
+            return "if_ambiguous_allowed" if ambiguous else "yes"
+        case RequestTimedOut(phase=phase):
+            return "no" if phase == "total" else "if_ambiguous_allowed"
+        case ServerError(status_code=status) | GatewayError(status_code=status):
+            return "if_ambiguous_allowed" if status in AMBIGUOUS_STATUS else "yes" if status >= 500 else "no"
+        case MalformedResponse(reason=reason):
+            if reason in ("oversize", "redirect", "protocol"):
+                return "no"
+            return "if_ambiguous_allowed" if reason == "truncated" else "yes"
+        case StreamBroken():
+            return "if_ambiguous_allowed"
+        case ContextTooLarge():
+            return "larger_window"
+        case ContentFiltered():
+            return "if_filtered_allowed"
+        case (
+            RateLimitExceeded()
+            | AuthenticationFailed()
+            | QuotaExhausted()
+            | ModelUnavailable()
+            | CircuitOpen()
+            | UnsupportedCapability()
+        ):
+            return "yes"
+        case (
+            InvalidRequest()
+            | ExtractionFailed()
+            | SchemaMismatch()
+            | ResponseTruncated()
+            | AllModelsFailed()
+            | BudgetExceeded()
+            | ConversationNotFound()
+            | ConversationConflict()
+            | StoreUnavailable()
+            | ConfigurationError()
+        ):
+            return "no"
+        case _:
+            assert_never(error)
+
+
+def is_transient(error: LLMError) -> bool:
+    """Could the very same request, sent again to the same target without any opt-in, succeed?
+
+    >>> is_transient(ServerError("gpt", 503)), is_transient(InvalidRequest(()))
+    (True, False)
+    """
+    return again(error) in ("yes", "once")
+
+
+def is_ambiguous(error: LLMError) -> bool:
+    """May the model have done the work, and billed it, although no answer came?"""
+    return again(error) == "if_ambiguous_allowed"
+
+
+def retry_after_s(error: LLMError) -> float | None:
+    """Seconds the other side asked us to stay away, None when it did not say."""
+    return error.retry_after_s if isinstance(error, RateLimitExceeded | CircuitOpen) else None
+
+
+def counts_against_breaker(error: LLMError) -> bool:  # one flat table
+    """Does *error* speak against the health of its target, and not against the request, the key or us?"""
+    match error:
+        case NetworkError(cause=cause):
+            return cause not in ("tls", "local")
+        case MalformedResponse(reason=reason):
+            return reason in ("truncated", "undecodable", "protocol")
+        case GatewayError(status_code=status):
+            return status >= 500
+        case ServerError() | StreamBroken() | RequestTimedOut():
+            return True
+        case (
+            RateLimitExceeded()
+            | AuthenticationFailed()
+            | QuotaExhausted()
+            | ModelUnavailable()
+            | InvalidRequest()
+            | ContextTooLarge()
+            | ContentFiltered()
+            | CircuitOpen()
+            | ExtractionFailed()
+            | SchemaMismatch()
+            | ResponseTruncated()
+            | UnsupportedCapability()
+            | AllModelsFailed()
+            | BudgetExceeded()
+            | ConversationNotFound()
+            | ConversationConflict()
+            | StoreUnavailable()
+            | ConfigurationError()
+        ):
+            return False
+        case _:
+            assert_never(error)
+
+
+def describe(error: LLMError) -> str:
+    """One line for people: what happened, and what to do about it.
+
+    >>> describe(RateLimitExceeded("gpt-5", 12.0, "slow down"))
+    'gpt-5 is rate limited (slow down): wait 12 s, add keys, or allow a fallback model'
+    """
+    return " ".join(_sentence(error).split())
+
+
+def _said(error: LLMError) -> str:
+    return f" ({error.message})" if error.message else ""
+
+
+def _sentence(error: LLMError) -> str:  # noqa: C901, PLR0912  # one flat table
+    said = _said(error)
+    match error:
+        case ModelUnavailable(model=model):
+            return f"{model or 'the model'} is not available{said}: check its name and that this account may use it"
+        case RateLimitExceeded(model=model, retry_after_s=wait_s):
+            wait = "wait a while" if wait_s is None else f"wait {wait_s:.3g} s"
+            return f"{model} is rate limited{said}: {wait}, add keys, or allow a fallback model"
+        case QuotaExhausted(model=model):
+            return f"the quota for {model} is used up{said}: top up the account or use another key"
+        case InvalidRequest(problems=problems):
+            return f"the request is invalid{said}: {listed(problems) or 'the provider refused it; change the request'}"
+        case AuthenticationFailed(model=model, forbidden=forbidden):
+            what = "may not use this model" if forbidden else "was refused"
+            return f"the key for {model} {what}{said}: set a valid key (see `llm-manager config`)"
+        case RequestTimedOut(model=model, timeout_s=limit_s, phase=phase):
+            return f"{model} did not answer within {limit_s:.3g} s ({phase}){said}: raise the timeout or change models"
+        case ContextTooLarge(model=model, token_count=count, max_tokens=most):
+            size = "" if count is None else f" of {count} tokens"
+            window = "" if most is None else f" of {most} tokens"
+            return (
+                f"the request{size} does not fit the window{window} of {model}{said}: shorten it or use another model"
+            )
+        case NetworkError(model=model, ambiguous=ambiguous, cause=cause):
+            paid = "; it may have been processed" if ambiguous else ""
+            return f"no connection to {model} ({cause}{paid}){said}: check the base URL and that it is running"
+        case ServerError(model=model, status_code=status):
+            return f"{model} failed with status {status}{said}: try again later or allow a fallback model"
+        case GatewayError(status_code=status):
+            return f"the Portkey gateway failed with status {status}{said}: check its URL, key and configuration"
+        case MalformedResponse(model=model, reason=reason):
+            return f"{model} sent an unusable answer ({reason}){said}: try again or use another model"
+        case ContentFiltered(model=model):
+            return f"{model} withheld its answer for its content rules{said}: rephrase the request"
+        case CircuitOpen(model=model, retry_after_s=wait_s):
+            wait = "" if wait_s is None else f" for another {wait_s:.3g} s"
+            return f"{model} failed too often and is left alone{wait}{said}: wait or use another model"
+        case StreamBroken(model=model, partial=partial):
+            return f"the stream from {model} broke after {len(partial)} characters{said}: try again"
+        case ExtractionFailed(kind=kind):
+            return f"no value in the answer ({kind}){said}: ask for JSON, or look at the text in `response`"
+        case SchemaMismatch(problems=problems):
+            return f"the answer does not fit the schema{said}: {listed(problems)}"
+        case ResponseTruncated():
+            return f"the answer was cut off at its token limit{said}: raise max_tokens"
+        case UnsupportedCapability(model=model, capability=capability):
+            return f"{model} cannot do {capability}{said}: choose a model that can (see `llm-manager models`)"
+        case AllModelsFailed(failures=failures):
+            each = "; ".join(f"{model}: {_sentence(failure)}" for model, failure in failures)
+            return f"every model failed{said}: {each or 'none is configured; set a provider key'}"
+        case BudgetExceeded(limit_usd=limit, spent_usd=spent):
+            return f"the budget of {limit:.4f} USD does not allow it, {spent:.4f} are spent{said}: raise the budget"
+        case ConversationNotFound(conversation_id=id_):
+            return f"there is no conversation {id_!r}{said}: list them to see which exist"
+        case ConversationConflict(conversation_id=id_):
+            return f"conversation {id_!r} was continued elsewhere{said}: read it again, then continue"
+        case StoreUnavailable(store=store):
+            return f"the store {store} cannot be used{said}: check that it is running and reachable"
+        case ConfigurationError(problems=problems):
+            return f"the configuration is wrong{said}: {listed(problems)}"
+        case _:
+            assert_never(error)
