@@ -6,10 +6,28 @@ To add a kind of service, write its Protocol here and give :class:`~llm_manager.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import Literal, Protocol, TypeAlias
 
 from anyio import CancelScope
+
+from llm_manager.domain.errors import (
+    AuthenticationFailed,
+    CircuitOpen,
+    LLMError,
+    QuotaExhausted,
+    RateLimitExceeded,
+    StoreUnavailable,
+)
+from llm_manager.domain.events import Event
+from llm_manager.domain.outcome import Outcome
+from llm_manager.domain.request import LLMRequest
+from llm_manager.domain.response import LLMResponse
+from llm_manager.domain.secret import Secret
+from llm_manager.domain.status import CacheStatus, CircuitState, MetricsSnapshot
+from llm_manager.domain.target import Target
 
 
 class Clock(Protocol):
@@ -33,4 +51,164 @@ class Random(Protocol):
 
     def random(self) -> float:
         """A number in [0, 1)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dispatch:
+    """One request on its way to one target. *keys* is by provider name; *trace_id* ties the calls of one run together.
+
+    *timeout_s* is what is left for this attempt: a provider that can tell a gateway or an engine does; who enforces
+    it is the caller.
+    """
+
+    request: LLMRequest
+    target: Target
+    timeout_s: float
+    keys: Mapping[str, Secret] = field(default_factory=dict[str, Secret])
+    trace_id: str | None = None
+
+
+class Provider(Protocol):
+    """One way to reach models. It sends once and never repeats, pauses or chooses."""
+
+    async def complete(self, dispatch: Dispatch, /) -> Outcome[LLMResponse, LLMError]:
+        """Ask the model and read its whole answer."""
+        ...
+
+    async def models(self, dispatch: Dispatch, /) -> Outcome[tuple[str, ...], LLMError]:
+        """The models the provider of ``dispatch.target`` offers now; asking costs nothing."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Cached:
+    """Something the cache holds."""
+
+    value: object
+
+
+class Cache(Protocol):
+    """Values by key, each for a while. Times are seconds on the context's clock."""
+
+    async def get(self, key: str, now_s: float, /) -> Outcome[Cached | None, StoreUnavailable]:
+        """What is stored under *key*, None when nothing is or it has expired."""
+        ...
+
+    async def put(self, key: str, value: object, now_s: float, ttl_s: float, /) -> Outcome[None, StoreUnavailable]:
+        """Store *value* for *ttl_s* seconds."""
+        ...
+
+    async def status(self) -> Outcome[CacheStatus, StoreUnavailable]:
+        """How full the cache is."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reservation:
+    """Room in a limiter: *requests* and *tokens* taken from the buckets of *key*."""
+
+    key: str
+    requests: float
+    tokens: float
+
+
+class Limiter(Protocol):
+    """How much may be sent in a minute, by target."""
+
+    async def acquire(
+        self, key: str, model: str, tokens: float, max_wait_s: float, clock: Clock, /
+    ) -> Outcome[Reservation, RateLimitExceeded]:
+        """Take one request and *tokens*, all or nothing, first come first served.
+
+        Fails at once when the wait would exceed *max_wait_s* or *tokens* can never fit; a cancelled waiter vanishes.
+        """
+        ...
+
+    async def settle(self, reservation: Reservation, used_tokens: float | None, now_s: float, /) -> None:
+        """Replace the estimate by what was used; None keeps it. A balance may go below zero."""
+        ...
+
+    async def release(self, reservation: Reservation, now_s: float, /) -> None:
+        """Give everything back: nothing was sent."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Permit:
+    """Leave to send to the target *key* once. *generation* is the breaker's when it was given; *probe* counts alone."""
+
+    key: str
+    generation: int
+    probe: bool
+
+
+Verdict: TypeAlias = Literal["success", "failure", "neither"]
+
+
+class Breakers(Protocol):
+    """Circuit breakers by target key. Times are seconds on the context's clock; *chance* is a number in [0, 1)."""
+
+    async def admit(self, key: str, model: str, now_s: float, /) -> Outcome[Permit, CircuitOpen]:
+        """Leave to send, or how long to stay away."""
+        ...
+
+    async def record(self, permit: Permit, verdict: Verdict, now_s: float, chance: float, /) -> None:
+        """What came of it; ``neither`` gives a probe's lease back without a verdict."""
+        ...
+
+    async def state(self, key: str, now_s: float, /) -> tuple[CircuitState, float]:
+        """Where the breaker stands, and in how many seconds an open one lets a probe through."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """The use of one key. *key_id* names it without revealing it: ``openai#1``."""
+
+    provider: str
+    key_id: str
+    model: str
+    secret: Secret
+
+
+class Keys(Protocol):
+    """API keys by provider; several take turns."""
+
+    async def lease(
+        self, provider: str, model: str, now_s: float, /
+    ) -> Outcome[Lease, RateLimitExceeded | AuthenticationFailed | QuotaExhausted]:
+        """A healthy key with room. Fails with the soonest recovery when all rest, or with what disabled the last."""
+        ...
+
+    async def give_back(self, lease: Lease, error: LLMError | None, now_s: float, /) -> None:
+        """The call is over; *error* is what the provider said, which may disable the key or let it rest."""
+        ...
+
+    async def usable(self, provider: str, model: str, now_s: float, /) -> bool:
+        """Whether a lease would succeed now or after waiting for a call to end."""
+        ...
+
+
+class Observer(Protocol):
+    """Somebody who wants to know. It must not raise, block or wait."""
+
+    def notify(self, event: Event, /) -> None:
+        """Something happened."""
+        ...
+
+
+class Metrics(Protocol):
+    """The running fold over all events of a context."""
+
+    def notify(self, event: Event, /) -> None:
+        """Count it."""
+        ...
+
+    def snapshot(self) -> MetricsSnapshot:
+        """The figures now."""
+        ...
+
+    def reset(self) -> None:
+        """Start again from zero."""
         ...

@@ -9,6 +9,8 @@ from returns.context import RequiresContextFutureResult
 from returns.future import FutureResult
 from returns.result import Failure, Result, Success
 
+from llm_manager.domain.outcome import Outcome as Outcome
+
 A = TypeVar("A")
 B = TypeVar("B")
 E = TypeVar("E")
@@ -29,9 +31,6 @@ T8 = TypeVar("T8")
 
 Effect: TypeAlias = RequiresContextFutureResult[A, E, R]
 """Work that needs an ``R``, and then succeeds with an ``A`` or fails with an ``E``."""
-
-Outcome: TypeAlias = Success[A] | Failure[E]
-"""What a run comes back with. A closed union, so that ``match`` is exhaustive in every checker."""
 
 
 @final

@@ -1,0 +1,100 @@
+"""What is known of providers and models, as data: where they are, what they can do, what they cost, and since when.
+
+The rule of this room: a fact is a row with its source and date, never an ``if`` elsewhere. An OpenAI-compatible
+provider is one row in :data:`PROVIDERS`; a model is one row in :data:`llm_manager.domain.models.MODELS`. A model
+without a row is usable: it can do what its provider can, and its window and price are unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+Wire: TypeAlias = Literal["openai", "llama_cpp"]
+Capability: TypeAlias = Literal["vision", "tools", "json_mode", "json_schema", "streaming"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Price:
+    """US dollars for a million tokens, and the day on which the vendor's page *source* said so.
+
+    *cached_usd* is for prompt tokens read from the vendor's cache; None where there is no such price.
+    """
+
+    prompt_usd: float
+    completion_usd: float
+    cached_usd: float | None = None
+    as_of: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelFacts:
+    """One model of one provider. None means unknown: a window is then not checked and a price not computed."""
+
+    name: str
+    provider: str
+    capabilities: frozenset[Capability] = frozenset()
+    window_tokens: int | None = None
+    max_output_tokens: int | None = None
+    price: Price | None = None
+    typical_latency_ms: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderFacts:
+    """One provider: its *wire*, where it is, which key it wants and what its models can usually do.
+
+    *portkey_slug* is its name in the ``x-portkey-provider`` header, None for what runs on this machine.
+    *limit_field* is how its wire calls the most tokens of an answer.
+    """
+
+    name: str
+    wire: Wire
+    base_url: str = ""
+    needs_key: bool = True
+    key_variables: tuple[str, ...] = ()
+    url_variable: str | None = None
+    portkey_slug: str | None = None
+    capabilities: frozenset[Capability] = frozenset()
+    prefixes: tuple[str, ...] = ()
+    limit_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
+
+
+_FULL: frozenset[Capability] = frozenset({"vision", "tools", "json_mode", "json_schema", "streaming"})
+_TEXT: frozenset[Capability] = frozenset({"tools", "json_mode", "json_schema", "streaming"})
+
+PROVIDERS: Mapping[str, ProviderFacts] = {
+    row.name: row
+    for row in (
+        ProviderFacts(
+            name="openai",
+            wire="openai",
+            base_url="https://api.openai.com/v1",
+            key_variables=("OPENAI_API_KEY",),
+            url_variable="OPENAI_BASE_URL",
+            portkey_slug="openai",
+            capabilities=_FULL,
+            prefixes=("gpt-", "chatgpt-", "o1", "o3", "o4"),
+            limit_field="max_completion_tokens",
+        ),
+        ProviderFacts(
+            name="groq",
+            wire="openai",
+            base_url="https://api.groq.com/openai/v1",
+            key_variables=("GROQ_API_KEY",),
+            portkey_slug="groq",
+            capabilities=_TEXT,
+        ),
+        ProviderFacts(
+            name="lm_studio",
+            wire="openai",
+            base_url="http://127.0.0.1:1234/v1",
+            needs_key=False,
+            url_variable="LM_STUDIO_URL",
+            capabilities=_TEXT,
+        ),
+        ProviderFacts(name="llama_cpp", wire="llama_cpp", needs_key=False, capabilities=_TEXT),
+    )
+}

@@ -1,0 +1,34 @@
+"""What would be done with a request: the answer of ``plan``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from llm_manager.domain.errors import LLMError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedTarget:
+    """One model in the order it would be asked. *skipped* is the error that keeps it from being asked, if any.
+
+    The worst case: *worst_attempts* requests sent, *worst_cost_usd* paid (None: no price known), *worst_wait_s* spent
+    in pauses between them.
+    """
+
+    model: str
+    provider: str
+    why: str
+    skipped: LLMError | None = None
+    worst_attempts: int = 0
+    worst_cost_usd: float | None = None
+    worst_wait_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoutePlan:
+    """Everything that ``generate`` may do with a request, and bounds on it; what it then does is always inside."""
+
+    targets: tuple[PlannedTarget, ...]
+    worst_attempts: int
+    worst_cost_usd: float | None
+    worst_latency_s: float

@@ -1,0 +1,174 @@
+"""Every setting, by section: the fields of :class:`~llm_manager.domain.config.LLMConfig`, with their defaults.
+
+The rule of this room: a default is written here and nowhere else, with its unit in its name and its source beside it.
+None means "no limit" or "not known", and each field says which. To add a setting, add a field; the file, the
+environment and ``llm-manager config`` know it from here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from llm_manager.domain.catalog import Capability
+from llm_manager.domain.secret import Secret
+
+Strategy: TypeAlias = Literal["cost", "performance", "balanced"]
+LogFormat: TypeAlias = Literal["off", "console", "json"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelSettings:
+    """One model under a name of the user's own, or new facts about one from the catalog.
+
+    *model* is the name sent to the provider (None: the alias itself). Prices are US dollars for a million tokens.
+    *path*, *context_tokens*, *threads* and *gpu_layers* are for llama.cpp in process.
+    """
+
+    provider: str | None = None
+    model: str | None = None
+    base_url: str | None = None
+    virtual_key: Secret | None = None
+    capabilities: frozenset[Capability] | None = None
+    window_tokens: int | None = None
+    max_output_tokens: int | None = None
+    prompt_usd: float | None = None
+    completion_usd: float | None = None
+    cached_usd: float | None = None
+    path: str | None = None
+    context_tokens: int | None = None
+    threads: int | None = None
+    gpu_layers: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoutingSettings:
+    """Which models answer which task, in order. *chains* adds to the built-in table or replaces rows of it."""
+
+    strategy: Strategy = "balanced"
+    chains: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryBudgetSettings:
+    """A token bucket per target that bounds how much retries can add to an outage (after Finagle's RetryBudget)."""
+
+    capacity: float = 10.0
+    cost: float = 1.0
+    per_success: float = 0.1
+    per_second: float = 0.1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetrySettings:
+    """Exponential backoff with full jitter (AWS Architecture Blog, "Exponential Backoff And Jitter", 2015).
+
+    *ambiguous* also repeats requests that may have reached the model and been paid for.
+    """
+
+    max_retries: int = 3
+    base_s: float = 1.0
+    factor: float = 2.0
+    cap_s: float = 60.0
+    ambiguous: bool = False
+    budget: RetryBudgetSettings = field(default_factory=RetryBudgetSettings)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimeoutSettings:
+    """Seconds. *attempt_s* bounds one try, *total_s* the whole operation, queues and pauses included."""
+
+    connect_s: float = 10.0
+    first_byte_s: float = 60.0
+    idle_s: float = 30.0
+    attempt_s: float = 120.0
+    total_s: float = 300.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CacheSettings:
+    """Answers kept in memory; the least recently used goes first."""
+
+    enabled: bool = True
+    ttl_s: float = 300.0
+    max_entries: int = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimiterSettings:
+    """What may be sent to each target in a minute; None is no limit. *max_wait_s* is the longest wait in the queue."""
+
+    requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
+    max_wait_s: float = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BreakerSettings:
+    """When a target is left alone: at *failure_rate* of *minimum_calls* or more in *window_s*, or a run of failures.
+
+    Open for *open_s*, doubled up to *max_open_s* whenever a probe fails; a probe holds its lease *probe_s* at most;
+    *success_threshold* probes in a row close it.
+    """
+
+    enabled: bool = True
+    failure_threshold: int = 5
+    failure_rate: float = 0.5
+    minimum_calls: int = 10
+    window_s: float = 30.0
+    open_s: float = 60.0
+    max_open_s: float = 300.0
+    success_threshold: int = 2
+    probe_s: float = 120.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeySettings:
+    """API keys by provider (``portkey`` is one), several for one provider take turns.
+
+    *cool_down_s* is how long a key rests after a 429 that names no time of its own.
+    """
+
+    providers: Mapping[str, tuple[Secret, ...]] = field(default_factory=dict[str, tuple[Secret, ...]])
+    max_connections_per_key: int = 5
+    cool_down_s: float = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PortkeySettings:
+    """The gateway. *mode* ``fallback`` lets the gateway itself try the targets in order; *config* is a saved one's id.
+
+    *timings* logs what each call spent in the gateway (``DEBUG_PORTKEY_TIMING``).
+    """
+
+    mode: Literal["single", "fallback"] = "single"
+    config: str | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict[str, str])
+    timings: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpSettings:
+    """Where providers are and how they are reached. *base_urls* is by provider name (``portkey`` is one).
+
+    Plain http is refused outside loopback unless *allow_http*; proxies of the environment are ignored unless
+    *trust_environment*. The caps protect memory: a body, one stream event.
+    """
+
+    base_urls: Mapping[str, str] = field(default_factory=dict[str, str])
+    allow_http: bool = False
+    trust_environment: bool = False
+    proxy: str | None = None
+    max_connections: int = 100
+    max_body_bytes: int = 16 * 1024 * 1024
+    max_event_bytes: int = 4 * 1024 * 1024
+    portkey: PortkeySettings = field(default_factory=PortkeySettings)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObserveSettings:
+    """What is logged. Prompts and answers only when *prompts* says so; keys never."""
+
+    log: LogFormat = "off"
+    prompts: bool = False

@@ -1,0 +1,79 @@
+"""How the models and the library are doing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from llm_manager.domain.errors import LLMError
+from llm_manager.domain.response import Cost, UnknownCost
+
+CircuitState: TypeAlias = Literal["closed", "open", "half-open"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelHealthStatus:
+    """One configured model. *latency_ms* is what its provider took to list its models; *checked_at* is in seconds on
+    the context's clock, None when nothing was asked."""
+
+    model: str
+    provider: str
+    healthy: bool
+    circuit: CircuitState = "closed"
+    latency_ms: float | None = None
+    last_error: LLMError | None = None
+    checked_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelMetrics:
+    """Counts since the last reset; latencies in milliseconds, None before the first answer. *failures* by error tag.
+
+    *tokens* and *cost* add up what is known; *unpriced* counts the answers whose price is not.
+    """
+
+    requests: int = 0
+    successes: int = 0
+    failures: Mapping[str, int] = field(default_factory=dict[str, int])
+    retries: int = 0
+    fallbacks: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cost: Cost = field(default_factory=UnknownCost)
+    unpriced: int = 0
+    latency_mean_ms: float | None = None
+    latency_p50_ms: float | None = None
+    latency_p95_ms: float | None = None
+    latency_p99_ms: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricsSnapshot:
+    """Totals over all operations, the same per model over its attempts, and the cache."""
+
+    totals: ModelMetrics = field(default_factory=ModelMetrics)
+    models: Mapping[str, ModelMetrics] = field(default_factory=dict[str, ModelMetrics])
+    cache_hits: int = 0
+    cache_misses: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CacheStatus:
+    """What the cache holds now."""
+
+    enabled: bool
+    entries: int
+    max_entries: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManagerStatus:
+    """The whole library at one moment; *healthy* when at least one configured model can be asked."""
+
+    healthy: bool
+    models: tuple[ModelHealthStatus, ...]
+    metrics: MetricsSnapshot
+    cache: CacheStatus
+    uptime_s: float
+    version: str

@@ -1,0 +1,33 @@
+"""Where a request can go: a model at a provider, resolved from the configuration and the catalog."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from llm_manager.domain.catalog import ModelFacts, ProviderFacts
+from llm_manager.domain.secret import Secret
+from llm_manager.domain.settings import ModelSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """One model, and all that is needed to reach it except the key.
+
+    *name* is what the chain or the caller called it and what responses and errors call it; *model* is the name on the
+    wire. *service* names the provider port that serves it: the provider itself or ``portkey``. *base_url* is where the
+    request goes; *custom_host* is what a gateway is told to forward to. *key* is what the circuit breaker, the limiter
+    and the retry budget file it under: never an API key. *alternates* are further targets that the gateway itself may
+    fall back to.
+    """
+
+    name: str
+    model: str
+    provider: ProviderFacts
+    facts: ModelFacts
+    service: str
+    base_url: str
+    key: str
+    custom_host: str | None = None
+    virtual_key: Secret | None = None
+    settings: ModelSettings | None = None
+    alternates: tuple[Target, ...] = ()

@@ -1,0 +1,63 @@
+"""The context of this library's own pipelines: the record of services, and the types that name it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias, TypeVar
+
+from returns.context import RequiresContextFutureResult
+
+from llm_manager.domain.config import LLMConfig
+from llm_manager.domain.errors import LLMError
+from llm_manager.domain.events import Event
+from llm_manager.ports import Breakers, Cache, Clock, Keys, Limiter, Metrics, Observer, Provider, Random
+
+A = TypeVar("A")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """Every service a pipeline may use. Swap one with :func:`dataclasses.replace`; there is no other way to reach them.
+
+    *providers* is by :attr:`Target.service <llm_manager.domain.target.Target.service>`. *deadline_s* is the moment, on
+    *clock*, by which the run must have ended; *started_s* is when the context was built.
+    """
+
+    config: LLMConfig
+    providers: Mapping[str, Provider]
+    cache: Cache
+    limiter: Limiter
+    breakers: Breakers
+    keys: Keys
+    clock: Clock
+    random: Random
+    observer: Observer
+    metrics: Metrics
+    started_s: float = 0.0
+    deadline_s: float | None = None
+
+
+def emit(context: Context, event: Event) -> None:
+    """Tell the metrics and the observer: the one place from which events leave a pipeline."""
+    context.metrics.notify(event)
+    context.observer.notify(event)
+
+
+Op: TypeAlias = RequiresContextFutureResult[A, LLMError, Context]
+"""A pipeline of this library: re-runnable, shareable, and composable with everything in ``returns``."""
+
+
+class Policy(Protocol):
+    """A combinator that keeps the type of what it wraps: rank-2, so one policy serves operations of every type."""
+
+    def __call__(self, op: Op[A], /) -> Op[A]:
+        """The operation, with the policy around it."""
+        ...
+
+
+def through(op: Op[A], *policies: Policy) -> Op[A]:
+    """*op* with *policies* around it, the first one innermost."""
+    for policy in policies:
+        op = policy(op)
+    return op
