@@ -162,6 +162,18 @@ class Breakers(Protocol):
         ...
 
 
+class RetryBudgets(Protocol):
+    """How many retries a target may still cost, so that an outage is not made worse by them."""
+
+    async def spend(self, key: str, now_s: float, /) -> bool:
+        """Take one retry; False when the budget of *key* is used up."""
+        ...
+
+    async def earn(self, key: str, now_s: float, /) -> None:
+        """A request to *key* succeeded."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lease:
     """The use of one key. *key_id* names it without revealing it: ``openai#1``."""

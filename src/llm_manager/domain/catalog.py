@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-Wire: TypeAlias = Literal["openai", "llama_cpp"]
+Wire: TypeAlias = Literal["openai", "llama_cpp", "custom"]
 Capability: TypeAlias = Literal["vision", "tools", "json_mode", "json_schema", "streaming"]
 
 
@@ -96,5 +96,7 @@ PROVIDERS: Mapping[str, ProviderFacts] = {
             capabilities=_TEXT,
         ),
         ProviderFacts(name="llama_cpp", wire="llama_cpp", needs_key=False, capabilities=_TEXT),
+        # Whatever the context holds under ``providers["custom"]``: a user's own port, or a script in a test.
+        ProviderFacts(name="custom", wire="custom", needs_key=False, capabilities=_FULL),
     )
 }

@@ -44,9 +44,13 @@ class ModelSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoutingSettings:
-    """Which models answer which task, in order. *chains* adds to the built-in table or replaces rows of it."""
+    """Which models answer which task, in order. *chains* adds to the built-in table or replaces rows of it.
+
+    *after_filter* lets the next model be asked when one withheld its answer for its content rules.
+    """
 
     strategy: Strategy = "balanced"
+    after_filter: bool = False
     chains: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
 
 

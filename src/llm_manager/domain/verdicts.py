@@ -201,6 +201,17 @@ def counts_against_breaker(error: LLMError) -> bool:  # one flat table
             assert_never(error)
 
 
+def nothing_was_sent(error: LLMError) -> bool:
+    """Is it certain that the request never left: so that what was reserved for it can be given back?"""
+    match error:
+        case NetworkError(ambiguous=ambiguous):
+            return not ambiguous
+        case CircuitOpen() | BudgetExceeded() | UnsupportedCapability() | ConfigurationError():
+            return True
+        case _:
+            return False
+
+
 def describe(error: LLMError) -> str:
     """One line for people: what happened, and what to do about it.
 
@@ -230,7 +241,7 @@ def _sentence(error: LLMError) -> str:  # noqa: C901, PLR0912  # one flat table
             what = "may not use this model" if forbidden else "was refused"
             return f"the key for {model} {what}{said}: set a valid key (see `llm-manager config`)"
         case RequestTimedOut(model=model, timeout_s=limit_s, phase=phase):
-            return f"{model} did not answer within {limit_s:.3g} s ({phase}){said}: raise the timeout or change models"
+            return f"{model or 'the operation'} did not answer within {limit_s:.3g} s ({phase}){said}: raise the timeout or change models"
         case ContextTooLarge(model=model, token_count=count, max_tokens=most):
             size = "" if count is None else f" of {count} tokens"
             window = "" if most is None else f" of {most} tokens"

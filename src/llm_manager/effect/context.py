@@ -11,7 +11,7 @@ from returns.context import RequiresContextFutureResult
 from llm_manager.domain.config import LLMConfig
 from llm_manager.domain.errors import LLMError
 from llm_manager.domain.events import Event
-from llm_manager.ports import Breakers, Cache, Clock, Keys, Limiter, Metrics, Observer, Provider, Random
+from llm_manager.ports import Breakers, Cache, Clock, Keys, Limiter, Metrics, Observer, Provider, Random, RetryBudgets
 
 A = TypeVar("A")
 
@@ -29,6 +29,7 @@ class Context:
     cache: Cache
     limiter: Limiter
     breakers: Breakers
+    retry_budgets: RetryBudgets
     keys: Keys
     clock: Clock
     random: Random
