@@ -11,8 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-Wire: TypeAlias = Literal["openai", "llama_cpp", "custom"]
-Capability: TypeAlias = Literal["vision", "tools", "json_mode", "json_schema", "streaming"]
+Wire: TypeAlias = Literal["openai", "llama_cpp", "custom", "gateway"]
+"""How a provider is spoken to. ``gateway``: only through Portkey, until it has a dialect of its own here."""
+
+Capability: TypeAlias = Literal["vision", "tools", "json_mode", "json_schema"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +33,11 @@ class Price:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelFacts:
-    """One model of one provider. None means unknown: a window is then not checked and a price not computed."""
+    """One model of one provider. None means unknown: a window is then not checked and a price not computed.
+
+    *typical_latency_ms* is a guess from the vendor's own words (fast, slow), good for ranking until something has been
+    observed and for nothing else.
+    """
 
     name: str
     provider: str
@@ -54,7 +60,7 @@ class ProviderFacts:
     wire: Wire
     base_url: str = ""
     needs_key: bool = True
-    key_variables: tuple[str, ...] = ()
+    key_variable: str | None = None
     url_variable: str | None = None
     portkey_slug: str | None = None
     capabilities: frozenset[Capability] = frozenset()
@@ -62,41 +68,77 @@ class ProviderFacts:
     limit_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
 
 
-_FULL: frozenset[Capability] = frozenset({"vision", "tools", "json_mode", "json_schema", "streaming"})
-_TEXT: frozenset[Capability] = frozenset({"tools", "json_mode", "json_schema", "streaming"})
+_FULL: frozenset[Capability] = frozenset({"vision", "tools", "json_mode", "json_schema"})
+_TEXT: frozenset[Capability] = frozenset({"tools", "json_mode", "json_schema"})
 
-PROVIDERS: Mapping[str, ProviderFacts] = {
-    row.name: row
-    for row in (
-        ProviderFacts(
-            name="openai",
-            wire="openai",
-            base_url="https://api.openai.com/v1",
-            key_variables=("OPENAI_API_KEY",),
-            url_variable="OPENAI_BASE_URL",
-            portkey_slug="openai",
-            capabilities=_FULL,
-            prefixes=("gpt-", "chatgpt-", "o1", "o3", "o4"),
-            limit_field="max_completion_tokens",
-        ),
-        ProviderFacts(
-            name="groq",
-            wire="openai",
-            base_url="https://api.groq.com/openai/v1",
-            key_variables=("GROQ_API_KEY",),
-            portkey_slug="groq",
-            capabilities=_TEXT,
-        ),
-        ProviderFacts(
-            name="lm_studio",
-            wire="openai",
-            base_url="http://127.0.0.1:1234/v1",
-            needs_key=False,
-            url_variable="LM_STUDIO_URL",
-            capabilities=_TEXT,
-        ),
-        ProviderFacts(name="llama_cpp", wire="llama_cpp", needs_key=False, capabilities=_TEXT),
-        # Whatever the context holds under ``providers["custom"]``: a user's own port, or a script in a test.
-        ProviderFacts(name="custom", wire="custom", needs_key=False, capabilities=_FULL),
-    )
+_PROVIDERS = (
+    ProviderFacts(
+        name="openai",
+        wire="openai",
+        base_url="https://api.openai.com/v1",
+        key_variable="OPENAI_API_KEY",
+        portkey_slug="openai",
+        capabilities=_FULL,
+        prefixes=("gpt-", "chatgpt-", "o1", "o3", "o4"),
+        limit_field="max_completion_tokens",
+    ),
+    ProviderFacts(
+        name="groq",
+        wire="openai",
+        base_url="https://api.groq.com/openai/v1",
+        key_variable="GROQ_API_KEY",
+        portkey_slug="groq",
+        capabilities=_TEXT,
+        prefixes=("llama-", "meta-llama/", "qwen/"),
+    ),
+    ProviderFacts(
+        name="anthropic",
+        wire="gateway",
+        key_variable="ANTHROPIC_API_KEY",
+        portkey_slug="anthropic",
+        capabilities=frozenset({"vision", "tools"}),
+        prefixes=("claude-",),
+    ),
+    ProviderFacts(
+        name="gemini",
+        wire="gateway",
+        key_variable="GEMINI_API_KEY",
+        portkey_slug="google",
+        capabilities=_FULL,
+        prefixes=("gemini-",),
+    ),
+    ProviderFacts(
+        name="lm_studio",
+        wire="openai",
+        needs_key=False,
+        url_variable="LM_STUDIO_URL",
+        capabilities=_TEXT,
+    ),
+    ProviderFacts(
+        name="llama_cpp", wire="llama_cpp", needs_key=False, capabilities=frozenset({"json_mode", "json_schema"})
+    ),
+    # Whatever the context holds under ``providers["custom"]``: a user's own port, or a script in a test.
+    ProviderFacts(name="custom", wire="custom", needs_key=False, capabilities=_FULL),
+)
+
+PROVIDERS: Mapping[str, ProviderFacts] = {row.name: row for row in _PROVIDERS}
+
+PORTKEY_URL = "https://api.portkey.ai/v1"
+"""Portkey's hosted gateway."""
+
+FAMILIES: Mapping[str, tuple[str, ...]] = {
+    "gpt": ("gpt-5.6-terra", "openai/gpt-oss-120b"),
+    "claude": ("claude-sonnet-5-5",),
+    "llama": ("lm_studio/local-model", "llama-3.3-70b-versatile"),
+    "gemini": ("gemini-3.8-flash",),
 }
+"""Short names for the models we would choose today, the first one that the configuration can reach. LM Studio answers
+any unknown name with the model it has loaded."""
+
+CHAINS: Mapping[str, tuple[str, ...]] = {
+    "analysis": ("claude", "gpt", "llama"),
+    "ui-generation": ("gpt", "claude", "llama"),
+    "config-management": ("llama", "gpt", "claude"),
+    "general": ("gpt", "claude", "llama"),
+}
+"""Which models answer which task, in order."""

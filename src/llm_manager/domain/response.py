@@ -38,7 +38,11 @@ Cost: TypeAlias = ReportedCost | ComputedCost | UnknownCost
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """Tokens and cost; None means the provider did not say. *estimated* when the figures are ours and not its own."""
+    """Tokens and cost; None means the provider did not say. *estimated* when the figures are ours and not its own.
+
+    *cached_tokens* are a part of *prompt_tokens* and *reasoning_tokens* a part of *completion_tokens*; prompt and
+    completion do not overlap and add up to *total_tokens*.
+    """
 
     prompt_tokens: int | None = None
     completion_tokens: int | None = None

@@ -136,7 +136,7 @@ class KeySettings:
 
     providers: Mapping[str, tuple[Secret, ...]] = field(default_factory=dict[str, tuple[Secret, ...]])
     max_connections_per_key: int = 5
-    cool_down_s: float = 30.0
+    cool_down_s: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

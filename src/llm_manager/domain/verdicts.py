@@ -201,6 +201,11 @@ def counts_against_breaker(error: LLMError) -> bool:  # one flat table
             assert_never(error)
 
 
+def model_of(error: LLMError) -> str:
+    """The model that *error* is about, empty for one that is not about a model."""
+    return str(getattr(error, "model", ""))
+
+
 def nothing_was_sent(error: LLMError) -> bool:
     """Is it certain that the request never left: so that what was reserved for it can be given back?"""
     match error:
@@ -241,7 +246,8 @@ def _sentence(error: LLMError) -> str:  # noqa: C901, PLR0912  # one flat table
             what = "may not use this model" if forbidden else "was refused"
             return f"the key for {model} {what}{said}: set a valid key (see `llm-manager config`)"
         case RequestTimedOut(model=model, timeout_s=limit_s, phase=phase):
-            return f"{model or 'the operation'} did not answer within {limit_s:.3g} s ({phase}){said}: raise the timeout or change models"
+            who = model or "the operation"
+            return f"{who} did not answer within {limit_s:.3g} s ({phase}){said}: raise the timeout or change models"
         case ContextTooLarge(model=model, token_count=count, max_tokens=most):
             size = "" if count is None else f" of {count} tokens"
             window = "" if most is None else f" of {most} tokens"

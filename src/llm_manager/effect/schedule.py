@@ -187,3 +187,13 @@ def and_then(first: Schedule[In], second: Schedule[In]) -> Schedule[In]:
         return drive
 
     return Schedule(start)
+
+
+def choose(test: Callable[[In], bool], when_true: Schedule[In], when_false: Schedule[In]) -> Schedule[In]:
+    """Ask *when_true* about the inputs for which *test* holds, *when_false* about the others; each counts its own."""
+
+    def start() -> Driver[In]:
+        drive_true, drive_false = when_true.driver(), when_false.driver()
+        return lambda now, random, value: (drive_true if test(value) else drive_false)(now, random, value)
+
+    return Schedule(start)

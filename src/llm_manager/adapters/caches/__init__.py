@@ -1,0 +1,1 @@
+"""Caches: each passes ``tests/contracts/``."""

@@ -1,0 +1,52 @@
+"""Not asking twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TypeVar, cast
+
+from returns.result import Failure, Success
+
+from llm_manager.domain.errors import LLMError
+from llm_manager.domain.events import CacheRead
+from llm_manager.domain.outcome import Outcome
+from llm_manager.domain.response import ComputedCost, LLMResponse
+from llm_manager.effect.context import Context, Op, Policy, emit
+from llm_manager.effect.op import effect, run
+
+A = TypeVar("A")
+
+
+def cached(key: str, ttl_s: float, *, keep: Callable[[object], bool] = lambda _: True) -> Policy:
+    """Answer from the cache what was stored under *key* less than *ttl_s* seconds ago; else run, and store a success.
+
+    Failures are never stored, nor is a value for which *keep* is false. An ``LLMResponse`` from the cache says so in
+    its metadata and costs nothing. A cache that cannot be used is a miss: it never fails an operation. The key must
+    name everything that shapes the value; the cache cannot know what the operation would have answered.
+    """
+
+    def around(op: Op[A], /) -> Op[A]:
+        async def caching(context: Context) -> Outcome[A, LLMError]:
+            now_s = context.clock.monotonic()
+            found = await context.cache.get(key, now_s)
+            hit = None if isinstance(found, Failure) else found.unwrap()
+            emit(context, CacheRead(at_s=now_s, key=key, hit=hit is not None))
+            if hit is not None:
+                return Success(cast("A", _marked(hit.value)))
+            outcome = await run(op, context)
+            if isinstance(outcome, Success) and keep(outcome.unwrap()):
+                await context.cache.put(key, outcome.unwrap(), context.clock.monotonic(), ttl_s)
+            return outcome
+
+        return effect(caching)
+
+    return around
+
+
+def _marked(value: object) -> object:
+    """A response as the second asker sees it: it took no time, no attempt and no money of theirs."""
+    if not isinstance(value, LLMResponse):
+        return value
+    metadata = replace(value.metadata, cached=True, latency_ms=0.0, retry_count=0, attempts=())
+    return replace(value, metadata=metadata, usage=replace(value.usage, cost=ComputedCost(0.0)))

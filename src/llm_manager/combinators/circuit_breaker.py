@@ -1,0 +1,54 @@
+"""Leaving alone what is broken."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import anyio
+from returns.result import Failure, Success
+
+from llm_manager.domain.errors import LLMError
+from llm_manager.domain.outcome import Outcome
+from llm_manager.domain.verdicts import counts_against_breaker, nothing_was_sent
+from llm_manager.effect.context import Context, Op, Policy
+from llm_manager.effect.op import effect, run
+from llm_manager.ports import Verdict
+
+A = TypeVar("A")
+
+
+def circuit_breaker(key: str, *, model: str | None = None) -> Policy:
+    """Fail with ``CircuitOpen``, sending nothing, while the breaker filed under *key* is open.
+
+    What comes back is recorded: an error that speaks against the target's health as a failure, any other answer as a
+    success, and a cancelled or never sent request as neither. *model* goes into the error, *key* if it is None.
+    """
+
+    def around(op: Op[A], /) -> Op[A]:
+        async def guarded(context: Context) -> Outcome[A, LLMError]:
+            breakers, clock = context.breakers, context.clock
+            admitted = await breakers.admit(key, key if model is None else model, clock.monotonic())
+            if isinstance(admitted, Failure):
+                return admitted
+            permit = admitted.unwrap()
+            try:
+                outcome = await run(op, context)
+            except BaseException:
+                with anyio.CancelScope(shield=True):  # a probe's lease must come back
+                    await breakers.record(permit, "neither", clock.monotonic(), 0.0)
+                raise
+            await breakers.record(permit, _verdict(outcome), clock.monotonic(), context.random.random())
+            return outcome
+
+        return effect(guarded)
+
+    return around
+
+
+def _verdict(outcome: Outcome[A, LLMError]) -> Verdict:
+    if isinstance(outcome, Success):
+        return "success"
+    error = outcome.failure()
+    if counts_against_breaker(error):
+        return "failure"
+    return "neither" if nothing_was_sent(error) else "success"

@@ -1,0 +1,55 @@
+"""Enough is enough: a limit on one operation, and an absolute one that everything inside is told about."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TypeVar
+
+from returns.result import Failure
+
+from llm_manager.domain.errors import LLMError, RequestTimedOut
+from llm_manager.domain.outcome import Outcome
+from llm_manager.effect.context import Context, Op, Policy
+from llm_manager.effect.op import effect, run
+
+A = TypeVar("A")
+
+
+def timeout(seconds: float, *, model: str = "") -> Policy:
+    """Fail with ``RequestTimedOut`` unless the operation ends within *seconds*, or what is left until the deadline.
+
+    Nested timeouts are their minimum. The operation is cancelled and its cleanup awaited; *model* goes into the error.
+    """
+
+    def around(op: Op[A], /) -> Op[A]:
+        async def limited(context: Context) -> Outcome[A, LLMError]:
+            now_s = context.clock.monotonic()
+            limit_s = seconds if context.deadline_s is None else min(seconds, context.deadline_s - now_s)
+            if limit_s <= 0:
+                return Failure(RequestTimedOut(model, seconds, message="the deadline had passed before it began"))
+            with context.clock.move_on_after(limit_s):
+                return await run(op, context)
+            return Failure(RequestTimedOut(model, limit_s))
+
+        return effect(limited)
+
+    return around
+
+
+def deadline(seconds: float) -> Policy:
+    """Fail with ``RequestTimedOut`` unless everything is over within *seconds*: queues, pauses, retries and fallbacks.
+
+    The moment is told to the context, so that inside nothing is begun that could not end in time.
+    """
+
+    def around(op: Op[A], /) -> Op[A]:
+        async def bounded(context: Context) -> Outcome[A, LLMError]:
+            ends_s = context.clock.monotonic() + seconds
+            if context.deadline_s is not None and context.deadline_s <= ends_s:
+                return await run(op, context)  # an outer deadline comes first, and whoever set it enforces it
+            within = timeout(seconds)(op)
+            return await run(within, replace(context, deadline_s=ends_s))
+
+        return effect(bounded)
+
+    return around

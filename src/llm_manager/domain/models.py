@@ -1,0 +1,79 @@
+"""The models we know, one row each: window, longest answer, prices and what they can do.
+
+Every figure was read on :data:`AS_OF` from :data:`SOURCE`, a well-kept table that follows the vendors' pages. Prices are
+for short contexts and standard service.
+To add a model, add a row; a model without one is usable, with its price unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from llm_manager.domain.catalog import PROVIDERS, ModelFacts, Price
+
+AS_OF = "2026-11-21"
+SOURCE = "the price table of litellm 1.106.2"
+
+_FASTEST, _FAST, _MODERATE, _SLOW = 500.0, 1000.0, 2000.0, 4000.0
+
+_Row = tuple[str, int, int, float, float, float, float]
+"""Name, window and longest answer in tokens, US dollars a million prompt, cached and completion tokens, latency."""
+
+_OPENAI: tuple[_Row, ...] = (
+    ("gpt-5.6", 922_000, 128_000, 4.0, 0.4, 20.0, _MODERATE),
+    ("gpt-5.6-terra", 922_000, 128_000, 2.0, 0.2, 12.0, _FAST),
+    ("gpt-5.6-luna", 922_000, 128_000, 0.2, 0.02, 1.2, _FASTEST),
+    ("gpt-5.5", 1_050_000, 128_000, 5.0, 0.5, 30.0, _MODERATE),
+    ("gpt-5.4", 1_050_000, 128_000, 2.5, 0.25, 15.0, _MODERATE),
+    ("gpt-5.4-mini", 272_000, 128_000, 0.75, 0.075, 4.5, _FAST),
+    ("gpt-5.4-nano", 272_000, 128_000, 0.2, 0.02, 1.25, _FASTEST),
+    ("gpt-5", 272_000, 128_000, 1.25, 0.125, 10.0, _MODERATE),
+    ("gpt-5-mini", 272_000, 128_000, 0.25, 0.025, 2.0, _FAST),
+    ("gpt-5-nano", 272_000, 128_000, 0.05, 0.005, 0.4, _FASTEST),
+    ("gpt-4.1", 1_047_576, 32_768, 2.0, 0.5, 8.0, _FAST),
+    ("gpt-4.1-mini", 1_047_576, 32_768, 0.4, 0.1, 1.6, _FASTEST),
+    ("gpt-4o", 128_000, 16_384, 2.5, 1.25, 10.0, _FAST),
+    ("gpt-4o-mini", 128_000, 16_384, 0.15, 0.075, 0.6, _FASTEST),
+)
+
+_ANTHROPIC: tuple[_Row, ...] = (
+    ("claude-opus-5-5", 1_000_000, 128_000, 4.0, 0.2, 20.0, _MODERATE),
+    ("claude-opus-5", 1_000_000, 128_000, 5.0, 0.5, 25.0, _MODERATE),
+    ("claude-sonnet-5-5", 1_000_000, 128_000, 2.0, 0.1, 10.0, _FAST),
+    ("claude-sonnet-5", 1_000_000, 128_000, 2.0, 0.2, 10.0, _FAST),
+    ("claude-sonnet-4-6", 1_000_000, 128_000, 3.0, 0.3, 15.0, _FAST),
+    ("claude-haiku-4-5", 200_000, 64_000, 1.0, 0.1, 5.0, _FASTEST),
+    ("claude-fable-5-1", 1_000_000, 128_000, 10.0, 0.25, 50.0, _SLOW),
+)
+
+_GEMINI: tuple[_Row, ...] = (
+    ("gemini-3.8-flash", 1_048_576, 65_536, 0.75, 0.075, 3.75, _FAST),
+    ("gemini-3.5-flash-lite", 1_048_576, 65_536, 0.3, 0.03, 2.5, _FASTEST),
+    ("gemini-2.5-pro", 1_048_576, 65_536, 1.25, 0.125, 10.0, _MODERATE),
+    ("gemini-2.5-flash", 1_048_576, 65_536, 0.3, 0.03, 2.5, _FAST),
+)
+
+_GROQ: tuple[_Row, ...] = (
+    ("openai/gpt-oss-120b", 131_072, 65_536, 0.15, 0.075, 0.6, _FASTEST),
+    ("openai/gpt-oss-20b", 131_072, 65_536, 0.075, 0.0375, 0.3, _FASTEST),
+)
+
+
+def _facts(provider: str, row: _Row) -> ModelFacts:
+    name, window, longest, prompt_usd, cached_usd, completion_usd, latency_ms = row
+    return ModelFacts(
+        name=name,
+        provider=provider,
+        capabilities=PROVIDERS[provider].capabilities,
+        window_tokens=window,
+        max_output_tokens=longest,
+        price=Price(
+            prompt_usd=prompt_usd, completion_usd=completion_usd, cached_usd=cached_usd, as_of=AS_OF, source=SOURCE
+        ),
+        typical_latency_ms=latency_ms,
+    )
+
+
+_TABLES = (("openai", _OPENAI), ("anthropic", _ANTHROPIC), ("gemini", _GEMINI), ("groq", _GROQ))
+
+MODELS: Mapping[str, ModelFacts] = {row[0]: _facts(provider, row) for provider, rows in _TABLES for row in rows}

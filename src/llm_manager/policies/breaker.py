@@ -1,0 +1,134 @@
+"""The circuit breaker's states and moves.
+
+Closed until calls fail too often, then open for a while, then half-open: one probe at a time holds a lease. Every move
+between states, and every probe, begins a new generation; what comes back from an earlier one is ignored.
+Source of the pattern: M. Nygard, "Release It!", 2007; the window of buckets is resilience4j's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias, assert_never
+
+from llm_manager.domain.settings import BreakerSettings
+
+BUCKETS = 10
+"""How many parts the window is counted in: a bucket as old as the window is dropped whole."""
+
+JITTER = 0.1
+"""Up to this part is added to the time a breaker stays open after a failed probe, so that many do not probe at once."""
+
+Bucket: TypeAlias = tuple[int, int, int]
+"""(number of the bucket since time began, calls, failures)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """Calls pass and are counted; *streak* is the failures since the last success."""
+
+    generation: int = 0
+    window: tuple[Bucket, ...] = ()
+    streak: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """No call passes before *until_s*; the next time it will be open longer than *open_s*."""
+
+    generation: int
+    until_s: float
+    open_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class HalfOpen:
+    """One probe passes; *leased_until_s* bounds the one under way, None when there is none."""
+
+    generation: int
+    open_s: float
+    successes: int = 0
+    leased_until_s: float | None = None
+
+
+State: TypeAlias = Closed | Open | HalfOpen
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """The call may pass; what comes of it is recorded under this generation."""
+
+    generation: int
+    probe: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The call may not pass for *wait_s* seconds at least."""
+
+    wait_s: float
+
+
+def admit(state: State, now_s: float, settings: BreakerSettings) -> tuple[State, Admitted | Refused]:
+    """May a call pass now?"""
+    if isinstance(state, Closed):
+        return state, Admitted(state.generation, probe=False)
+    if isinstance(state, Open):
+        if now_s < state.until_s:
+            return state, Refused(state.until_s - now_s)
+        state = HalfOpen(state.generation, state.open_s)
+    if state.leased_until_s is not None and now_s < state.leased_until_s:
+        return state, Refused(state.leased_until_s - now_s)
+    generation = state.generation + 1
+    probing = HalfOpen(generation, state.open_s, state.successes, now_s + settings.probe_s)
+    return probing, Admitted(generation, probe=True)
+
+
+def record(
+    state: State,
+    generation: int,
+    verdict: Literal["success", "failure", "neither"],
+    now_s: float,
+    chance: float,
+    settings: BreakerSettings,
+) -> State:
+    """What came of a call that was admitted under *generation*."""
+    if generation != state.generation or isinstance(state, Open):
+        return state
+    if isinstance(state, Closed):
+        return state if verdict == "neither" else _counted(state, verdict == "failure", now_s, settings)
+    match verdict:
+        case "neither":
+            return HalfOpen(state.generation, state.open_s, state.successes)
+        case "failure":
+            open_s = min(state.open_s * 2, settings.max_open_s)
+            return Open(generation + 1, now_s + open_s * (1 + JITTER * chance), open_s)
+        case "success":
+            if state.successes + 1 >= settings.success_threshold:
+                return Closed(generation + 1)
+            return HalfOpen(generation, state.open_s, state.successes + 1)
+        case _:
+            assert_never(verdict)
+
+
+def _counted(state: Closed, failed: bool, now_s: float, settings: BreakerSettings) -> State:  # noqa: FBT001  # a fact
+    number = int(now_s * BUCKETS // settings.window_s)
+    kept = state.window
+    if kept and kept[-1][0] == number:
+        _, calls, failures = kept[-1]
+        kept = kept[:-1]
+    else:
+        calls = failures = 0
+        kept = tuple(bucket for bucket in kept if bucket[0] > number - BUCKETS)
+    window = (*kept, (number, calls + 1, failures + failed))
+    if not failed:
+        return Closed(state.generation, window)
+    streak = state.streak + 1
+    if streak >= settings.failure_threshold or _too_many(window, settings):
+        return Open(state.generation + 1, now_s + settings.open_s, settings.open_s)
+    return Closed(state.generation, window, streak)
+
+
+def _too_many(window: tuple[Bucket, ...], settings: BreakerSettings) -> bool:
+    calls = sum(bucket[1] for bucket in window)
+    failures = sum(bucket[2] for bucket in window)
+    return calls >= settings.minimum_calls and failures >= settings.failure_rate * calls

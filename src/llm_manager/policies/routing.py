@@ -1,0 +1,211 @@
+"""Which models a request goes to, in which order, and which of them it passes over and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import TypeAlias
+
+from returns.result import Failure, Success
+
+from llm_manager.domain.catalog import CHAINS, PROVIDERS
+from llm_manager.domain.config import LLMConfig
+from llm_manager.domain.errors import ConfigurationError, ContextTooLarge, InvalidRequest, LLMError
+from llm_manager.domain.errors import UnsupportedCapability as Unsupported
+from llm_manager.domain.outcome import Outcome
+from llm_manager.domain.problem import Problem
+from llm_manager.domain.request import ImagePart, LLMRequest
+from llm_manager.domain.settings import Strategy
+from llm_manager.domain.target import Target
+from llm_manager.policies.targets import NoTarget, has_gateway, is_configured, resolve
+from llm_manager.policies.tokens import prompt_tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A model to ask, and why it stands where it does."""
+
+    target: Target
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A model that is passed over, and the error it would give."""
+
+    name: str
+    provider: str
+    error: LLMError
+    why: str
+
+
+Candidate: TypeAlias = Chosen | Skipped
+
+Latencies: TypeAlias = Mapping[str, float]
+"""Observed milliseconds by model; the catalog's guess stands in for what was not observed."""
+
+
+def candidates(
+    config: LLMConfig, request: LLMRequest, latencies: Latencies
+) -> Outcome[tuple[Candidate, ...], InvalidRequest | ConfigurationError]:
+    """The models for *request* in order: the caller's own first, then its task's chain under the strategy.
+
+    Fails with ``InvalidRequest`` for an unknown task or a preferred model that cannot be told, and with
+    ``ConfigurationError`` when nothing at all is configured.
+    """
+    wish = request.preferences
+    strategy = strategy_of(config, request)
+    found = _chain(config, request.task_type, wish.model, wish.fallback == "chain")
+    if isinstance(found, Failure):
+        return found
+    chain = found.unwrap()
+    if strategy != "balanced":
+        chain = _reordered(chain, strategy, latencies, first=0 if wish.model is None else 1)
+    if config.http.portkey.mode == "fallback":
+        chain = _folded(chain)
+    return Success(tuple(_gated(candidate, request) for candidate in chain))
+
+
+def strategy_of(config: LLMConfig, request: LLMRequest) -> Strategy:
+    """High priority prefers performance, low priority cost, and medium what the configuration says."""
+    match request.preferences.priority:
+        case "high":
+            return "performance"
+        case "low":
+            return "cost"
+        case "medium":
+            return config.routing.strategy
+
+
+def fallback_chain(config: LLMConfig, model: str) -> tuple[str, ...]:
+    """The models that would be asked after *model*, for a general request."""
+    found = _chain(config, "general", model, with_chain=True)
+    if isinstance(found, Failure):
+        return ()
+    return tuple(each.target.name for each in found.unwrap()[1:] if isinstance(each, Chosen))
+
+
+@lru_cache(maxsize=1024)
+def _chain(
+    config: LLMConfig,
+    task: str,
+    preferred: str | None,
+    with_chain: bool,  # noqa: FBT001  # a key of the memo
+) -> Outcome[tuple[Candidate, ...], InvalidRequest | ConfigurationError]:
+    names = _task_chain(config, task)
+    if names is None:
+        known = ", ".join(sorted({*CHAINS, *config.routing.chains}))
+        said = f"unknown task {task!r}: use one of {known}, or add it under [routing.chains]"
+        return Failure(InvalidRequest((Problem("task_type", said),)))
+    chain: dict[str, Candidate] = {}
+    if preferred is not None:
+        resolved = resolve(config, preferred)
+        unknown = resolved.failure() if isinstance(resolved, Failure) else None
+        if isinstance(unknown, InvalidRequest):
+            return Failure(unknown)
+        _add(chain, preferred, resolved, "the caller's own choice")
+    for name in names if with_chain or preferred is None else ():
+        _add(chain, name, resolve(config, name), f"in the chain for {task}")
+    if not any(isinstance(each, Chosen) for each in chain.values()) and not _anything_configured(config):
+        return Failure(_nothing_configured())
+    return Success(tuple(chain.values()))
+
+
+def _task_chain(config: LLMConfig, task: str) -> tuple[str, ...] | None:
+    return config.routing.chains.get(task) or CHAINS.get(task)
+
+
+def _add(chain: dict[str, Candidate], name: str, resolved: Outcome[Target, NoTarget], why: str) -> None:
+    if isinstance(resolved, Success):
+        target = resolved.unwrap()
+        chain.setdefault(target.key, Chosen(target, why))
+    else:
+        chain.setdefault(name, Skipped(name, "", resolved.failure(), why))
+
+
+def _reordered(
+    chain: Sequence[Candidate], strategy: Strategy, latencies: Latencies, first: int
+) -> tuple[Candidate, ...]:
+    """A stable order by price or latency; what is not known goes last, the caller's own model stays in front."""
+
+    def rank(candidate: Candidate) -> float:
+        if isinstance(candidate, Skipped):
+            return float("inf")
+        facts = candidate.target.facts
+        if strategy == "cost":
+            return float("inf") if facts.price is None else facts.price.prompt_usd + facts.price.completion_usd
+        known = latencies.get(candidate.target.name, facts.typical_latency_ms)
+        return float("inf") if known is None else known
+
+    reason = "cheapest first" if strategy == "cost" else "fastest first"
+    rest = sorted(chain[first:], key=rank)
+    return (*chain[:first], *(replace(each, why=f"{each.why}, {reason}") for each in rest))
+
+
+def _folded(chain: Sequence[Candidate]) -> tuple[Candidate, ...]:
+    """Neighbours behind the gateway as one target: it falls back among them itself."""
+    folded: list[Candidate] = []
+    for candidate in chain:
+        last = folded[-1] if folded else None
+        if isinstance(candidate, Chosen) and isinstance(last, Chosen) and _both_behind_gateway(last, candidate):
+            alternates = (*last.target.alternates, candidate.target)
+            folded[-1] = Chosen(replace(last.target, alternates=alternates), f"{last.why}, the gateway falls back")
+        else:
+            folded.append(candidate)
+    return tuple(folded)
+
+
+def _both_behind_gateway(one: Chosen, other: Chosen) -> bool:
+    return one.target.service == other.target.service == "portkey"
+
+
+def _gated(candidate: Candidate, request: LLMRequest) -> Candidate:
+    """*candidate*, or why it cannot answer this request."""
+    if isinstance(candidate, Skipped):
+        return candidate
+    target = candidate.target
+    error = _lacks(target, request) or _too_small(target, request)
+    return candidate if error is None else Skipped(target.name, target.provider.name, error, candidate.why)
+
+
+def _lacks(target: Target, request: LLMRequest) -> LLMError | None:
+    if request.tools and "tools" not in target.facts.capabilities:
+        return Unsupported(target.name, "tools")
+    if request.messages and "vision" not in target.facts.capabilities and _has_images(request):
+        return Unsupported(target.name, "vision")
+    return None
+
+
+def _has_images(request: LLMRequest) -> bool:
+    return any(
+        isinstance(part, ImagePart)
+        for message in request.messages
+        if not isinstance(message.content, str)
+        for part in message.content
+    )
+
+
+def _too_small(target: Target, request: LLMRequest) -> LLMError | None:
+    window = target.facts.window_tokens
+    if window is None:
+        return None
+    needed = prompt_tokens(request) + (request.preferences.max_tokens or 0)
+    return ContextTooLarge(target.name, needed, window) if needed > window else None
+
+
+def _anything_configured(config: LLMConfig) -> bool:
+    aliases = (settings.provider for settings in config.models.values())
+    return (
+        has_gateway(config)
+        or any(is_configured(config, provider) for provider in PROVIDERS.values())
+        or any(provider in ("custom", "llama_cpp") for provider in aliases)
+    )
+
+
+def _nothing_configured() -> ConfigurationError:
+    variables: Iterable[str] = (
+        name for row in PROVIDERS.values() for name in (row.key_variable, row.url_variable) if name is not None
+    )
+    listed = ", ".join(("PORTKEY_API_KEY", *variables, "LLAMA_MODEL_PATH"))
+    return ConfigurationError((Problem("keys.providers", f"no provider is configured: set one of {listed}"),))

@@ -1,0 +1,167 @@
+"""From a name to a target: what the configuration and the catalog make of ``gpt``, ``groq/some-model`` or ``mine``."""
+
+from __future__ import annotations
+
+import difflib
+from functools import lru_cache
+from typing import TypeAlias
+
+from returns.result import Failure, Success
+
+from llm_manager.domain.catalog import FAMILIES, PORTKEY_URL, PROVIDERS, ModelFacts, Price, ProviderFacts
+from llm_manager.domain.config import LLMConfig
+from llm_manager.domain.errors import AuthenticationFailed, ConfigurationError, InvalidRequest, UnsupportedCapability
+from llm_manager.domain.models import MODELS
+from llm_manager.domain.outcome import Outcome
+from llm_manager.domain.problem import Problem
+from llm_manager.domain.settings import ModelSettings
+from llm_manager.domain.target import Target
+
+NoTarget: TypeAlias = InvalidRequest | AuthenticationFailed | ConfigurationError | UnsupportedCapability
+
+_NOTHING = ModelSettings()
+
+
+@lru_cache(maxsize=1024)
+def resolve(config: LLMConfig, name: str) -> Outcome[Target, NoTarget]:
+    """The target that *name* stands for: an alias of the configuration, a family, a model of the catalog,
+    ``provider/model``, or a model whose name tells its provider.
+
+    A model that the catalog does not know is usable, its window and price unknown. Fails with ``InvalidRequest`` when
+    no provider can be told, with ``AuthenticationFailed`` when its provider has no key.
+    """
+    settings = config.models.get(name, _NOTHING)
+    if settings.provider is not None:
+        return _resolve_alias(config, name, settings, settings.provider)
+    wanted = name if settings.model is None else settings.model
+    first: Outcome[Target, NoTarget] | None = None
+    for model in FAMILIES.get(wanted, (wanted,)):
+        found = _resolve_model(config, model, settings)
+        if isinstance(found, Success):
+            return found
+        first = first or found
+    return first or Failure(_unknown(config, name))
+
+
+def is_configured(config: LLMConfig, provider: ProviderFacts) -> bool:
+    """Can *provider* be asked: has it a key or a gateway, or, where it needs none, an address?"""
+    if not provider.needs_key:
+        return provider.name in config.http.base_urls
+    if has_gateway(config) and config.keys.providers.get("portkey"):
+        return True  # the gateway may hold the provider's key itself
+    return bool(config.keys.providers.get(provider.name))
+
+
+def has_gateway(config: LLMConfig) -> bool:
+    """Does every hosted model go through Portkey?"""
+    return bool(config.keys.providers.get("portkey")) or "portkey" in config.http.base_urls
+
+
+def known_names(config: LLMConfig) -> tuple[str, ...]:
+    """Every name that stands for a model: the configuration's own, the families, the catalog."""
+    return tuple(dict.fromkeys((*config.models, *FAMILIES, *MODELS)))
+
+
+def _resolve_alias(
+    config: LLMConfig, name: str, settings: ModelSettings, provider_name: str
+) -> Outcome[Target, NoTarget]:
+    provider = PROVIDERS.get(provider_name)
+    if provider is None:
+        known = ", ".join(PROVIDERS)
+        problem = Problem(f"models.{name}.provider", f"unknown provider {provider_name!r}: use one of {known}")
+        return Failure(ConfigurationError((problem,)))
+    model = settings.model or name
+    if provider.wire == "llama_cpp" and settings.path is None:
+        problem = Problem(f"models.{name}.path", "a model of llama_cpp needs the path of its GGUF file")
+        return Failure(ConfigurationError((problem,)))
+    facts = MODELS.get(model)
+    if facts is None or facts.provider != provider.name:
+        facts = ModelFacts(name=model, provider=provider.name, capabilities=provider.capabilities)
+    return _target(config, name, model, provider, facts, settings)
+
+
+def _resolve_model(config: LLMConfig, wanted: str, settings: ModelSettings) -> Outcome[Target, NoTarget]:
+    facts = MODELS.get(wanted)
+    if facts is not None:
+        return _target(config, wanted, wanted, PROVIDERS[facts.provider], facts, settings)
+    prefix, slash, rest = wanted.partition("/")
+    provider = PROVIDERS.get(prefix) if slash and rest else None
+    model = wanted if provider is None else rest
+    if provider is None:
+        provider = next((row for row in PROVIDERS.values() if wanted.startswith(row.prefixes)), None)
+    if provider is None or provider.wire == "llama_cpp":
+        return Failure(_unknown(config, wanted))
+    known = MODELS.get(model)
+    if known is None or known.provider != provider.name:
+        known = ModelFacts(name=model, provider=provider.name, capabilities=provider.capabilities)
+    return _target(config, wanted, model, provider, known, settings)
+
+
+def _target(
+    config: LLMConfig, name: str, model: str, provider: ProviderFacts, facts: ModelFacts, settings: ModelSettings
+) -> Outcome[Target, NoTarget]:
+    own_url = settings.base_url or config.http.base_urls.get(provider.name)
+    gateway = provider.portkey_slug is not None and has_gateway(config) and settings.base_url is None
+    missing = _missing(config, name, provider, settings, has_address=own_url is not None or gateway)
+    if missing is not None:
+        return Failure(missing)
+    if provider.wire == "gateway" and not gateway:
+        said = f"{provider.name} is reached only through Portkey so far: set PORTKEY_API_KEY or PORTKEY_BASE_URL"
+        return Failure(UnsupportedCapability(name, "a direct connection", said))
+    base_url = config.http.base_urls.get("portkey", PORTKEY_URL) if gateway else own_url or provider.base_url
+    return Success(
+        Target(
+            name=name,
+            model=model,
+            provider=provider,
+            facts=_merged(facts, settings),
+            service="portkey" if gateway else provider.name,
+            base_url=base_url.rstrip("/"),
+            key=f"{provider.name}|{base_url}|{settings.path or model}",
+            custom_host=own_url if gateway else None,
+            virtual_key=settings.virtual_key,
+            settings=settings,
+        )
+    )
+
+
+def _missing(
+    config: LLMConfig, name: str, provider: ProviderFacts, settings: ModelSettings, *, has_address: bool
+) -> AuthenticationFailed | ConfigurationError | None:
+    """What keeps *provider* from being asked: no key, or no address where it has none of its own."""
+    if provider.needs_key and not is_configured(config, provider) and settings.virtual_key is None:
+        said = f"no key for {provider.name} is configured: set {provider.key_variable}"
+        return AuthenticationFailed(name, message=said)
+    if provider.wire == "openai" and not provider.base_url and not has_address:
+        said = f"{provider.name} has no address: set {provider.url_variable}"
+        return ConfigurationError((Problem(f"http.base_urls.{provider.name}", said),))
+    return None
+
+
+def _merged(facts: ModelFacts, settings: ModelSettings) -> ModelFacts:
+    """The catalog's facts where the configuration states none of its own."""
+    price = facts.price
+    if settings.prompt_usd is not None and settings.completion_usd is not None:
+        price = Price(
+            prompt_usd=settings.prompt_usd,
+            completion_usd=settings.completion_usd,
+            cached_usd=settings.cached_usd,
+            as_of="",
+            source="configuration",
+        )
+    return ModelFacts(
+        name=facts.name,
+        provider=facts.provider,
+        capabilities=facts.capabilities if settings.capabilities is None else settings.capabilities,
+        window_tokens=settings.window_tokens or settings.context_tokens or facts.window_tokens,
+        max_output_tokens=settings.max_output_tokens or facts.max_output_tokens,
+        price=price,
+        typical_latency_ms=facts.typical_latency_ms,
+    )
+
+
+def _unknown(config: LLMConfig, name: str) -> InvalidRequest:
+    near = difflib.get_close_matches(name, known_names(config), n=3, cutoff=0.5)
+    hint = f"; did you mean {' or '.join(near)}?" if near else ""
+    said = f"unknown model {name!r}{hint} (write provider/model for one that is not in the catalog)"
+    return InvalidRequest((Problem("preferences.model", said),))
