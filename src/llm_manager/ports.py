@@ -76,8 +76,8 @@ class Provider(Protocol):
         """Ask the model and read its whole answer."""
         ...
 
-    async def models(self, dispatch: Dispatch, /) -> Outcome[tuple[str, ...], LLMError]:
-        """The models the provider of ``dispatch.target`` offers now; asking costs nothing."""
+    async def models(self, target: Target, keys: Mapping[str, Secret], /) -> Outcome[tuple[str, ...], LLMError]:
+        """The models that the provider of *target* offers now, empty when it cannot say; asking costs nothing."""
         ...
 
 

@@ -1,7 +1,7 @@
 """The models we know, one row each: window, longest answer, prices and what they can do.
 
-Every figure was read on :data:`AS_OF` from :data:`SOURCE`, a well-kept table that follows the vendors' pages. Prices are
-for short contexts and standard service.
+Every figure was read on :data:`AS_OF` from :data:`SOURCE`, a well-kept table that follows the vendors' pages. Prices
+are for short contexts and standard service.
 To add a model, add a row; a model without one is usable, with its price unknown.
 """
 

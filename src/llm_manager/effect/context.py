@@ -21,7 +21,8 @@ class Context:
     """Every service a pipeline may use. Swap one with :func:`dataclasses.replace`; there is no other way to reach them.
 
     *providers* is by :attr:`Target.service <llm_manager.domain.target.Target.service>`. *deadline_s* is the moment, on
-    *clock*, by which the run must have ended; *started_s* is when the context was built.
+    *clock*, by which the run must have ended; *started_s* is when the context was built; *trace_id* ties together what
+    is sent through a gateway.
     """
 
     config: LLMConfig
@@ -37,6 +38,7 @@ class Context:
     metrics: Metrics
     started_s: float = 0.0
     deadline_s: float | None = None
+    trace_id: str | None = None
 
 
 def emit(context: Context, event: Event) -> None:

@@ -6,9 +6,11 @@ need it; what was built is released in reverse order, also when building fails h
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator
+from types import TracebackType
 from typing import Any, Generic, TypeAlias, TypeVar, cast, final
 
+import anyio
 from returns.result import Failure, Success
 
 from llm_manager.effect.op import Effect, Outcome, effect, run
@@ -24,6 +26,18 @@ R2 = TypeVar("R2")
 Out_co = TypeVar("Out_co", covariant=True)
 E_co = TypeVar("E_co", covariant=True)
 In_contra = TypeVar("In_contra", contravariant=True)
+
+_OPEN: dict[tuple[Layer[Any, Any, Any], int], list[Scope]] = {}
+"""The scopes of the ``async with`` blocks that are open, by layer and task: a layer itself holds no state."""
+
+
+class LayerFailed(Exception):
+    """A layer could not be built for an ``async with`` block, which has no other way to say so; *error* says why."""
+
+    def __init__(self, error: object) -> None:
+        super().__init__(error)
+        self.error = error
+
 
 Memo: TypeAlias = "dict[Layer[Any, Any, Any], Outcome[Any, Any]]"
 
@@ -42,6 +56,33 @@ class Layer(Generic[Out_co, E_co, In_contra]):
         if self not in memo:
             memo[self] = await self._build(needs, scope, memo)
         return cast("Outcome[Out_co, E_co]", memo[self])
+
+    def __or__(self, change: Callable[[Out_co], B]) -> Layer[B, E_co, In_contra]:
+        """The same layer with a changed value: ``live() | replacing(cache=mine)``."""
+        return map_layer(self, change)
+
+    async def __aenter__(self: Layer[B, E, None]) -> B:
+        """Build the layer for an ``async with`` block; raises :class:`LayerFailed` where ``provide`` would fail."""
+        scope = Scope()
+        try:
+            built = await self.build(None, scope, {})
+        except BaseException:
+            await scope.close()
+            raise
+        if isinstance(built, Failure):
+            await scope.close()
+            raise LayerFailed(built.failure())
+        _OPEN.setdefault((self, anyio.get_current_task().id), []).append(scope)
+        return built.unwrap()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, cause: BaseException | None, trace: TracebackType | None, /
+    ) -> None:
+        opened = (self, anyio.get_current_task().id)
+        scope = _OPEN[opened].pop()
+        if not _OPEN[opened]:
+            del _OPEN[opened]
+        await scope.__aexit__(kind, cause, trace)
 
 
 def scoped(build: Callable[[R, Scope], Awaitable[Outcome[A, E]]]) -> Layer[A, E, R]:
@@ -91,3 +132,24 @@ def provide_layer(op: Effect[A, E, R], layer: Layer[R, E2, R2]) -> Effect[A, E |
             return built if isinstance(built, Failure) else await run(op, built.unwrap())
 
     return effect(providing)
+
+
+@final
+class Program(Generic[A, E]):
+    """An effect with everything it needs: await it, or hand it to ``anyio.run``. It can be run any number of times."""
+
+    __slots__ = ("_op",)
+
+    def __init__(self, op: Effect[A, E, None]) -> None:
+        self._op = op
+
+    async def __call__(self) -> Outcome[A, E]:
+        return await run(self._op, None)
+
+    def __await__(self) -> Generator[Any, Any, Outcome[A, E]]:
+        return self().__await__()
+
+
+def provide(op: Effect[A, E, R], layer: Layer[R, E2, None]) -> Program[A, E | E2]:
+    """*op* with the context that *layer* builds: built when it runs, released in reverse order when it is over."""
+    return Program(provide_layer(op, layer))

@@ -46,10 +46,16 @@ def plan_of(
     )
 
 
+def key_owner(config: LLMConfig, target: Target) -> str | None:
+    """Whose API keys are leased for *target*: its provider's; None when it needs none, or the gateway holds them."""
+    name = target.provider.name
+    return name if target.provider.needs_key and config.keys.providers.get(name) else None
+
+
 def keys_of(config: LLMConfig, target: Target) -> int:
     """How many API keys there are for *target*, at least one."""
-    owner = "portkey" if target.service == "portkey" and target.provider.name not in config.keys.providers else None
-    return max(len(config.keys.providers.get(owner or target.provider.name, ())), 1)
+    owner = key_owner(config, target)
+    return 1 if owner is None else len(config.keys.providers[owner])
 
 
 def _planned(
@@ -77,8 +83,6 @@ def _planned(
 
 def _worst_usd(target: Target, request: LLMRequest, tokens: int, attempts: int) -> float | None:
     longest = request.preferences.max_tokens or target.facts.max_output_tokens
-    if not target.provider.needs_key and target.facts.price is None:
-        return 0.0  # a model on the user's own machine
     if target.facts.price is None or longest is None:
         return None
     return attempts * worst_usd(target.facts.price, tokens, longest)

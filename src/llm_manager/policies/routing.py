@@ -86,6 +86,17 @@ def fallback_chain(config: LLMConfig, model: str) -> tuple[str, ...]:
     return tuple(each.target.name for each in found.unwrap()[1:] if isinstance(each, Chosen))
 
 
+def configured_targets(config: LLMConfig) -> tuple[Target, ...]:
+    """Every target that some chain or alias leads to, each once."""
+    found: dict[str, Target] = {}
+    names = (*config.models, *(name for task in task_names(config) for name in _task_chain(config, task) or ()))
+    for name in names:
+        resolved = resolve(config, name)
+        if isinstance(resolved, Success):
+            found.setdefault(resolved.unwrap().key, resolved.unwrap())
+    return tuple(found.values())
+
+
 @lru_cache(maxsize=1024)
 def _chain(
     config: LLMConfig,
@@ -95,7 +106,7 @@ def _chain(
 ) -> Outcome[tuple[Candidate, ...], InvalidRequest | ConfigurationError]:
     names = _task_chain(config, task)
     if names is None:
-        known = ", ".join(sorted({*CHAINS, *config.routing.chains}))
+        known = ", ".join(task_names(config))
         said = f"unknown task {task!r}: use one of {known}, or add it under [routing.chains]"
         return Failure(InvalidRequest((Problem("task_type", said),)))
     chain: dict[str, Candidate] = {}
@@ -110,6 +121,11 @@ def _chain(
     if not any(isinstance(each, Chosen) for each in chain.values()) and not _anything_configured(config):
         return Failure(_nothing_configured())
     return Success(tuple(chain.values()))
+
+
+def task_names(config: LLMConfig) -> tuple[str, ...]:
+    """Every task that has a chain."""
+    return tuple(dict.fromkeys((*CHAINS, *config.routing.chains)))
 
 
 def _task_chain(config: LLMConfig, task: str) -> tuple[str, ...] | None:

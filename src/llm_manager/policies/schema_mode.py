@@ -13,44 +13,59 @@ from llm_manager.domain.response import LLMResponse
 SchemaMode: TypeAlias = Literal["json_schema", "tool", "json_mode", "prompt"]
 
 
-def schema_mode(capabilities: frozenset[Capability], request: LLMRequest) -> SchemaMode:
-    """The strongest form the model has. A request with tools of its own does not get another one put beside them."""
-    if "json_schema" in capabilities:
-        return "json_schema"
-    if "tools" in capabilities and not request.tools:
-        return "tool"
+JSON_WISH = "Answer with one JSON object, and nothing else."
+
+
+def mode_for(request: LLMRequest, capabilities: frozenset[Capability]) -> SchemaMode | None:
+    """The strongest form the model has for what the request wants of its answer; None when it wants nothing.
+
+    A request with tools of its own does not get another one put beside them.
+    """
+    wanted = request.response_format
+    if wanted is None:
+        return None
+    if isinstance(wanted, JsonSchema):
+        if "json_schema" in capabilities:
+            return "json_schema"
+        if "tools" in capabilities and not request.tools:
+            return "tool"
     return "json_mode" if "json_mode" in capabilities else "prompt"
 
 
-def fitted(request: LLMRequest, mode: SchemaMode, schema: JsonSchema) -> LLMRequest:
-    """*request*, which asks for *schema*, as a model of this *mode* understands it."""
+def fitted(request: LLMRequest, mode: SchemaMode | None) -> LLMRequest:
+    """*request* as a model of this *mode* understands it."""
+    wanted = request.response_format
     match mode:
-        case "json_schema":
+        case None | "json_schema":
             return request
         case "tool":
+            schema = wanted if isinstance(wanted, JsonSchema) else JsonSchema(schema={"type": "object"})
             tool = Tool(name=schema.name, description="Give the answer by calling this.", parameters=schema.schema)
             return replace(request, response_format=None, tools=(tool,), tool_choice=NamedTool(schema.name))
         case "json_mode":
-            return replace(request, response_format=JsonMode(), system_prompt=_instructed(request, schema))
+            return replace(request, response_format=JsonMode(), system_prompt=_instructed(request))
         case "prompt":
-            return replace(request, response_format=None, system_prompt=_instructed(request, schema))
+            return replace(request, response_format=None, system_prompt=_instructed(request))
         case _:
             assert_never(mode)
 
 
-def unfitted(response: LLMResponse, mode: SchemaMode, schema: JsonSchema) -> LLMResponse:
+def unfitted(response: LLMResponse, request: LLMRequest, mode: SchemaMode | None) -> LLMResponse:
     """The answer as if the model had the native form: the arguments of our tool are the content."""
-    if mode != "tool":
+    wanted = request.response_format
+    if mode != "tool" or not isinstance(wanted, JsonSchema):
         return response
-    ours = [call for call in response.tool_calls if call.name == schema.name]
+    ours = [call for call in response.tool_calls if call.name == wanted.name]
     if not ours:
         return response
     finish = "stop" if response.finish_reason == "tool_calls" else response.finish_reason
     return replace(response, content=ours[0].arguments, tool_calls=(), finish_reason=finish)
 
 
-def _instructed(request: LLMRequest, schema: JsonSchema) -> str:
-    wish = "Answer with one JSON value that satisfies this JSON schema, and nothing else:\n" + json.dumps(
-        schema.schema, separators=(",", ":")
-    )
+def _instructed(request: LLMRequest) -> str:
+    """The system prompt with the wish in words. JSON mode needs it too: OpenAI refuses one without the word JSON."""
+    wish = JSON_WISH
+    if isinstance(request.response_format, JsonSchema):
+        schema = json.dumps(request.response_format.schema, separators=(",", ":"))
+        wish = f"Answer with one JSON value that satisfies this JSON schema, and nothing else:\n{schema}"
     return f"{request.system_prompt}\n\n{wish}" if request.system_prompt else wish

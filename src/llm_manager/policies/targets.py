@@ -34,13 +34,16 @@ def resolve(config: LLMConfig, name: str) -> Outcome[Target, NoTarget]:
     if settings.provider is not None:
         return _resolve_alias(config, name, settings, settings.provider)
     wanted = name if settings.model is None else settings.model
-    first: Outcome[Target, NoTarget] | None = None
-    for model in FAMILIES.get(wanted, (wanted,)):
+    if wanted not in FAMILIES:
+        return _resolve_model(config, wanted, settings)
+    missing: list[NoTarget] = []
+    for model in FAMILIES[wanted]:
         found = _resolve_model(config, model, settings)
         if isinstance(found, Success):
             return found
-        first = first or found
-    return first or Failure(_unknown(config, name))
+        missing.append(found.failure())
+    said = "; ".join(dict.fromkeys(describe(error) for error in missing))
+    return Failure(AuthenticationFailed(name, message=f"nothing that it stands for is configured: {said}"))
 
 
 def is_configured(config: LLMConfig, provider: ProviderFacts) -> bool:

@@ -16,16 +16,19 @@ _SETTLE_ROUNDS = 16
 
 @final
 class VirtualClock:
-    """A :class:`~llm_manager.ports.Clock` whose time moves only by :meth:`advance`.
+    """A :class:`~llm_manager.ports.Clock` whose time moves only by :meth:`advance`, or by itself with *autojump*.
 
-    Code under test runs unchanged: it sleeps and times out on this clock as it would on the real one.
+    Code under test runs unchanged: it sleeps and times out on this clock as it would on the real one. With *autojump*
+    time moves on to whatever is due next as soon as every task waits and one of them sleeps on this clock.
     """
 
-    def __init__(self, start_s: float = 0.0) -> None:
+    def __init__(self, start_s: float = 0.0, *, autojump: bool = False) -> None:
         self._now_s = start_s
+        self._autojump = autojump
         self._due: list[tuple[float, int]] = []
         self._timers: dict[int, Callable[[], object]] = {}
         self._count = 0
+        self._jumps = 0
 
     def monotonic(self) -> float:
         """Virtual seconds."""
@@ -39,6 +42,11 @@ class VirtualClock:
         rung = anyio.Event()
         timer = self._set_timer(seconds, rung.set)
         try:
+            while self._autojump and not rung.is_set():
+                jumps = self._jumps
+                await self._everyone_waits()
+                if jumps == self._jumps:  # nobody else moved time meanwhile, and woke somebody by it
+                    self._jump()
             await rung.wait()
         finally:
             self._timers.pop(timer, None)
@@ -65,6 +73,17 @@ class VirtualClock:
                 ring()
                 await self._everyone_waits()
         self._now_s = end_s
+
+    def _jump(self) -> None:
+        """Move time on to the next timer that somebody still waits for, and ring it."""
+        self._jumps += 1
+        while self._due:
+            due_s, timer = heapq.heappop(self._due)
+            ring = self._timers.pop(timer, None)
+            if ring is not None:
+                self._now_s = max(self._now_s, due_s)
+                ring()
+                return
 
     def _set_timer(self, seconds: float, ring: Callable[[], object]) -> int:
         self._count += 1

@@ -1,0 +1,35 @@
+"""A context whose every service lives in this process: what ``live`` starts from and what a test needs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from llm_manager.adapters.caches.memory import MemoryCache
+from llm_manager.adapters.limits.breakers import MemoryBreakers, NoBreakers
+from llm_manager.adapters.limits.keys import MemoryKeys
+from llm_manager.adapters.limits.limiter import MemoryLimiter
+from llm_manager.adapters.limits.retry_budgets import MemoryRetryBudgets
+from llm_manager.adapters.observers.metrics import MemoryMetrics
+from llm_manager.domain.config import LLMConfig
+from llm_manager.effect.context import Context
+from llm_manager.ports import Clock, Observer, Provider, Random
+
+
+def in_process_context(
+    config: LLMConfig, *, providers: Mapping[str, Provider], clock: Clock, random: Random, observer: Observer
+) -> Context:
+    """Fresh state for *config*: no two contexts share a cache, a breaker or a key ring."""
+    return Context(
+        config=config,
+        providers=providers,
+        cache=MemoryCache(config.cache),
+        limiter=MemoryLimiter(config.rate_limit),
+        breakers=MemoryBreakers(config.circuit_breaker) if config.circuit_breaker.enabled else NoBreakers(),
+        retry_budgets=MemoryRetryBudgets(config.retry.budget),
+        keys=MemoryKeys(config.keys),
+        clock=clock,
+        random=random,
+        observer=observer,
+        metrics=MemoryMetrics(),
+        started_s=clock.monotonic(),
+    )

@@ -1,0 +1,1 @@
+"""Who listens to events: each passes ``notify`` on to nobody and never raises."""

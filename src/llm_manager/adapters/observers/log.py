@@ -1,0 +1,115 @@
+"""Events as log lines, through structlog: for people on a console, or as JSON for machines.
+
+Prompts and answers are shown only when asked for; keys never are, for no event carries one.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, TextIO, final
+
+from llm_manager.domain.errors import LLMError
+from llm_manager.domain.events import (
+    AttemptFinished,
+    AttemptStarted,
+    CacheRead,
+    Event,
+    FellBack,
+    GatewayTimed,
+    Reasked,
+    RequestFinished,
+    RequestStarted,
+    RetryScheduled,
+    SchemaModeChosen,
+    SpanFinished,
+    TargetSkipped,
+)
+from llm_manager.domain.response import LLMResponse, UnknownCost
+from llm_manager.domain.settings import ObserveSettings
+from llm_manager.domain.verdicts import describe
+
+
+@final
+class LogObserver:
+    """Writes each event as one line to *stream*, standard error if None."""
+
+    __slots__ = ("_logger", "_settings")
+
+    def __init__(self, settings: ObserveSettings, stream: TextIO | None = None) -> None:
+        import structlog  # noqa: PLC0415  # heavy, and only who logs needs it
+
+        render: Any = (
+            structlog.processors.JSONRenderer()
+            if settings.log == "json"
+            else structlog.dev.ConsoleRenderer(colors=(stream or sys.stderr).isatty())
+        )
+        self._settings = settings
+        self._logger: Any = structlog.wrap_logger(
+            structlog.WriteLogger(stream or sys.stderr),
+            processors=[structlog.processors.TimeStamper(fmt="iso"), structlog.processors.add_log_level, render],
+            wrapper_class=structlog.BoundLogger,
+        )
+
+    def notify(self, event: Event, /) -> None:
+        """Write it."""
+        failed = isinstance(event, AttemptFinished | TargetSkipped | RetryScheduled | FellBack) and (
+            getattr(event, "error", None) is not None
+        )
+        write = self._logger.warning if failed else self._logger.info
+        write(type(event).__name__, **_fields(event, with_text=self._settings.prompts))
+
+
+def _fields(event: Event, *, with_text: bool) -> dict[str, Any]:  # noqa: C901  # one flat table
+    """What is worth a place in the line."""
+    match event:
+        case RequestStarted(operation=operation, request=request):
+            fields: dict[str, Any] = {"operation": operation, "task": request.task_type}
+            return {**fields, "prompt": request.prompt} if with_text else fields
+        case RequestFinished(operation=operation, latency_ms=latency_ms, answer=answer):
+            return {"operation": operation, "latency_ms": round(latency_ms, 1), **_answer(answer, with_text=with_text)}
+        case CacheRead(hit=hit):
+            return {"hit": hit}
+        case AttemptStarted(model=model, provider=provider):
+            return {"model": model, "provider": provider}
+        case AttemptFinished(attempt=attempt, error=error):
+            told = {"model": attempt.model, "key": attempt.key_id, "latency_ms": round(attempt.latency_ms, 1)}
+            return {**told, "waited_s": round(attempt.waited_s, 3), "outcome": attempt.outcome, **_error(error)}
+        case RetryScheduled(model=model, delay_s=delay_s, error=error):
+            return {"model": model, "delay_s": round(delay_s, 3), **_error(error)}
+        case FellBack(model=model, next_model=next_model, error=error):
+            return {"model": model, "next_model": next_model, **_error(error)}
+        case TargetSkipped(model=model, error=error):
+            return {"model": model, **_error(error)}
+        case Reasked(round=round_, error=error):
+            return {"round": round_, **_error(error)}
+        case SchemaModeChosen(model=model, mode=mode):
+            return {"model": model, "mode": mode}
+        case SpanFinished(name=name, latency_ms=latency_ms, error=error):
+            return {"name": name, "latency_ms": round(latency_ms, 1), **_error(error)}
+        case GatewayTimed():
+            return {
+                "model": event.model,
+                "trace_id": event.trace_id,
+                "latency_ms": round(event.latency_ms, 1),
+                "retries": event.retries,
+                "option_index": event.option_index,
+                "cache_status": event.cache_status,
+            }
+
+
+def _error(error: LLMError | None) -> dict[str, Any]:
+    return {} if error is None else {"error": describe(error)}
+
+
+def _answer(answer: LLMResponse | LLMError, *, with_text: bool) -> dict[str, Any]:
+    if not isinstance(answer, LLMResponse):
+        return _error(answer)
+    cost = answer.usage.cost
+    told = {
+        "model": answer.model,
+        "cached": answer.metadata.cached,
+        "attempts": len(answer.metadata.attempts),
+        "tokens": answer.usage.total_tokens,
+        "cost_usd": None if isinstance(cost, UnknownCost) else cost.usd,
+    }
+    return {**told, "answer": answer.content} if with_text else told

@@ -1,0 +1,112 @@
+"""What is wrong with a request before anything is sent: every problem at once, with its path and what to do."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from llm_manager.domain.problem import Problem
+from llm_manager.domain.request import ImagePart, LLMRequest, Message, NamedTool, Preferences, TextPart, Tool
+
+TEMPERATURES = (0.0, 2.0)
+"""OpenAI's and Gemini's range; Anthropic refuses more than 1 itself."""
+
+MAX_NAME = 64
+"""The longest name of a tool or schema that OpenAI takes."""
+
+IMAGE_SCHEMES = ("https://", "http://", "data:image/")
+
+
+def request_problems(request: LLMRequest) -> tuple[Problem, ...]:
+    """Everything that keeps *request* from being sent to any model; empty when nothing does.
+
+    >>> [str(problem) for problem in request_problems(LLMRequest())]
+    ['prompt: is empty and there are no messages: give the model something to answer']
+    """
+    return (
+        *_prompt(request),
+        *_preferences(request.preferences),
+        *_messages(request.messages),
+        *_tools(request),
+        *_context(request),
+    )
+
+
+def _prompt(request: LLMRequest) -> Iterator[Problem]:
+    if not request.messages and not request.prompt.strip():
+        yield Problem("prompt", "is empty and there are no messages: give the model something to answer")
+    if request.deadline_s is not None and not request.deadline_s > 0:
+        yield Problem("deadline_s", f"is {request.deadline_s}: give a number of seconds above 0")
+
+
+def _preferences(wish: Preferences) -> Iterator[Problem]:
+    low, high = TEMPERATURES
+    if wish.temperature is not None and not low <= wish.temperature <= high:
+        yield Problem("preferences.temperature", f"is {wish.temperature}: give a number from {low:g} to {high:g}")
+    if wish.top_p is not None and not 0 < wish.top_p <= 1:
+        yield Problem("preferences.top_p", f"is {wish.top_p}: give a number above 0, at most 1")
+    if wish.max_tokens is not None and wish.max_tokens <= 0:
+        yield Problem("preferences.max_tokens", f"is {wish.max_tokens}: give a number above 0")
+    if wish.model is not None and not is_name(wish.model):
+        yield Problem("preferences.model", f"{wish.model!r} is no name: it is empty or holds a control character")
+    if "" in wish.stop:
+        yield Problem("preferences.stop", "holds an empty text: it would stop before the first character")
+
+
+def is_name(text: str) -> bool:
+    """Is *text* fit for a header or a URL: not empty, and without control characters such as line breaks?"""
+    return bool(text.strip()) and text.isprintable()
+
+
+def _messages(messages: tuple[Message, ...]) -> Iterator[Problem]:
+    for index, message in enumerate(messages):
+        at = f"messages.{index}"
+        if message.role == "tool" and not message.tool_call_id:
+            yield Problem(f"{at}.tool_call_id", "is missing: a tool message names the call it answers")
+        if message.tool_calls and message.role != "assistant":
+            yield Problem(f"{at}.tool_calls", f"belong to the assistant, not to the {message.role}")
+        if not isinstance(message.content, str):
+            for number, part in enumerate(message.content):
+                yield from _part(f"{at}.content.{number}", part)
+
+
+def _part(at: str, part: TextPart | ImagePart) -> Iterator[Problem]:
+    if isinstance(part, TextPart):
+        return
+    if (part.url is None) == (part.data is None):
+        yield Problem(at, "needs either a url or data")
+    if part.url is not None and not part.url.startswith(IMAGE_SCHEMES):
+        yield Problem(f"{at}.url", "must begin with https://, http:// or data:image/")
+    if part.data is not None and not (part.media_type or "").startswith("image/"):
+        yield Problem(f"{at}.media_type", f"is {part.media_type!r}: say which kind of image it is, such as image/png")
+
+
+def _tools(request: LLMRequest) -> Iterator[Problem]:
+    names = [tool.name for tool in request.tools]
+    for index, tool in enumerate(request.tools):
+        yield from _tool(f"tools.{index}", tool)
+        if tool.name in names[:index]:
+            yield Problem(f"tools.{index}.name", f"{tool.name!r} is there twice")
+    choice = request.tool_choice
+    if isinstance(choice, NamedTool) and choice.name not in names:
+        yield Problem(
+            "tool_choice.name", f"{choice.name!r} is none of the tools: {', '.join(names) or 'there are none'}"
+        )
+    if choice == "required" and not names:
+        yield Problem("tool_choice", "requires a tool and there are none")
+
+
+def _tool(at: str, tool: Tool) -> Iterator[Problem]:
+    if not is_name(tool.name) or len(tool.name) > MAX_NAME:
+        yield Problem(f"{at}.name", f"{tool.name!r} is no name of 1 to {MAX_NAME} characters")
+    if tool.parameters and tool.parameters.get("type") != "object":
+        yield Problem(f"{at}.parameters", 'must be a JSON schema with "type": "object"')
+
+
+def _context(request: LLMRequest) -> Iterator[Problem]:
+    if not request.context:
+        return
+    try:
+        json.dumps(request.context, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as bad:
+        yield Problem("context", f"is not JSON: {bad}")

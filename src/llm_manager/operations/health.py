@@ -1,0 +1,142 @@
+"""How the models and this library are doing. Providers are asked for their list of models, which costs nothing."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+from returns.result import Failure, Success
+
+from llm_manager.combinators.timeout import timeout
+from llm_manager.domain.errors import LLMError, ModelUnavailable
+from llm_manager.domain.outcome import Outcome
+from llm_manager.domain.status import CacheStatus, ManagerStatus, MetricsSnapshot, ModelHealthStatus
+from llm_manager.domain.target import Target
+from llm_manager.effect import concurrent
+from llm_manager.effect.context import Context, Op
+from llm_manager.effect.op import effect, run
+from llm_manager.policies.planning import key_owner
+from llm_manager.policies.routing import configured_targets
+
+CHECK_S = 10.0
+"""The longest that one provider may take to list its models."""
+
+
+def get_model_health() -> Op[tuple[ModelHealthStatus, ...]]:
+    """Every model of the chains and aliases: does its provider answer, and does it offer the model?
+
+    Each provider is asked once, all in parallel. A failure is a status, not an error of the operation.
+    """
+
+    async def checking(context: Context) -> Outcome[tuple[ModelHealthStatus, ...], LLMError]:
+        targets = configured_targets(context.config)
+        addresses = {(target.service, target.base_url, _place(target)): target for target in targets}
+        asked = concurrent.settle([_list_models(target) for target in addresses.values()])
+        answers = (await run(asked, context)).unwrap()
+        known = dict(zip(addresses, answers, strict=True))
+        statuses = [
+            await _status(context, target, known[target.service, target.base_url, _place(target)]) for target in targets
+        ]
+        return Success(tuple(statuses))
+
+    return effect(checking)
+
+
+def warmup_models() -> Op[tuple[ModelHealthStatus, ...]]:
+    """Open the connections and load the local models, so that the first request does not wait for that."""
+    return get_model_health()
+
+
+def is_healthy() -> Op[bool]:
+    """Does at least one model answer?"""
+
+    async def checking(context: Context) -> Outcome[bool, LLMError]:
+        health = await run(get_model_health(), context)
+        return Success(any(status.healthy for status in health.unwrap()))
+
+    return effect(checking)
+
+
+def get_status() -> Op[ManagerStatus]:
+    """Health, metrics and cache at this moment."""
+
+    async def reading(context: Context) -> Outcome[ManagerStatus, LLMError]:
+        models = (await run(get_model_health(), context)).unwrap()
+        held = await context.cache.status()
+        settings = context.config.cache
+        none = CacheStatus(enabled=settings.enabled, entries=0, max_entries=settings.max_entries)
+        return Success(
+            ManagerStatus(
+                healthy=any(status.healthy for status in models),
+                models=models,
+                metrics=context.metrics.snapshot(),
+                cache=held.unwrap() if isinstance(held, Success) else none,
+                uptime_s=context.clock.monotonic() - context.started_s,
+                version=version("llm-manager"),
+            )
+        )
+
+    return effect(reading)
+
+
+def get_metrics() -> Op[MetricsSnapshot]:
+    """Everything counted since the context was built, or since the last reset."""
+
+    async def reading(context: Context) -> Outcome[MetricsSnapshot, LLMError]:
+        return Success(context.metrics.snapshot())
+
+    return effect(reading)
+
+
+def reset_metrics() -> Op[None]:
+    """Start counting from zero."""
+
+    async def resetting(context: Context) -> Outcome[None, LLMError]:
+        context.metrics.reset()
+        return Success(None)
+
+    return effect(resetting)
+
+
+def _place(target: Target) -> str:
+    """What is loaded apart: a file of a local engine, a script's model; a server lists all its models at once."""
+    return "" if target.provider.wire in ("openai", "gateway") else target.name
+
+
+def _list_models(target: Target) -> Op[tuple[tuple[str, ...], float]]:
+    """The models that the provider of *target* offers, and the milliseconds it took to say so."""
+
+    async def listing(context: Context) -> Outcome[tuple[tuple[str, ...], float], LLMError]:
+        provider = context.providers.get(target.service)
+        if provider is None:
+            return Failure(ModelUnavailable(target.name, f"nothing in the context serves {target.service}"))
+        started_s = context.clock.monotonic()
+        owner = key_owner(context.config, target)
+        keys = {} if owner is None else {owner: context.config.keys.providers[owner][0]}
+        listed = await provider.models(target, keys)
+        if isinstance(listed, Failure):
+            return listed
+        return Success((listed.unwrap(), (context.clock.monotonic() - started_s) * 1000))
+
+    return timeout(CHECK_S, model=target.name)(effect(listing))
+
+
+async def _status(
+    context: Context, target: Target, answer: Outcome[tuple[tuple[str, ...], float], LLMError]
+) -> ModelHealthStatus:
+    now_s = context.clock.monotonic()
+    circuit, _ = await context.breakers.state(target.key, now_s)
+    error = answer.failure() if isinstance(answer, Failure) else None
+    latency_ms = None
+    if isinstance(answer, Success):
+        names, latency_ms = answer.unwrap()
+        if target.provider.needs_key and names and target.model not in names:
+            error = ModelUnavailable(target.name, f"{target.provider.name} does not list it")
+    return ModelHealthStatus(
+        model=target.name,
+        provider=target.provider.name,
+        healthy=error is None and circuit != "open",
+        circuit=circuit,
+        latency_ms=latency_ms,
+        last_error=error,
+        checked_at=now_s,
+    )

@@ -1,0 +1,44 @@
+"""One request to several models at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, TypeVar, overload
+
+from llm_manager.combinators.race import race as race_ops
+from llm_manager.domain.errors import LLMError
+from llm_manager.domain.outcome import Outcome
+from llm_manager.domain.request import LLMRequest
+from llm_manager.domain.response import LLMResponse
+from llm_manager.effect import concurrent
+from llm_manager.effect.context import Op
+from llm_manager.operations.generate import generate
+
+A = TypeVar("A")
+
+
+def query_multiple(request: LLMRequest, models: Sequence[str]) -> Op[tuple[Outcome[LLMResponse, LLMError], ...]]:
+    """What each of *models* answers, in their order, asked in parallel; one failure never loses the others.
+
+    Each model answers for itself: none falls back to another.
+    """
+    return concurrent.settle([generate(_only(request, model)) for model in models])
+
+
+@overload
+def race(first: LLMRequest, models: Sequence[str], /) -> Op[LLMResponse]: ...
+@overload
+def race(*ops: Op[A]) -> Op[A]: ...
+def race(*given: Any) -> Op[Any]:
+    """The first success; the losers are cancelled and awaited: of one request to several models, or of operations.
+
+    Without a success: ``AllModelsFailed`` with every error, in the order given.
+    """
+    if given and isinstance(given[0], LLMRequest):
+        return race_ops(*(generate(_only(given[0], str(model))) for model in given[1]))
+    return race_ops(*given)
+
+
+def _only(request: LLMRequest, model: str) -> LLMRequest:
+    return replace(request, preferences=replace(request.preferences, model=model, fallback="none"))

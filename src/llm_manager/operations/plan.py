@@ -1,0 +1,128 @@
+"""What would be done, without doing it: no request is sent by anything here."""
+
+from __future__ import annotations
+
+from returns.result import Failure, Success
+
+from llm_manager.domain.config import LLMConfig
+from llm_manager.domain.errors import AllModelsFailed, ConfigurationError, InvalidRequest, LLMError
+from llm_manager.domain.outcome import Outcome
+from llm_manager.domain.plan import RoutePlan
+from llm_manager.domain.problem import Problem
+from llm_manager.domain.request import LLMRequest
+from llm_manager.domain.request_problems import request_problems
+from llm_manager.effect.context import Context, Op
+from llm_manager.effect.op import effect, run
+from llm_manager.operations.generate import observed_latencies
+from llm_manager.policies.planning import plan_of
+from llm_manager.policies.routing import Chosen, candidates, fallback_chain, task_names
+from llm_manager.policies.targets import known_names, resolve
+
+
+def plan(request: LLMRequest) -> Op[RoutePlan]:
+    """The models in the order they would be asked, why, and the most they could take in attempts, money and time.
+
+    Fails as :func:`~llm_manager.operations.generate.generate` would before sending anything.
+    """
+
+    async def planning(context: Context) -> Outcome[RoutePlan, LLMError]:
+        problems = request_problems(request)
+        if problems:
+            return Failure(InvalidRequest(problems))
+        latencies = observed_latencies(context, request)
+        return plan_of(context.config, request, latencies, await _open_circuits(context, request))
+
+    return effect(planning)
+
+
+async def _open_circuits(context: Context, request: LLMRequest) -> tuple[tuple[str, float], ...]:
+    found = candidates(context.config, request, {})
+    now_s = context.clock.monotonic()
+    circuits: list[tuple[str, float]] = []
+    for each in found.unwrap() if isinstance(found, Success) else ():
+        if isinstance(each, Chosen):
+            state, wait_s = await context.breakers.state(each.target.key, now_s)
+            if state == "open":
+                circuits.append((each.target.key, wait_s))
+    return tuple(circuits)
+
+
+def select_model(request: LLMRequest) -> Op[str]:
+    """The model that would be asked first. Fails with why none would be."""
+
+    async def selecting(context: Context) -> Outcome[str, LLMError]:
+        planned = await run(plan(request), context)
+        if isinstance(planned, Failure):
+            return planned
+        targets = planned.unwrap().targets
+        for target in targets:
+            if target.skipped is None:
+                return Success(target.model)
+        failures = tuple((target.model, target.skipped) for target in targets if target.skipped is not None)
+        return Failure(failures[0][1] if len(failures) == 1 else AllModelsFailed(failures))
+
+    return effect(selecting)
+
+
+def get_fallback_chain(model: str) -> Op[tuple[str, ...]]:
+    """The models that would be asked, in order, if *model* failed a general request."""
+
+    async def chaining(context: Context) -> Outcome[tuple[str, ...], LLMError]:
+        resolved = resolve(context.config, model)
+        if isinstance(resolved, Failure) and isinstance(resolved.failure(), InvalidRequest):
+            return Failure(resolved.failure())
+        return Success(fallback_chain(context.config, model))
+
+    return effect(chaining)
+
+
+def get_available_models() -> Op[tuple[str, ...]]:
+    """The names that a request can ask for now: aliases, families and catalog models whose provider is configured."""
+
+    async def listing(context: Context) -> Outcome[tuple[str, ...], LLMError]:
+        config = context.config
+        return Success(tuple(name for name in known_names(config) if isinstance(resolve(config, name), Success)))
+
+    return effect(listing)
+
+
+def validate_config() -> Op[LLMConfig]:
+    """The configuration, if every model and chain in it leads somewhere; else every problem at once.
+
+    Asks nobody: whether a key is accepted and a server is up is for ``get_model_health``.
+    """
+
+    async def validating(context: Context) -> Outcome[LLMConfig, LLMError]:
+        problems = _problems(context.config)
+        return Failure(ConfigurationError(problems)) if problems else Success(context.config)
+
+    return effect(validating)
+
+
+def _problems(config: LLMConfig) -> tuple[Problem, ...]:
+    problems: dict[Problem, None] = {}
+    for alias in config.models:
+        _collect(problems, f"models.{alias}", resolve(config, alias))
+    for task, chain in config.routing.chains.items():
+        for name in chain:
+            resolved = resolve(config, name)
+            if isinstance(resolved, Failure) and isinstance(resolved.failure(), InvalidRequest):
+                _collect(problems, f"routing.chains.{task}", resolved)
+    for task in task_names(config):
+        found = candidates(config, LLMRequest(prompt="x", task_type=task), {})
+        if isinstance(found, Failure):
+            _collect(problems, f"routing.chains.{task}", found)
+    return tuple(problems)
+
+
+def _collect(problems: dict[Problem, None], path: str, outcome: Outcome[object, LLMError]) -> None:
+    if isinstance(outcome, Success):
+        return
+    error = outcome.failure()
+    match error:
+        case ConfigurationError(problems=found):
+            problems.update(dict.fromkeys(found))
+        case InvalidRequest(problems=found):
+            problems.update(dict.fromkeys(Problem(path, each.message) for each in found))
+        case _:
+            problems[Problem(path, error.message or error.tag)] = None

@@ -1,0 +1,111 @@
+"""A layer whose models read their answers from a script: the context to swap in when testing a pipeline.
+
+    layer = scripted({"gpt": [RateLimitExceeded("gpt"), "It scatters."]})
+    outcome = await provide(generate(LLMRequest(prompt="Why is the sky blue?")), layer)
+
+Time is virtual and moves by itself whenever everybody waits, so retries and timeouts take none of yours.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeAlias, final
+
+from returns.result import Failure, Success
+
+from llm_manager.adapters.in_process import in_process_context
+from llm_manager.adapters.observers.plain import Silent
+from llm_manager.adapters.system import SystemRandom
+from llm_manager.domain.config import LLMConfig
+from llm_manager.domain.errors import LLMError, ModelUnavailable
+from llm_manager.domain.outcome import Outcome
+from llm_manager.domain.request import LLMRequest
+from llm_manager.domain.response import LLMResponse, ResponseMetadata
+from llm_manager.domain.secret import Secret
+from llm_manager.domain.settings import ModelSettings
+from llm_manager.domain.target import Target
+from llm_manager.effect.context import Context
+from llm_manager.effect.layer import Layer, scoped
+from llm_manager.effect.scope import Scope
+from llm_manager.ports import Clock, Dispatch, Observer
+from llm_manager.testing.clock import VirtualClock
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Take *seconds* of virtual time, then answer *line*."""
+
+    seconds: float
+    line: Line
+
+
+Line: TypeAlias = "str | LLMResponse | LLMError | Pause | Callable[[LLMRequest], Line]"
+"""What a scripted model does next: say a text, give a whole response, fail, take its time, or look at the request."""
+
+
+@final
+class ScriptedProvider:
+    """The provider that reads the lines; *received* is what it was asked, in order."""
+
+    def __init__(self, lines: Mapping[str, Sequence[Line]], clock: Clock) -> None:
+        self._lines = {model: deque(script) for model, script in lines.items()}
+        self._clock = clock
+        self.received: list[Dispatch] = []
+
+    async def complete(self, dispatch: Dispatch, /) -> Outcome[LLMResponse, LLMError]:
+        """Read the next line of the model; after the last one it is unavailable."""
+        self.received.append(dispatch)
+        model = dispatch.target.model
+        script = self._lines.get(model)
+        line: Line = script.popleft() if script else ModelUnavailable(model, "its script has no more lines")
+        while isinstance(line, Pause) or callable(line):
+            if isinstance(line, Pause):
+                await self._clock.sleep(line.seconds)
+                line = line.line
+            else:
+                line = line(dispatch.request)
+        if isinstance(line, str):
+            return Success(_said(line, dispatch.target))
+        return Success(line) if isinstance(line, LLMResponse) else Failure(line)
+
+    async def models(self, target: Target, keys: Mapping[str, Secret], /) -> Outcome[tuple[str, ...], LLMError]:
+        """The models that have a script."""
+        return Success(tuple(self._lines))
+
+
+def _said(text: str, target: Target) -> LLMResponse:
+    metadata = ResponseMetadata(provider=target.provider.name)
+    return LLMResponse(content=text, model=target.name, finish_reason="stop", metadata=metadata)
+
+
+def scripted(
+    lines: Mapping[str, Sequence[Line]],
+    *,
+    config: LLMConfig | None = None,
+    clock: Clock | None = None,
+    observer: Observer | None = None,
+    seed: int = 0,
+) -> Layer[Context, LLMError, None]:
+    """The layer in which the models named by *lines* read their answers from there, and no other model is configured.
+
+    *config* sets everything else. *clock* is a virtual one that moves by itself unless given. Each build of the layer
+    reads the script from its beginning.
+    """
+
+    async def build(_needs: None, _scope: Scope) -> Outcome[Context, LLMError]:
+        time = VirtualClock(autojump=True) if clock is None else clock
+        given = LLMConfig() if config is None else config
+        models = {name: replace(given.models.get(name, ModelSettings()), provider="custom") for name in lines}
+        return Success(
+            in_process_context(
+                replace(given, models={**given.models, **models}),
+                providers={"custom": ScriptedProvider(lines, time)},
+                clock=time,
+                random=SystemRandom(seed),
+                observer=Silent() if observer is None else observer,
+            )
+        )
+
+    return scoped(build)
