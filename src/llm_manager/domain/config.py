@@ -37,7 +37,7 @@ class LLMConfig:
     keys: KeySettings = field(default_factory=KeySettings)
     http: HttpSettings = field(default_factory=HttpSettings)
     observe: ObserveSettings = field(default_factory=ObserveSettings)
-    sources: Mapping[str, str] = field(default_factory=dict[str, str], compare=False, repr=False)
+    sources: Mapping[str, str] = field(default_factory=dict[str, str], compare=False, repr=False, kw_only=True)
 
     def __hash__(self) -> int:
         """Equal configurations hash alike, and cheaply: what is derived from one is memoised by it."""

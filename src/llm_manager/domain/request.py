@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import Any, ClassVar, Literal, TypeAlias
 
 TaskType: TypeAlias = str
 """``analysis``, ``ui-generation``, ``config-management``, ``general``, or a chain named in the configuration."""
@@ -31,6 +31,7 @@ class ImagePart:
     data: bytes | None = None
     media_type: str | None = None
     tag: Literal["ImagePart"] = field(default="ImagePart", repr=False)
+    __pydantic_config__: ClassVar = {"ser_json_bytes": "base64", "val_json_bytes": "base64"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

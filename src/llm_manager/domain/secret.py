@@ -70,3 +70,15 @@ class Secret:
             read,
             serialization=cs.plain_serializer_function_ser_schema(repr),
         )
+
+
+def key_problem(key: Secret) -> str | None:
+    """What keeps *key* from being sent in a header; None when nothing does. Never says what the key is."""
+    text = key.reveal()
+    if not text.strip():
+        return "is empty: leave it out or set it"
+    if any(ord(character) < 32 or ord(character) == 127 for character in text):
+        return "holds a line break or another control character: copy the key again without it"
+    if not text.isascii():
+        return "holds a character that no key has: copy the key again"
+    return "begins or ends with a space: remove it" if text != text.strip() else None

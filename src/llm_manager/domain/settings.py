@@ -9,13 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
+
+from annotated_types import Ge, Gt, Le
 
 from llm_manager.domain.catalog import Capability
 from llm_manager.domain.secret import Secret
 
 Strategy: TypeAlias = Literal["cost", "performance", "balanced"]
 LogFormat: TypeAlias = Literal["off", "console", "json"]
+
+Seconds: TypeAlias = Annotated[float, Gt(0)]
+Whole: TypeAlias = Annotated[int, Ge(0)]
+Count: TypeAlias = Annotated[int, Gt(0)]
+Amount: TypeAlias = Annotated[float, Ge(0)]
+Part: TypeAlias = Annotated[float, Gt(0), Le(1)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,15 +39,15 @@ class ModelSettings:
     base_url: str | None = None
     virtual_key: Secret | None = None
     capabilities: frozenset[Capability] | None = None
-    window_tokens: int | None = None
-    max_output_tokens: int | None = None
-    prompt_usd: float | None = None
-    completion_usd: float | None = None
-    cached_usd: float | None = None
+    window_tokens: Count | None = None
+    max_output_tokens: Count | None = None
+    prompt_usd: Amount | None = None
+    completion_usd: Amount | None = None
+    cached_usd: Amount | None = None
     path: str | None = None
-    context_tokens: int | None = None
-    threads: int | None = None
-    gpu_layers: int | None = None
+    context_tokens: Count | None = None
+    threads: Count | None = None
+    gpu_layers: Whole | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,10 +66,10 @@ class RoutingSettings:
 class RetryBudgetSettings:
     """A token bucket per target that bounds how much retries can add to an outage (after Finagle's RetryBudget)."""
 
-    capacity: float = 10.0
-    cost: float = 1.0
-    per_success: float = 0.1
-    per_second: float = 0.1
+    capacity: Amount = 10.0
+    cost: Amount = 1.0
+    per_success: Amount = 0.1
+    per_second: Amount = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,10 +79,10 @@ class RetrySettings:
     *ambiguous* also repeats requests that may have reached the model and been paid for.
     """
 
-    max_retries: int = 3
-    base_s: float = 1.0
-    factor: float = 2.0
-    cap_s: float = 60.0
+    max_retries: Whole = 3
+    base_s: Seconds = 1.0
+    factor: Annotated[float, Ge(1)] = 2.0
+    cap_s: Seconds = 60.0
     ambiguous: bool = False
     budget: RetryBudgetSettings = field(default_factory=RetryBudgetSettings)
 
@@ -83,11 +91,11 @@ class RetrySettings:
 class TimeoutSettings:
     """Seconds. *attempt_s* bounds one try, *total_s* the whole operation, queues and pauses included."""
 
-    connect_s: float = 10.0
-    first_byte_s: float = 60.0
-    idle_s: float = 30.0
-    attempt_s: float = 120.0
-    total_s: float = 300.0
+    connect_s: Seconds = 10.0
+    first_byte_s: Seconds = 60.0
+    idle_s: Seconds = 30.0
+    attempt_s: Seconds = 120.0
+    total_s: Seconds = 300.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,17 +103,17 @@ class CacheSettings:
     """Answers kept in memory; the least recently used goes first."""
 
     enabled: bool = True
-    ttl_s: float = 300.0
-    max_entries: int = 100
+    ttl_s: Seconds = 300.0
+    max_entries: Whole = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LimiterSettings:
     """What may be sent to each target in a minute; None is no limit. *max_wait_s* is the longest wait in the queue."""
 
-    requests_per_minute: int | None = None
-    tokens_per_minute: int | None = None
-    max_wait_s: float = 60.0
+    requests_per_minute: Count | None = None
+    tokens_per_minute: Count | None = None
+    max_wait_s: Amount = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,14 +125,14 @@ class BreakerSettings:
     """
 
     enabled: bool = True
-    failure_threshold: int = 5
-    failure_rate: float = 0.5
-    minimum_calls: int = 10
-    window_s: float = 30.0
-    open_s: float = 60.0
-    max_open_s: float = 300.0
-    success_threshold: int = 2
-    probe_s: float = 120.0
+    failure_threshold: Count = 5
+    failure_rate: Part = 0.5
+    minimum_calls: Count = 10
+    window_s: Seconds = 30.0
+    open_s: Seconds = 60.0
+    max_open_s: Seconds = 300.0
+    success_threshold: Count = 2
+    probe_s: Seconds = 120.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,8 +143,8 @@ class KeySettings:
     """
 
     providers: Mapping[str, tuple[Secret, ...]] = field(default_factory=dict[str, tuple[Secret, ...]])
-    max_connections_per_key: int = 5
-    cool_down_s: float = 1.0
+    max_connections_per_key: Count = 5
+    cool_down_s: Amount = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,9 +172,9 @@ class HttpSettings:
     allow_http: bool = False
     trust_environment: bool = False
     proxy: str | None = None
-    max_connections: int = 100
-    max_body_bytes: int = 16 * 1024 * 1024
-    max_event_bytes: int = 4 * 1024 * 1024
+    max_connections: Count = 100
+    max_body_bytes: Count = 16 * 1024 * 1024
+    max_event_bytes: Count = 4 * 1024 * 1024
     portkey: PortkeySettings = field(default_factory=PortkeySettings)
 
 

@@ -243,8 +243,8 @@ def _sentence(error: LLMError) -> str:  # noqa: C901, PLR0912  # one flat table
         case InvalidRequest(problems=problems):
             return f"the request is invalid{said}: {listed(problems) or 'the provider refused it; change the request'}"
         case AuthenticationFailed(model=model, forbidden=forbidden):
-            what = "may not use this model" if forbidden else "was refused"
-            return f"the key for {model} {what}{said}: set a valid key (see `llm-manager config`)"
+            what = f"the key may not use {model}" if forbidden else f"no valid key for {model}"
+            return f"{what}{said}: set a key that may (see `llm-manager config`)"
         case RequestTimedOut(model=model, timeout_s=limit_s, phase=phase):
             who = model or "the operation"
             return f"{who} did not answer within {limit_s:.3g} s ({phase}){said}: raise the timeout or change models"

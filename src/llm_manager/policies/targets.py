@@ -42,8 +42,7 @@ def resolve(config: LLMConfig, name: str) -> Outcome[Target, NoTarget]:
         if isinstance(found, Success):
             return found
         missing.append(found.failure())
-    said = "; ".join(dict.fromkeys(describe(error) for error in missing))
-    return Failure(AuthenticationFailed(name, message=f"nothing that it stands for is configured: {said}"))
+    return Failure(AuthenticationFailed(name, message="; or ".join(dict.fromkeys(map(_hint, missing)))))
 
 
 def is_configured(config: LLMConfig, provider: ProviderFacts) -> bool:
@@ -111,7 +110,7 @@ def _target(
     if provider.wire == "gateway" and not gateway:
         said = f"{provider.name} is reached only through Portkey so far: set PORTKEY_API_KEY or PORTKEY_BASE_URL"
         return Failure(UnsupportedCapability(name, "a direct connection", said))
-    base_url = config.http.base_urls.get("portkey", PORTKEY_URL) if gateway else own_url or provider.base_url
+    base_url = _address(config.http.base_urls.get("portkey", PORTKEY_URL) if gateway else own_url or provider.base_url)
     return Success(
         Target(
             name=name,
@@ -119,13 +118,19 @@ def _target(
             provider=provider,
             facts=_merged(facts, settings),
             service="portkey" if gateway else provider.name,
-            base_url=base_url.rstrip("/"),
+            base_url=base_url,
             key=f"{provider.name}|{base_url}|{settings.path or model}",
-            custom_host=own_url if gateway else None,
+            custom_host=_address(own_url) if gateway and own_url else None,
             virtual_key=settings.virtual_key,
             settings=settings,
         )
     )
+
+
+def _address(url: str) -> str:
+    """*url* without a slash at the end, and with the version that every wire of these begins with if it has no path."""
+    stripped = url.rstrip("/")
+    return f"{stripped}/v1" if stripped and stripped.count("/") == 2 else stripped
 
 
 def _missing(
@@ -161,6 +166,10 @@ def _merged(facts: ModelFacts, settings: ModelSettings) -> ModelFacts:
         price=price,
         typical_latency_ms=facts.typical_latency_ms,
     )
+
+
+def _hint(error: NoTarget) -> str:
+    return error.message or "; ".join(problem.message for problem in getattr(error, "problems", ()))
 
 
 def _unknown(config: LLMConfig, name: str) -> InvalidRequest:

@@ -1,0 +1,69 @@
+"""Domain values as JSON text and back, and requests from JSON-like data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar, overload
+
+from returns.result import Failure, Success
+
+from llm_manager.domain.decode import adapter, decoded
+from llm_manager.domain.errors import InvalidRequest
+from llm_manager.domain.outcome import Outcome
+from llm_manager.domain.problem import Problem
+from llm_manager.domain.request import LLMRequest
+from llm_manager.domain.request_problems import request_problems
+
+A = TypeVar("A")
+
+
+def to_json(value: object) -> str:
+    """*value*, any record of this library, as JSON. Cases of a union carry their ``tag``, bytes become base64.
+
+    >>> from llm_manager.domain.errors import ServerError
+    >>> to_json(ServerError("gpt", 503, "busy"))
+    '{"model":"gpt","status_code":503,"message":"busy","tag":"ServerError"}'
+    """
+    kind: Any = type(value)
+    text: bytes = adapter(kind).dump_json(value)
+    return text.decode()
+
+
+@overload
+def from_json(kind: type[A], text: str | bytes) -> Outcome[A, InvalidRequest]: ...
+@overload
+def from_json(kind: Any, text: str | bytes) -> Outcome[Any, InvalidRequest]: ...
+def from_json(kind: Any, text: str | bytes) -> Outcome[Any, InvalidRequest]:
+    """The *kind*, a record or a union of records such as ``LLMError``, that *text* holds.
+
+    Text that holds none comes back as ``InvalidRequest`` with every problem and its path.
+    """
+    from pydantic import ValidationError  # noqa: PLC0415  # heavy, and only who decodes something needs it
+
+    try:
+        return Success(adapter(kind).validate_json(text))
+    except ValidationError as bad:
+        problems = (Problem(".".join(map(str, error["loc"])), error["msg"]) for error in bad.errors())
+        return Failure(InvalidRequest(tuple(problems)))
+
+
+def parse_request(mapping: Mapping[str, object]) -> Outcome[LLMRequest, InvalidRequest]:
+    """The request that *mapping* describes: the fields of :class:`LLMRequest`, images as base64 text.
+
+    Every problem is named at once: of its shape, and of what it asks.
+    """
+    read = decoded(LLMRequest, mapping)
+    problems = list(read.problems)
+    if read.value is not None:
+        problems.extend(_about_what_was_read(read.value, problems))
+    if problems or read.value is None:
+        return Failure(InvalidRequest(tuple(problems)))
+    return Success(read.value)
+
+
+def _about_what_was_read(request: LLMRequest, shape: list[Problem]) -> tuple[Problem, ...]:
+    """What the request asks wrongly, except of parts that were left out for their shape."""
+    heads = {problem.path.split(".")[0] for problem in shape}
+    if "messages" in heads:
+        heads.add("prompt")  # whether it may be empty depends on them
+    return tuple(problem for problem in request_problems(request) if problem.path.split(".")[0] not in heads)

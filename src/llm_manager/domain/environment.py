@@ -1,0 +1,142 @@
+"""The environment variables we know: which setting each one is. Pure: the variables arrive as a mapping.
+
+To add one, add a row; ``llm-manager config`` and the documentation list the rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias, cast
+
+from llm_manager.domain.problem import Problem
+
+CONFIG_FILE = "LLM_MANAGER_CONFIG"
+"""Names a TOML file with the same settings; a variable wins over it."""
+
+Read: TypeAlias = Callable[[str], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """One variable, the dotted path of its setting and how its text is read; *read* raises ``ValueError``."""
+
+    name: str
+    path: str
+    read: Read
+    wanted: str = "text"
+
+
+def _text(text: str) -> str:
+    return text
+
+
+def _one(text: str) -> tuple[str, ...]:
+    return (text,)
+
+
+def _list(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _flag(text: str) -> bool:
+    lowered = text.strip().lower()
+    if lowered not in ("1", "true", "yes", "on", "0", "false", "no", "off"):
+        raise ValueError(text)
+    return lowered in ("1", "true", "yes", "on")
+
+
+def _key(provider: str, *names: str) -> tuple[Variable, ...]:
+    path = f"keys.providers.{provider}"
+    singles = (Variable(name, path, _one) for name in names)
+    lists = (Variable(f"{name}S", path, _list, "keys separated by commas") for name in names)
+    return (*singles, *lists)
+
+
+VARIABLES: tuple[Variable, ...] = (
+    *_key("portkey", "PORTKEY_API_KEY"),
+    Variable("PORTKEY_BASE_URL", "http.base_urls.portkey", _text),
+    Variable("PORTKEY_GPT4_VIRTUAL_KEY", "models.gpt.virtual_key", _text),
+    Variable("PORTKEY_CLAUDE_VIRTUAL_KEY", "models.claude.virtual_key", _text),
+    Variable("PORTKEY_LLAMA_VIRTUAL_KEY", "models.llama.virtual_key", _text),
+    *_key("openai", "OPENAI_API_KEY"),
+    *_key("anthropic", "ANTHROPIC_API_KEY"),
+    *_key("gemini", "GOOGLE_API_KEY", "GEMINI_API_KEY"),
+    *_key("groq", "GROQ_API_KEY"),
+    Variable("OPENAI_BASE_URL", "http.base_urls.openai", _text),
+    Variable("ANTHROPIC_BASE_URL", "http.base_urls.anthropic", _text),
+    Variable("LM_STUDIO_URL", "http.base_urls.lm_studio", _text),
+    Variable("LLAMA_MODEL_PATH", "models.llama.path", _text),
+    Variable("MAX_REQUESTS_PER_MINUTE", "rate_limit.requests_per_minute", int, "a whole number"),
+    Variable("MAX_TOKENS_PER_MINUTE", "rate_limit.tokens_per_minute", int, "a whole number"),
+    Variable("DEBUG_PORTKEY_TIMING", "http.portkey.timings", _flag, "1 or 0"),
+)
+
+NOT_USED_YET = ("OLLAMA_HOST", "REDIS_URL", "DATABASE_URL")
+"""Variables of this library's contract whose part is not built yet: ``llm-manager config`` says so when one is set."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layered:
+    """Settings as a tree, the source of each leaf by its dotted path, and what could not be read."""
+
+    tree: Mapping[str, object]
+    sources: Mapping[str, str]
+    problems: tuple[Problem, ...] = ()
+
+
+def from_environment(environ: Mapping[str, str], file: Layered) -> Layered:
+    """What *environ* says, on top of what *file* says. A variable that is set to nothing is not set."""
+    tree = _copy(file.tree)
+    sources = dict(file.sources)
+    problems = list(file.problems)
+    for variable in VARIABLES:
+        text = environ.get(variable.name, "")
+        if not text.strip():
+            continue
+        try:
+            value = variable.read(text)
+        except ValueError:
+            problems.append(Problem(variable.path, f"must be {variable.wanted}, not {text!r}", variable.name))
+            continue
+        _put(tree, variable.path.split("."), value)
+        sources[variable.path] = variable.name
+    if "models.llama.path" in sources and sources["models.llama.path"] == "LLAMA_MODEL_PATH":
+        _put(tree, ["models", "llama", "provider"], "llama_cpp")
+        sources["models.llama.provider"] = "LLAMA_MODEL_PATH"
+    return Layered(tree, sources, tuple(problems))
+
+
+def from_file(tree: Mapping[str, object], source: str) -> Layered:
+    """The settings of one file."""
+    return Layered(tree, dict.fromkeys(_leaves(tree, ()), source))
+
+
+def _leaves(tree: Mapping[str, object], above: tuple[str, ...]) -> tuple[str, ...]:
+    found: list[str] = []
+    for name, value in tree.items():
+        path = (*above, str(name))
+        if isinstance(value, Mapping):
+            found.extend(_leaves(cast("Mapping[str, object]", value), path))
+        else:
+            found.append(".".join(path))
+    return tuple(found)
+
+
+def _copy(tree: Mapping[str, object]) -> dict[str, object]:
+    return {
+        name: _copy(cast("Mapping[str, object]", value)) if isinstance(value, Mapping) else value
+        for name, value in tree.items()
+    }
+
+
+def _put(tree: dict[str, object], path: list[str], value: object) -> None:
+    for name in path[:-1]:
+        branch = tree.get(name)
+        if isinstance(branch, dict):
+            tree = cast("dict[str, object]", branch)
+        else:
+            below: dict[str, object] = {}
+            tree[name] = below
+            tree = below
+    tree[path[-1]] = value
