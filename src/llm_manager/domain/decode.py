@@ -67,7 +67,7 @@ def _validated(kind: type[A], text: str, is_secret: Callable[[str], bool]) -> tu
     problems: list[Problem] = []
     for _ in range(_ROUNDS):
         try:
-            return cast("A", adapter(kind).validate_json(text, strict=True)), problems
+            return cast("A", adapter(cast("Any", kind)).validate_json(text, strict=True)), problems
         except ValidationError as bad:
             errors = bad.errors(include_url=False, include_context=False)
             left_out = {problem.path for problem in problems}
