@@ -1,0 +1,35 @@
+"""Reading JSON that nobody promised anything about: what is not of the wanted type is None."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias, cast
+
+Json: TypeAlias = Mapping[str, Any]
+
+
+def as_object(value: object) -> Json:
+    """*value* if it is an object, else an empty one."""
+    return cast("Json", value) if isinstance(value, dict) else {}
+
+
+def as_list(value: object) -> Sequence[Any]:
+    """*value* if it is an array, else an empty one."""
+    return cast("Sequence[Any]", value) if isinstance(value, list) else ()
+
+
+def as_text(value: object) -> str | None:
+    """*value* if it is text."""
+    return value if isinstance(value, str) else None
+
+
+def as_count(value: object) -> int | None:
+    """*value* if it is a whole number that is not negative."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+
+
+def parse_json(body: bytes) -> Any:
+    """The value of *body*; ``ValueError`` for what is none, is nested beyond reason or holds a number beyond it."""
+    from pydantic_core import from_json  # noqa: PLC0415  # only who calls a model needs it
+
+    return from_json(body, allow_inf_nan=False)

@@ -1,0 +1,114 @@
+"""The OpenAI wire, as OpenAI, Groq, LM Studio, Portkey and many others speak it: chat completions.
+
+Checked on 2026-11-21 against OpenAI's API reference ("Create chat completion", "Error codes") and Groq's
+("OpenAI compatibility"). What a request's ``context`` holds is sent as a JSON block in front of the prompt.
+"""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from typing import Any
+
+from llm_manager.adapters.dialects.json_values import Json
+from llm_manager.domain.request import (
+    ImagePart,
+    JsonMode,
+    JsonSchema,
+    LLMRequest,
+    Message,
+    NamedTool,
+    Tool,
+    ToolCall,
+)
+from llm_manager.domain.target import Target
+
+
+def chat_body(request: LLMRequest, target: Target) -> bytes:
+    """The body of ``POST /chat/completions``."""
+    return json.dumps(chat_fields(request, target), separators=(",", ":")).encode()
+
+
+def chat_fields(request: LLMRequest, target: Target) -> dict[str, Any]:
+    """What a chat completion is asked with. What the caller left open is not mentioned."""
+    wish = request.preferences
+    fields: dict[str, Any] = {"model": target.model, "messages": _messages(request)}
+    options = {
+        target.provider.limit_field: wish.max_tokens,
+        "temperature": wish.temperature,
+        "top_p": wish.top_p,
+        "seed": wish.seed,
+        "stop": list(wish.stop) or None,
+        "response_format": _response_format(request),
+    }
+    fields.update((name, value) for name, value in options.items() if value is not None)
+    if request.tools:
+        fields["tools"] = [_tool(tool) for tool in request.tools]
+        fields["tool_choice"] = _tool_choice(request)
+    return fields
+
+
+def _messages(request: LLMRequest) -> list[Json]:
+    messages: list[Json] = []
+    if request.system_prompt:
+        messages.append({"role": "system", "content": request.system_prompt})
+    messages.extend(_message(message) for message in request.messages)
+    prompt = _with_context(request)
+    if prompt:
+        messages.append({"role": "user", "content": prompt})
+    return messages
+
+
+def _with_context(request: LLMRequest) -> str:
+    if not request.context:
+        return request.prompt
+    block = json.dumps(request.context, indent=2, ensure_ascii=False)
+    return f"Context:\n```json\n{block}\n```\n\n{request.prompt}".rstrip()
+
+
+def _message(message: Message) -> Json:
+    content: Any = message.content
+    if not isinstance(content, str):
+        content = [_part(part) for part in message.content]
+    fields: dict[str, Any] = {"role": message.role, "content": content}
+    if message.tool_calls:
+        fields["tool_calls"] = [_tool_call(call) for call in message.tool_calls]
+        fields["content"] = content or None
+    if message.tool_call_id is not None:
+        fields["tool_call_id"] = message.tool_call_id
+    return fields
+
+
+def _part(part: Any) -> Json:
+    if not isinstance(part, ImagePart):
+        return {"type": "text", "text": part.text}
+    url = part.url
+    if part.data is not None:
+        url = f"data:{part.media_type};base64,{b64encode(part.data).decode()}"
+    return {"type": "image_url", "image_url": {"url": url}}
+
+
+def _tool_call(call: ToolCall) -> Json:
+    return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+
+
+def _tool(tool: Tool) -> Json:
+    parameters = tool.parameters or {"type": "object", "properties": {}}
+    function = {"name": tool.name, "description": tool.description, "parameters": parameters}
+    return {"type": "function", "function": function}
+
+
+def _tool_choice(request: LLMRequest) -> Any:
+    if isinstance(request.tool_choice, NamedTool):
+        return {"type": "function", "function": {"name": request.tool_choice.name}}
+    return request.tool_choice
+
+
+def _response_format(request: LLMRequest) -> Json | None:
+    match request.response_format:
+        case None:
+            return None
+        case JsonMode():
+            return {"type": "json_object"}
+        case JsonSchema(schema=schema, name=name, strict=strict):
+            return {"type": "json_schema", "json_schema": {"name": name, "schema": schema, "strict": strict}}

@@ -1,0 +1,283 @@
+"""What comes back on the OpenAI wire: answers, lists of models, and errors told apart by status and code.
+
+Checked on 2026-11-21 against OpenAI's API reference and error guide. Codes decide, never the wording of a message; the
+one exception are the figures of a context that is too large, which the vendor gives in words only.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+
+from returns.result import Failure, Success
+
+from llm_manager.adapters.dialects.json_values import Json, as_count, as_list, as_object, as_text, parse_json
+from llm_manager.domain.errors import (
+    AuthenticationFailed,
+    ContentFiltered,
+    ContextTooLarge,
+    InvalidRequest,
+    LLMError,
+    MalformedResponse,
+    ModelUnavailable,
+    QuotaExhausted,
+    RateLimitExceeded,
+    ServerError,
+)
+from llm_manager.domain.outcome import Outcome
+from llm_manager.domain.problem import Problem
+from llm_manager.domain.request import ToolCall
+from llm_manager.domain.response import (
+    Cost,
+    FinishReason,
+    LLMResponse,
+    ReportedCost,
+    ResponseMetadata,
+    UnknownCost,
+    Usage,
+)
+from llm_manager.domain.target import Target
+
+MESSAGE_LENGTH = 500
+"""How much of a vendor's message is kept."""
+
+_FINISH: Mapping[str, FinishReason] = {
+    "stop": "stop",
+    "length": "length",
+    "tool_calls": "tool_calls",
+    "function_call": "tool_calls",
+    "content_filter": "content_filter",
+}
+
+_QUOTA_CODES = ("insufficient_quota", "billing_hard_limit_reached", "billing_not_active")
+_CONTEXT_CODES = ("context_length_exceeded", "string_above_max_length")
+_FILTER_CODES = ("content_filter", "content_policy_violation", "responsible_ai_policy_violation")
+_MODEL_CODES = ("model_not_found", "model_not_active", "model_decommissioned")
+
+
+def read_answer(status: int, headers: Mapping[str, str], body: bytes, target: Target) -> Outcome[LLMResponse, LLMError]:
+    """The response that *body* holds, or the error it is."""
+    if status != 200:
+        return Failure(read_error(status, headers, body, target))
+    try:
+        answer = as_object(parse_json(body))
+    except ValueError as bad:
+        return Failure(_unparsable(body, bad, target))
+    return response_of(answer, headers, target)
+
+
+def response_of(answer: Json, headers: Mapping[str, str], target: Target) -> Outcome[LLMResponse, LLMError]:
+    """The response in a chat completion that has been parsed, or the error it is."""
+    if "choices" not in answer and answer.get("error") is not None:
+        return Failure(_error_inside(answer, headers, target))
+    choices = as_list(answer.get("choices"))
+    if not choices:
+        return Failure(MalformedResponse(target.name, "empty", "the answer has no choices"))
+    return _response(answer, as_object(choices[0]), headers, target)
+
+
+def _unparsable(body: bytes, bad: ValueError, target: Target) -> MalformedResponse:
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return MalformedResponse(target.name, "undecodable", "the body is not UTF-8")
+    return MalformedResponse(target.name, "unparsable", f"the body is not JSON: {bad}"[:MESSAGE_LENGTH])
+
+
+def _response(answer: Json, choice: Json, headers: Mapping[str, str], target: Target) -> Outcome[LLMResponse, LLMError]:
+    message = as_object(choice.get("message"))
+    refusal = as_text(message.get("refusal"))
+    content = _content(message.get("content"))
+    calls = tuple(_tool_call(as_object(call)) for call in as_list(message.get("tool_calls")))
+    finish = _FINISH.get(as_text(choice.get("finish_reason")) or "", "unknown")
+    if finish == "content_filter":
+        return Failure(ContentFiltered(target.name, content or ""))
+    if content is None and refusal is None and not calls:
+        return Failure(MalformedResponse(target.name, "empty", "the answer has neither text nor a tool call"))
+    return Success(
+        LLMResponse(
+            content=refusal if content is None and refusal is not None else content or "",
+            model=target.name,
+            usage=_usage(as_object(answer.get("usage"))),
+            finish_reason="refusal" if refusal is not None else finish,
+            tool_calls=calls,
+            metadata=ResponseMetadata(
+                provider=target.provider.name, request_id=headers.get("x-request-id") or as_text(answer.get("id"))
+            ),
+        )
+    )
+
+
+def _content(content: object) -> str | None:
+    """The text, which some servers send in parts."""
+    listed = as_list(content)
+    if listed:
+        parts = (as_text(as_object(part).get("text")) for part in listed)
+        return "".join(part for part in parts if part is not None)
+    return as_text(content)
+
+
+def _tool_call(call: Json) -> ToolCall:
+    function = as_object(call.get("function"))
+    return ToolCall(
+        id=as_text(call.get("id")) or "",
+        name=as_text(function.get("name")) or "",
+        arguments=as_text(function.get("arguments")) or "",
+    )
+
+
+def _usage(usage: Json) -> Usage:
+    prompt, completion = as_count(usage.get("prompt_tokens")), as_count(usage.get("completion_tokens"))
+    total = as_count(usage.get("total_tokens"))
+    if total is None and prompt is not None and completion is not None:
+        total = prompt + completion
+    return Usage(
+        prompt_tokens=prompt,
+        completion_tokens=completion,
+        cached_tokens=as_count(as_object(usage.get("prompt_tokens_details")).get("cached_tokens")),
+        reasoning_tokens=as_count(as_object(usage.get("completion_tokens_details")).get("reasoning_tokens")),
+        total_tokens=total,
+        cost=_cost(usage.get("cost")),
+    )
+
+
+def _cost(usd: object) -> Cost:
+    """What OpenRouter and some gateways say the answer cost."""
+    if isinstance(usd, int | float) and not isinstance(usd, bool) and usd >= 0:
+        return ReportedCost(float(usd))
+    return UnknownCost()
+
+
+def read_models(
+    status: int, headers: Mapping[str, str], body: bytes, target: Target
+) -> Outcome[tuple[str, ...], LLMError]:
+    """The names in the answer to ``GET /models``."""
+    if status != 200:
+        return Failure(read_error(status, headers, body, target))
+    try:
+        listed = as_list(as_object(parse_json(body)).get("data"))
+    except ValueError as bad:
+        return Failure(_unparsable(body, bad, target))
+    names = (as_text(as_object(row).get("id")) for row in listed)
+    return Success(tuple(name for name in names if name is not None))
+
+
+def read_error(status: int, headers: Mapping[str, str], body: bytes, target: Target) -> LLMError:
+    """What an answer with an error *status* means."""
+    try:
+        answer = as_object(parse_json(body))
+    except ValueError:
+        answer = as_object(None)
+    said, code = _said(answer, body)
+    return _error(status, code, said, headers, target)
+
+
+def _error_inside(answer: Json, headers: Mapping[str, str], target: Target) -> LLMError:
+    """An error under status 200: its code is a status, or its type tells one."""
+    said, code = _said(answer, b"")
+    numbers = as_object(answer.get("error"))
+    status = as_count(numbers.get("code")) or as_count(numbers.get("status")) or _STATUS_OF.get(code, 500)
+    return _error(status, code, said, headers, target)
+
+
+_STATUS_OF: Mapping[str, int] = {
+    "rate_limit_exceeded": 429,
+    "rate_limit_error": 429,
+    "insufficient_quota": 429,
+    "invalid_api_key": 401,
+    "authentication_error": 401,
+    "permission_error": 403,
+    "invalid_request_error": 400,
+    "context_length_exceeded": 400,
+    "model_not_found": 404,
+    "overloaded_error": 529,
+}
+
+
+def _said(answer: Json, body: bytes) -> tuple[str, str]:
+    """The vendor's words, and its code: the most telling of ``code`` and ``type``."""
+    error = answer.get("error")
+    if isinstance(error, str):
+        return error[:MESSAGE_LENGTH], ""
+    fields = as_object(error) or answer
+    message = as_text(fields.get("message")) or body[:MESSAGE_LENGTH].decode(errors="replace")
+    code = as_text(fields.get("code")) or as_text(fields.get("type")) or ""
+    return message[:MESSAGE_LENGTH], code
+
+
+def _error(status: int, code: str, said: str, headers: Mapping[str, str], target: Target) -> LLMError:
+    model = target.name
+    if status == 429 and code not in _QUOTA_CODES:
+        return RateLimitExceeded(model, retry_after_s(headers), said)
+    return _by_code(code, said, target) or _by_status(status, said, target)
+
+
+def _by_code(code: str, said: str, target: Target) -> LLMError | None:
+    model = target.name
+    if code in _QUOTA_CODES:
+        return QuotaExhausted(model, said)
+    if code in _CONTEXT_CODES:
+        return _too_large(said, target)
+    if code in _FILTER_CODES:
+        return ContentFiltered(model, said)
+    if code in _MODEL_CODES:
+        return ModelUnavailable(model, said)
+    return None
+
+
+def _by_status(status: int, said: str, target: Target) -> LLMError:
+    model = target.name
+    match status:
+        case 401 | 407:
+            return AuthenticationFailed(model, message=said)
+        case 402:
+            return QuotaExhausted(model, said)
+        case 403:
+            return AuthenticationFailed(model, forbidden=True, message=said)
+        case 404:
+            return ModelUnavailable(model, said)
+        case _ if status >= 500 or status == 408:
+            return ServerError(model, 504 if status == 408 else status, said)
+        case _:
+            return InvalidRequest((Problem("", said or f"status {status}"),), f"{model} refused it")
+
+
+_FIGURES = re.compile(r"(\d{3,9}) tokens")
+
+
+def _too_large(said: str, target: Target) -> ContextTooLarge:
+    """The vendor's sentence names the window first and the request second; the catalog knows the window too."""
+    figures = [int(figure) for figure in _FIGURES.findall(said)[:2]]
+    window = figures[0] if figures else target.facts.window_tokens
+    return ContextTooLarge(target.name, figures[1] if len(figures) == 2 else None, window, said)
+
+
+def retry_after_s(headers: Mapping[str, str]) -> float | None:
+    """Seconds to stay away: ``retry-after-ms``, or ``retry-after`` in seconds or as a date (RFC 9110, 10.2.3).
+
+    A date is held against the answer's own ``date``: clocks differ. What is negative or no number is ignored.
+    """
+    milliseconds = _number(headers.get("retry-after-ms"))
+    if milliseconds is not None:
+        return milliseconds / 1000
+    text = headers.get("retry-after")
+    seconds = _number(text)
+    return _until(text, headers.get("date")) if seconds is None and text else seconds
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        number = float(text or "")
+    except ValueError:
+        return None
+    return number if math.isfinite(number) and number >= 0 else None
+
+
+def _until(text: str, now: str | None) -> float | None:
+    try:
+        seconds = (parsedate_to_datetime(text) - parsedate_to_datetime(now or "")).total_seconds()
+    except (ValueError, TypeError):
+        return None
+    return max(seconds, 0.0)

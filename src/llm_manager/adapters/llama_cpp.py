@@ -1,0 +1,166 @@
+"""Models inside this process: llama.cpp through the package ``xllamacpp``, from GGUF files.
+
+Each file is loaded once, when it is first asked for, and unloaded when the provider is closed. The engine blocks, so it
+works in a worker thread; it is asked for a stream, because between two tokens it looks whether anybody still waits:
+a cancelled call stops there. While a long prompt is being read it cannot be stopped. The engine itself listens on a
+free port of 127.0.0.1, which this library does not use.
+"""
+
+from __future__ import annotations
+
+import struct
+import threading
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any, final
+
+import anyio
+import anyio.to_thread
+from returns.result import Failure, Success
+
+from llm_manager.adapters.dialects.json_values import Json, as_count, as_list, as_object, as_text
+from llm_manager.adapters.dialects.openai import chat_fields
+from llm_manager.adapters.dialects.openai_answers import response_of
+from llm_manager.domain.errors import ConfigurationError, ContextTooLarge, LLMError
+from llm_manager.domain.outcome import Outcome
+from llm_manager.domain.problem import Problem
+from llm_manager.domain.response import LLMResponse
+from llm_manager.domain.secret import Secret
+from llm_manager.domain.settings import ModelSettings
+from llm_manager.domain.target import Target
+from llm_manager.ports import Dispatch
+
+MAGIC = b"GGUF"
+VERSIONS = (2, 3)
+"""The versions of the file format that llama.cpp reads (ggml, "GGUF specification")."""
+
+SILENT = -1
+"""The engine's log level at which it writes nothing to our standard error."""
+
+
+@final
+class LlamaCpp:
+    """The provider port on local files."""
+
+    __slots__ = ("_engines", "_loading")
+
+    def __init__(self) -> None:
+        self._engines: dict[str, Any] = {}
+        self._loading: dict[str, anyio.Lock] = {}
+
+    async def complete(self, dispatch: Dispatch, /) -> Outcome[LLMResponse, LLMError]:
+        """One answer; the schema or JSON mode of the request becomes a grammar that the sampler cannot leave."""
+        target = dispatch.target
+        loaded = await self._engine(target)
+        if isinstance(loaded, Failure):
+            return loaded
+        fields = {**chat_fields(dispatch.request, target), "stream": True, "stream_options": {"include_usage": True}}
+        answer = await _generated(loaded.unwrap(), fields)
+        too_large = _too_large(answer, target)
+        return response_of(answer, {}, target) if too_large is None else Failure(too_large)
+
+    async def models(self, target: Target, _keys: Mapping[str, Secret], /) -> Outcome[tuple[str, ...], LLMError]:
+        """Load the file of *target*: then it can answer."""
+        loaded = await self._engine(target)
+        return loaded if isinstance(loaded, Failure) else Success((target.model,))
+
+    async def aclose(self) -> None:
+        """Unload every model. One that still works in an abandoned thread goes when that thread ends."""
+        self._engines.clear()
+
+    async def _engine(self, target: Target) -> Outcome[Any, ConfigurationError]:
+        settings = target.settings or ModelSettings()
+        path = settings.path or ""
+        async with self._loading.setdefault(path, anyio.Lock()):
+            engine = self._engines.get(path)
+            if engine is not None:
+                return Success(engine)
+            loaded = await anyio.to_thread.run_sync(_load, target.name, settings)
+            if isinstance(loaded, Success):
+                self._engines[path] = loaded.unwrap()
+            return loaded
+
+
+def _load(name: str, settings: ModelSettings) -> Outcome[Any, ConfigurationError]:
+    """The engine with the model in it. The file is looked at first: the engine only says that it failed."""
+    path = Path(settings.path or "").expanduser()
+    wrong = _what_is_wrong(path)
+    if wrong is not None:
+        return Failure(ConfigurationError((Problem(f"models.{name}.path", f"{path}: {wrong}"),)))
+    try:
+        library = import_module("xllamacpp")
+    except ImportError:
+        said = "llama.cpp is not installed: pip install 'llm-manager[llama-cpp]'"
+        return Failure(ConfigurationError((Problem(f"models.{name}.provider", said),)))
+    params = library.CommonParams()
+    params.model.path = str(path)
+    params.verbosity = SILENT
+    params.n_ctx = settings.context_tokens or 0  # 0: what the model was trained for
+    if settings.threads is not None:
+        params.cpuparams.n_threads = settings.threads
+    if settings.gpu_layers is not None:
+        params.n_gpu_layers = settings.gpu_layers
+    try:
+        return Success(library.Server(params))
+    except RuntimeError as bad:
+        said = f"{path}: llama.cpp cannot load it ({bad}): it may be cut off, or of an architecture it does not know"
+        return Failure(ConfigurationError((Problem(f"models.{name}.path", said),)))
+
+
+def _what_is_wrong(path: Path) -> str | None:
+    try:
+        with path.open("rb") as file:
+            head = file.read(8)
+    except FileNotFoundError:
+        return "there is no such file"
+    except OSError as bad:
+        return f"cannot be read: {bad.strerror}"
+    if head[:4] != MAGIC:
+        return "is no GGUF file: download the model in GGUF format"
+    version = struct.unpack("<I", head[4:])[0] if len(head) == 8 else 0
+    return None if version in VERSIONS else f"is GGUF version {version}: llama.cpp reads {VERSIONS}"
+
+
+async def _generated(engine: Any, fields: Mapping[str, Any]) -> Json:
+    """The chat completion that the chunks of one run add up to."""
+    chunks: list[Json] = []
+    unwanted = threading.Event()
+
+    def take(chunk: object) -> bool:
+        chunks.append(as_object(chunk))
+        return unwanted.is_set()  # True stops the engine
+
+    def work() -> None:
+        engine.handle_chat_completions(dict(fields), take)
+
+    try:
+        await anyio.to_thread.run_sync(work, abandon_on_cancel=True)
+    except BaseException:
+        unwanted.set()
+        raise
+    return _joined(chunks)
+
+
+def _joined(chunks: list[Json]) -> Json:
+    """The chunks of a stream as the answer they are; an error among them is the answer."""
+    text: list[str] = []
+    finish: str | None = None
+    usage: Json = {}
+    for chunk in chunks:
+        if chunk.get("error") is not None:
+            return {"error": chunk["error"]}
+        usage = as_object(chunk.get("usage")) or usage
+        for choice in as_list(chunk.get("choices")):
+            text.append(as_text(as_object(as_object(choice).get("delta")).get("content")) or "")
+            finish = as_text(as_object(choice).get("finish_reason")) or finish
+    message = {"role": "assistant", "content": "".join(text)}
+    return {"choices": [{"message": message, "finish_reason": finish}], "usage": usage}
+
+
+def _too_large(answer: Json, target: Target) -> ContextTooLarge | None:
+    error = as_object(answer.get("error"))
+    if error.get("type") != "exceed_context_size_error":
+        return None
+    count, window = as_count(error.get("n_prompt_tokens")), as_count(error.get("n_ctx"))
+    return ContextTooLarge(target.name, count, window, as_text(error.get("message")) or "")

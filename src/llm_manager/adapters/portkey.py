@@ -1,0 +1,129 @@
+"""Portkey's gateway on top of the OpenAI wire: the headers it wants, and which errors are its own.
+
+Found on 2026-11-21 by asking the gateway itself (npm ``@portkey-ai/gateway`` 1.15.2, see ``tests/real``) and in
+Portkey's documentation of headers and configs. ``x-portkey-mode`` is sent as documented although this version decides
+by ``strategy.mode`` inside the config.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from llm_manager.adapters.dialects.json_values import as_object, as_text, parse_json
+from llm_manager.domain.errors import GatewayError
+from llm_manager.domain.events import GatewayTimed
+from llm_manager.domain.secret import Secret
+from llm_manager.domain.settings import PortkeySettings
+from llm_manager.domain.target import Target
+
+
+def gateway_headers(
+    target: Target,
+    settings: PortkeySettings,
+    *,
+    keys: Mapping[str, Secret],
+    trace_id: str | None,
+    timeout_s: float,
+    namespace: str,
+) -> dict[str, str]:
+    """What the gateway is told about one call: who asks, for which provider, and how it may fall back."""
+    headers = {
+        "x-portkey-request-timeout": str(max(int(timeout_s * 1000), 1)),
+        "x-portkey-cache-namespace": namespace,
+        "x-portkey-mode": settings.mode,
+    }
+    if "portkey" in keys:
+        headers["x-portkey-api-key"] = keys["portkey"].reveal()
+    if trace_id is not None:
+        headers["x-portkey-trace-id"] = trace_id
+    if settings.metadata:
+        headers["x-portkey-metadata"] = json.dumps(dict(settings.metadata))
+    if settings.config is not None:
+        headers["x-portkey-config"] = settings.config
+    elif target.alternates:
+        headers["x-portkey-config"] = json.dumps(_fallback_config((target, *target.alternates), keys))
+    else:
+        headers.update(_provider_headers(target, keys))
+    return headers
+
+
+def _provider_headers(target: Target, keys: Mapping[str, Secret]) -> dict[str, str]:
+    headers = {"x-portkey-provider": _slug(target)}
+    if target.virtual_key is not None:
+        headers["x-portkey-virtual-key"] = target.virtual_key.reveal()
+    if target.custom_host is not None:
+        headers["x-portkey-custom-host"] = target.custom_host
+    key = keys.get(target.provider.name)
+    if key is not None:
+        headers["authorization"] = f"Bearer {key.reveal()}"
+    return headers
+
+
+def _slug(target: Target) -> str:
+    return target.provider.portkey_slug or target.provider.name
+
+
+def _fallback_config(targets: Sequence[Target], keys: Mapping[str, Secret]) -> dict[str, Any]:
+    """A config by which the gateway asks *targets* in order; each names its own model."""
+    return {"strategy": {"mode": "fallback"}, "targets": [_config_target(target, keys) for target in targets]}
+
+
+def _config_target(target: Target, keys: Mapping[str, Secret]) -> dict[str, Any]:
+    fields: dict[str, Any] = {"provider": _slug(target), "override_params": {"model": target.model}}
+    key = keys.get(target.provider.name)
+    if key is not None:
+        fields["api_key"] = key.reveal()
+    if target.virtual_key is not None:
+        fields["virtual_key"] = target.virtual_key.reveal()
+    if target.custom_host is not None:
+        fields["custom_host"] = target.custom_host
+    return fields
+
+
+def read_gateway_error(status: int, body: bytes) -> GatewayError | None:
+    """The gateway's own failure; None when the answer is the model's behind it.
+
+    Its own errors are ``{"status": "failure", "message": ...}``; what a provider said keeps the shape of that wire and
+    names the provider.
+    """
+    if status == 200:
+        return None
+    try:
+        answer = as_object(parse_json(body))
+    except ValueError:
+        return None
+    if answer.get("status") != "failure":
+        return None
+    return GatewayError(status, (as_text(answer.get("message")) or "")[:500])
+
+
+def answered_by(target: Target, headers: Mapping[str, str]) -> Target:
+    """Which of the targets answered: the gateway counts those of its config from 0."""
+    chain = (target, *target.alternates)
+    index = option_index(headers)
+    return chain[index] if index is not None and index < len(chain) else target
+
+
+def option_index(headers: Mapping[str, str]) -> int | None:
+    """The place of the target that answered, from ``config.targets[1]`` or a bare number."""
+    text = headers.get("x-portkey-last-used-option-index", "")
+    digits = "".join(character for character in text if character.isdigit())
+    return int(digits) if digits else None
+
+
+def timed(
+    target: Target, headers: Mapping[str, str], trace_id: str | None, at_s: float, latency_ms: float
+) -> GatewayTimed:
+    """What ``DEBUG_PORTKEY_TIMING`` shows of one call."""
+    retries = headers.get("x-portkey-retry-attempt-count", "0")
+    return GatewayTimed(
+        at_s=at_s,
+        model=target.name,
+        trace_id=headers.get("x-portkey-trace-id") or trace_id or "",
+        latency_ms=latency_ms,
+        retries=int(retries) if retries.lstrip("-").isdigit() else 0,
+        option_index=option_index(headers),
+        cache_status=headers.get("x-portkey-cache-status"),
+    )

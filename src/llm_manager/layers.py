@@ -1,0 +1,158 @@
+"""Where a context comes from: the environment, a configuration, or somebody else's context with a service swapped.
+
+There is no global and no other way to obtain one. Nothing is read, opened or loaded before a layer is built.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from returns.result import Failure, Success
+
+from llm_manager.adapters.config_file import config_from_env
+from llm_manager.adapters.in_process import in_process_context
+from llm_manager.adapters.observers.plain import Silent
+from llm_manager.adapters.system import SystemClock, SystemRandom
+from llm_manager.domain.config import LLMConfig
+from llm_manager.domain.errors import ConfigurationError
+from llm_manager.domain.outcome import Outcome
+from llm_manager.effect.context import Context
+from llm_manager.effect.layer import Layer, scoped
+from llm_manager.effect.scope import Scope
+from llm_manager.ports import (
+    Breakers,
+    Cache,
+    Clock,
+    Keys,
+    Limiter,
+    Metrics,
+    Observer,
+    Provider,
+    Random,
+    RetryBudgets,
+)
+
+if TYPE_CHECKING:
+    from llm_manager.adapters.http import Client
+
+
+def live(
+    config: LLMConfig | None = None, *, http_client: Client | None = None
+) -> Layer[Context, ConfigurationError, None]:
+    """The context of a program: configured by *config*, or by the environment when the layer is built.
+
+    *http_client* is an ``AsyncClient`` of httpx2 or httpx to send with; it stays yours to close.
+    """
+
+    async def build(_needs: None, scope: Scope) -> Outcome[Context, ConfigurationError]:
+        found = _configuration(config)
+        return found if isinstance(found, Failure) else Success(_context(found.unwrap(), scope, http_client))
+
+    return scoped(build)
+
+
+def dev(
+    config: LLMConfig | None = None, *, http_client: Client | None = None
+) -> Layer[Context, ConfigurationError, None]:
+    """As :func:`live`, with everything that happens shown on the console, prompts and gateway timings too."""
+
+    async def build(_needs: None, scope: Scope) -> Outcome[Context, ConfigurationError]:
+        found = _configuration(config)
+        if isinstance(found, Failure):
+            return found
+        shown = found.unwrap()
+        shown = replace(
+            shown,
+            observe=replace(shown.observe, log="console", prompts=True),
+            http=replace(shown.http, portkey=replace(shown.http.portkey, timings=True)),
+        )
+        return Success(_context(shown, scope, http_client))
+
+    return scoped(build)
+
+
+def custom(config: LLMConfig, *, http_client: Client | None = None) -> Layer[Context, ConfigurationError, None]:
+    """The context that *config* describes; the environment is not read."""
+    return live(config, http_client=http_client)
+
+
+def replacing(
+    *,
+    config: LLMConfig | None = None,
+    providers: Mapping[str, Provider] | None = None,
+    cache: Cache | None = None,
+    limiter: Limiter | None = None,
+    breakers: Breakers | None = None,
+    retry_budgets: RetryBudgets | None = None,
+    keys: Keys | None = None,
+    clock: Clock | None = None,
+    random: Random | None = None,
+    observer: Observer | None = None,
+    metrics: Metrics | None = None,
+) -> Callable[[Context], Context]:
+    """A change to a context: ``live() | replacing(cache=mine)``. *providers* are added to those that are there."""
+
+    def change(context: Context) -> Context:
+        return Context(
+            config=config or context.config,
+            providers={**context.providers, **(providers or {})},
+            cache=cache or context.cache,
+            limiter=limiter or context.limiter,
+            breakers=breakers or context.breakers,
+            retry_budgets=retry_budgets or context.retry_budgets,
+            keys=keys or context.keys,
+            clock=clock or context.clock,
+            random=random or context.random,
+            observer=observer or context.observer,
+            metrics=metrics or context.metrics,
+            started_s=context.started_s,
+            deadline_s=context.deadline_s,
+            trace_id=context.trace_id,
+        )
+
+    return change
+
+
+def _configuration(config: LLMConfig | None) -> Outcome[LLMConfig, ConfigurationError]:
+    return config_from_env(os.environ) if config is None else Success(config)
+
+
+def _context(config: LLMConfig, scope: Scope, http_client: Client | None) -> Context:
+    clock = SystemClock()
+    observer = _observer(config)
+    return in_process_context(
+        config,
+        providers=_providers(config, scope, clock, observer, http_client),
+        clock=clock,
+        random=SystemRandom(),
+        observer=observer,
+    )
+
+
+def _observer(config: LLMConfig) -> Observer:
+    if config.observe.log == "off":
+        return Silent()
+    from llm_manager.adapters.observers.log import LogObserver  # noqa: PLC0415  # only who logs pays for structlog
+
+    return LogObserver(config.observe)
+
+
+def _providers(
+    config: LLMConfig, scope: Scope, clock: Clock, observer: Observer, http_client: Client | None
+) -> Mapping[str, Provider]:
+    """One driver for all that is behind HTTP, closed with the scope. Local engines load when first asked."""
+    from llm_manager.adapters.hosted import OpenAICompatible, Portkey  # noqa: PLC0415  # not needed to import us
+    from llm_manager.adapters.http import Http  # noqa: PLC0415  # as above
+    from llm_manager.adapters.llama_cpp import LlamaCpp  # noqa: PLC0415  # as above
+
+    http = Http(config.http, config.timeouts, http_client)
+    scope.add(http.aclose)
+    engines = LlamaCpp()
+    scope.add(engines.aclose)
+    direct = OpenAICompatible(http)
+    gateway_keys = config.keys.providers.get("portkey", ())
+    gateway = Portkey(http, config.http.portkey, gateway_keys[0] if gateway_keys else None, clock, observer)
+    return {"openai": direct, "groq": direct, "lm_studio": direct, "portkey": gateway, "llama_cpp": engines}
