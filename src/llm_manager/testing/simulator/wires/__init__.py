@@ -1,0 +1,1 @@
+"""The wires the simulator speaks, one module each."""
