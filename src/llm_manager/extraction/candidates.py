@@ -1,0 +1,120 @@
+"""What may be the answer in a text, and whether a bracket in prose is one.
+
+A candidate is a value with the place it stood in. ``[1]`` and ``{placeholder}`` in prose are never the answer: what is
+read from prose has to look like data by the way it begins, by what it holds, or by standing on a line of its own.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Final, Literal, TypeAlias
+
+from llm_manager.extraction.extracted import JsonValue, Repair
+from llm_manager.extraction.strings import WS
+
+Fence: TypeAlias = Literal["json", "none", "code"]
+"""The block a value stood in: one that may hold data, none, or code of some other language."""
+
+_JSON_TAGS: Final = frozenset({"", "json", "json5", "jsonc", "jsonl", "ndjson", "jsonlines", "geojson", "text", "txt"})
+_OBJECT_STARTS: Final = re.compile(
+    rf"\{{{WS}{{0,100}}+(?:[\"“‘„«'`,}}]|//|/\*|\#|\.\.\."
+    r"|[A-Za-z_$][\w$ .-]{0,60}?\s{0,20}+(?:[:=](?![:=/])|\"\s{0,9}+:))"
+)
+_LIST_STARTS: Final = re.compile(
+    rf"\[{WS}{{0,100}}+(?:[\"“‘„«'\[{{\]0-9,.+(-]|(?:true|false|null|True|False|None)\b|//|/\*|\#)"
+)
+_DATA_BEFORE: Final = re.compile(r"(?:\A|[:=(>`\n])[ \t]*+\Z")
+_LINE_BEFORE: Final = re.compile(r"(?:\A|[:=(>`\n])[ \t\"']*+\Z")
+_LINE_AFTER: Final = re.compile(r"[ \t]*+(?:[.;,)`\"']{0,2}[ \t\r]*+(?:\n|\Z)|<)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A value read from ``text[start:end]``."""
+
+    value: JsonValue = field(repr=False)
+    start: int
+    end: int
+    repairs: tuple[Repair, ...] = ()
+    complete: bool = True
+    fence: Fence = "none"
+
+    @property
+    def rank(self) -> tuple[int, int, int]:
+        """By the block it stood in, by shape, by completeness; equal ranks go to the later one."""
+        block = {"json": 2, "none": 1, "code": 0}[self.fence]
+        return (block, int(holds_objects(self.value)), int(self.complete))
+
+
+def fence_of(tag: str) -> Fence:
+    """What a code block with this language tag may hold.
+
+    >>> fence_of("JSON"), fence_of("python")
+    ('json', 'code')
+    """
+    return "json" if tag.lower() in _JSON_TAGS else "code"
+
+
+def holds_objects(value: JsonValue) -> bool:
+    """Whether it is an object with members, or a list of objects."""
+    if isinstance(value, list):
+        return any(isinstance(item, dict) for item in value[:8])
+    return isinstance(value, dict) and bool(value)
+
+
+def may_start(text: str, at: int, fence: Fence) -> bool:
+    """Whether the bracket at *at* looks like the beginning of data."""
+    if text[at] == "{":
+        return _OBJECT_STARTS.match(text, at) is not None or (fence == "json" and not text.startswith("{{", at))
+    return _LIST_STARTS.match(text, at) is not None
+
+
+def is_answer(text: str, found: Candidate) -> bool:
+    """Whether what was read can be what the model meant to say."""
+    if found.fence == "json":
+        return bool(found.value) or found.complete
+    if isinstance(found.value, dict):
+        return _is_object_answer(text, found)
+    return isinstance(found.value, list) and _is_list_answer(text, found, found.value)
+
+
+def _is_object_answer(text: str, found: Candidate) -> bool:
+    if not found.value:
+        return _stands_alone(text, found)
+    kinds = [repair.kind for repair in found.repairs]
+    if "bare_key" in kinds and (not found.complete or _reads_like_code(text, found)):
+        return False
+    return kinds.count("text_dropped") + kinds.count("key_dropped") <= len(
+        found.value if isinstance(found.value, dict) else ()
+    )
+
+
+def _reads_like_code(text: str, found: Candidate) -> bool:
+    return ";" in text[found.start : found.end] and any(repair.kind == "bare_string" for repair in found.repairs)
+
+
+def _is_list_answer(text: str, found: Candidate, items: list[JsonValue]) -> bool:
+    if text[found.end : found.end + 1] in {"(", ":"} or text[found.start] == "{":
+        return text[found.start] == "{" and _stands_alone(text, found)
+    if holds_objects(items):
+        return True
+    strict = not found.repairs
+    if any(isinstance(item, str | list) for item in items):
+        return strict or _begins_data(text, found.start)
+    if len(items) == 1 and isinstance(items[0], int):
+        return (
+            _stands_alone(text, found)
+            and re.search(r"[:=(]\s*\Z", text[max(0, found.start - 20) : found.start]) is not None
+        )
+    return _stands_alone(text, found)
+
+
+def _begins_data(text: str, start: int) -> bool:
+    return _DATA_BEFORE.search(text, max(0, start - 40), start) is not None
+
+
+def _stands_alone(text: str, found: Candidate) -> bool:
+    """Whether it has its line, or the rest of it behind a colon, to itself."""
+    before = _LINE_BEFORE.search(text, max(0, found.start - 40), found.start)
+    return before is not None and _LINE_AFTER.match(text, found.end) is not None

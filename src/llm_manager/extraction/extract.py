@@ -1,0 +1,178 @@
+"""From a text to its values: the questions a program asks.
+
+All three are pure and total: any ``str`` is answered, the same one always alike, in time linear in its length.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from itertools import chain
+from typing import Final
+
+from returns.result import Failure, Success
+
+from llm_manager.domain.errors import ExtractionFailed
+from llm_manager.domain.outcome import Outcome
+from llm_manager.extraction.candidates import Candidate
+from llm_manager.extraction.cursor import Cursor, TooDeep
+from llm_manager.extraction.extracted import Extracted, Repair, Span
+from llm_manager.extraction.scan import Scan
+from llm_manager.extraction.strict import DEPTH_CAP, may_nest_deeply, read_whole
+from llm_manager.extraction.tolerant import read_document, read_scalar
+
+LONGEST_TEXT: Final = 32 * 1024 * 1024
+"""Characters; longer text is refused as ``too_large``."""
+
+_INVISIBLE: Final = " \t\r\n\x0b\x0c\x00\xa0\u200b\u3000\ufeff"
+_BETWEEN: Final = re.compile(r"(?:[\s,;]++|//[^\n]*+|/\*(?:[^*]|\*(?!/))*+\*/)*+")
+
+
+def extract_json(text: str) -> Outcome[Extracted, ExtractionFailed]:
+    """The one value that *text* most likely means to say.
+
+    All of it, when it is JSON. Otherwise the best value inside: from a JSON code block before any other, an object or
+    list of objects before other lists, a complete one before one that was cut off, and the last of equals, because
+    what a model echoes from its input comes first. Values with nothing but commas and white space between them (JSON
+    lines) are one list.
+
+    Fails with ``ExtractionFailed``: ``empty``, ``not_found``, ``too_deep`` or ``too_large``.
+
+    >>> extract_json("Sure: {'name': 'Ada', }").unwrap().value
+    {'name': 'Ada'}
+    """
+    return _whole_or(text, _best)
+
+
+def extract_all(text: str) -> Outcome[tuple[Extracted, ...], ExtractionFailed]:
+    """Every value in *text*, in its order; JSON lines come one by one. Fails as ``extract_json`` does.
+
+    >>> [each.value for each in extract_all('first {"a": 1}, then {"b": 2}').unwrap()]
+    [{'a': 1}, {'b': 2}]
+    """
+    if isinstance(read := _admitted(text), ExtractionFailed):
+        return Failure(read)
+    if isinstance(read, Extracted):
+        return Success((read,))
+    scan = Scan(text).run()
+    found = tuple(map(_as_extracted, scan.found))
+    return Success(found) if found else _nothing(text, scan)
+
+
+def recover_json(text: str) -> Outcome[Extracted, ExtractionFailed]:
+    """All of *text* as one damaged document: for tool arguments and files, where nothing but the value is expected.
+
+    Unlike ``extract_json`` it takes the text at its word: no search in prose, no ranking, and a bare word is a string.
+    Fails with ``ExtractionFailed`` as ``extract_json`` does.
+
+    >>> recover_json("{city: Paris, days: 3").unwrap().value
+    {'city': 'Paris', 'days': 3}
+    """
+    return _whole_or(text, _recovered)
+
+
+def ranked(text: str) -> Outcome[tuple[Extracted, ...], ExtractionFailed]:
+    """Every value *text* may mean, the most likely first: JSON lines as one list, then one by one."""
+    if isinstance(read := _admitted(text), ExtractionFailed):
+        return Failure(read)
+    if isinstance(read, Extracted):
+        return Success((read,))
+    scan = Scan(text).run()
+    joined = _joined(scan.text, scan.found)
+    single = [found for found in scan.found if found not in joined] if len(joined) < len(scan.found) else []
+    answers = tuple(map(_as_extracted, (*_by_rank(joined), *_by_rank(single))))
+    return Success(answers) if answers else _nothing(text, scan)
+
+
+def _best(text: str) -> Outcome[Extracted, ExtractionFailed]:
+    scan = Scan(text).run()
+    if not scan.found:
+        return _nothing(text, scan)
+    best, *others = _by_rank(_joined(scan.text, scan.found))
+    rival = any(other.rank == best.rank and other.value != best.value for other in others[:8])
+    return Success(_as_extracted(best, ambiguous=rival))
+
+
+def _whole_or(
+    text: str, otherwise: Callable[[str], Outcome[Extracted, ExtractionFailed]]
+) -> Outcome[Extracted, ExtractionFailed]:
+    if isinstance(read := _admitted(text), ExtractionFailed):
+        return Failure(read)
+    return Success(read) if isinstance(read, Extracted) else otherwise(text)
+
+
+def _admitted(text: str) -> Extracted | ExtractionFailed | None:
+    """The answer when it needs no search: all of the text is JSON, or there is nothing to look at."""
+    if len(text) > LONGEST_TEXT:
+        return ExtractionFailed(text, "too_large", f"{len(text)} characters; at most {LONGEST_TEXT} are read")
+    if (read := read_whole(text)) is not None:
+        return Extracted(value=read.value, span=Span(0, len(text)), whole_text=True)
+    if not text.strip(_INVISIBLE):
+        return ExtractionFailed(text, "empty", "the text is empty")
+    return None
+
+
+def _nothing(text: str, scan: Scan) -> Failure[ExtractionFailed]:
+    if scan.too_deep:
+        return Failure(ExtractionFailed(text, "too_deep", f"brackets nest deeper than {DEPTH_CAP}"))
+    return Failure(ExtractionFailed(text, "not_found", "no JSON value in the text"))
+
+
+def _recovered(text: str) -> Outcome[Extracted, ExtractionFailed]:
+    scan = Scan(text)
+    start = len(text) - len(text.lstrip(_INVISIBLE))
+    cursor = Cursor(scan.text, start, len(text), islands=not may_nest_deeply(text), halves=True)
+    try:
+        value = read_document(cursor) if text[start] in "{[" else read_scalar(cursor)
+    except TooDeep as deep:
+        return Failure(ExtractionFailed(text, "too_deep", f"brackets nest deeper than {DEPTH_CAP} at {deep.at}"))
+    if cursor.cut:
+        cursor.note("truncated")
+    if text[cursor.i :].strip(_INVISIBLE):
+        cursor.note("text_dropped")
+    replaced = tuple(repair for repair in scan.repairs if start <= repair.offset < cursor.i)
+    return Success(
+        Extracted(value=value, span=Span(start, cursor.i), repairs=replaced + cursor.repairs, complete=not cursor.cut)
+    )
+
+
+def _by_rank(candidates: list[Candidate]) -> list[Candidate]:
+    """Best first; of equals the last in the text first."""
+    return sorted(candidates, key=lambda found: (found.rank, found.start), reverse=True)
+
+
+def _joined(text: str, candidates: list[Candidate]) -> list[Candidate]:
+    """Values with only commas, white space or comments between them become one list."""
+    joined: list[list[Candidate]] = []
+    for found in candidates:
+        if joined and _follows(text, joined[-1][-1], found):
+            joined[-1].append(found)
+        else:
+            joined.append([found])
+    return [run[0] if len(run) == 1 else _list_of(run) for run in joined]
+
+
+def _follows(text: str, one: Candidate, two: Candidate) -> bool:
+    between = _BETWEEN.match(text, one.end, two.start)
+    return one.fence == two.fence and between is not None and between.end() == two.start
+
+
+def _list_of(run: list[Candidate]) -> Candidate:
+    return Candidate(
+        value=[found.value for found in run],
+        start=run[0].start,
+        end=run[-1].end,
+        repairs=(Repair("values_joined", run[0].start), *chain.from_iterable(found.repairs for found in run)),
+        complete=all(found.complete for found in run),
+        fence=run[0].fence,
+    )
+
+
+def _as_extracted(found: Candidate, *, ambiguous: bool = False) -> Extracted:
+    return Extracted(
+        value=found.value,
+        span=Span(found.start, found.end),
+        repairs=found.repairs,
+        complete=found.complete,
+        ambiguous=ambiguous,
+    )

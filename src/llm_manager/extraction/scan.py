@@ -1,0 +1,244 @@
+"""One pass over a text that finds every value in it.
+
+The rule: the end of a block is never looked for before what is inside has been read, because a string may hold three
+backticks. What is JSON is read by the C decoder; the rest by the tolerant parser; and both draw on one work budget, so
+that hostile text costs linear time. Thinking blocks are skipped, and what they held comes back only if nothing else is
+found.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from llm_manager.extraction.brackets import MORE_MEMBERS
+from llm_manager.extraction.candidates import Candidate, Fence, fence_of, is_answer, may_start
+from llm_manager.extraction.cursor import Cursor, TooDeep
+from llm_manager.extraction.escaped import looks_escaped, read_escaped
+from llm_manager.extraction.extracted import JsonValue, Repair
+from llm_manager.extraction.strict import Faulty, Read, is_writable, may_nest_deeply, read_at, read_whole
+from llm_manager.extraction.strings import QUOTED_KEY
+from llm_manager.extraction.tolerant import read_body, read_document
+
+_MARKS: Final = re.compile(r"[{\[`~<]")
+_FENCE: Final = re.compile(r"(?:```+|~~~+)[ \t]*+([A-Za-z0-9_+#.-]*+)")
+_FENCE_ENDS: Final = re.compile(r"\n[ \t]*+(?:```|~~~)")
+_THINKING: Final = re.compile(r"<(/?)(think|thinking|thought|thoughts|reasoning|reflection|scratchpad)>", re.IGNORECASE)
+_WRAPPER: Final = re.compile(
+    r"<(tool_call|function_call|json|answer|output|result|response)>\s{0,20}+\Z", re.IGNORECASE
+)
+_HALF: Final = re.compile("[\ud800-\udfff]")
+_BODY: Final = re.compile(rf"\s*+({QUOTED_KEY})")
+_WORK: Final = 8
+_WORK_AT_LEAST: Final = 20_000
+
+
+class Scan:
+    """The values of one text, in order. A scan is made, run once and read."""
+
+    __slots__ = (
+        "_halves",
+        "_i",
+        "_islands",
+        "_none_after",
+        "candidates",
+        "drafts",
+        "fence",
+        "repairs",
+        "steps",
+        "text",
+        "too_deep",
+    )
+
+    def __init__(self, text: str) -> None:
+        self.text, self.repairs = _whole_characters(text)
+        self.candidates: list[Candidate] = []
+        self.drafts: list[Candidate] = []
+        self.fence: Fence = "none"
+        self.too_deep = False
+        self.steps = len(text)
+        self._i = 0
+        self._halves = "\\ud" in text or "\\uD" in text
+        self._islands = not may_nest_deeply(self.text)
+        self._none_after: set[str] = set()
+
+    @property
+    def found(self) -> list[Candidate]:
+        """The candidates; what was thought aloud only when nothing else was said."""
+        return self.candidates or self.drafts
+
+    def run(self) -> Scan:
+        """Look at every mark that may begin something."""
+        self._prefilled()
+        limit = _WORK * len(self.text) + _WORK_AT_LEAST
+        while self.steps < limit and (mark := _MARKS.search(self.text, self._i)):
+            at = mark.start()
+            self._i = at + 1
+            match self.text[at]:
+                case "{" | "[":
+                    self._bracket(at)
+                case "<":
+                    self._tag(at)
+                case _:
+                    self._toggle_fence(at)
+        return self
+
+    def _prefilled(self) -> None:
+        """The members of an object whose opening bracket was put into the model's mouth."""
+        if not _BODY.match(self.text):
+            return
+        cursor = self._cursor(len(self.text) - len(self.text.lstrip()), len(self.text))
+        closed = self._read(cursor, body=True)
+        if closed is not None and closed.complete and self.text[closed.end - 1] == "}":
+            self.candidates.append(closed)
+            self._i = closed.end
+
+    def _bracket(self, at: int) -> None:
+        if not may_start(self.text, at, self.fence):
+            if looks_escaped(self.text, at):
+                self._escaped(at)
+            return
+        if looks_escaped(self.text, at):
+            self._escaped(at)
+            return
+        fault = at
+        if self._islands:
+            match read_at(self.text, at):
+                case Read(value=value, end=end) if self._is_final(value, end):
+                    self.steps += end - at
+                    self._keep(self._candidate(value, at, end))
+                    self._i = end
+                    return
+                case Faulty(at=fault) | Read(end=fault):
+                    self.steps += fault - at
+        self._repair(at, fault)
+
+    def _is_final(self, value: JsonValue, end: int) -> bool:
+        """Whether what the C decoder read can be kept: writable, and not an object that was closed too early."""
+        if self._halves and not is_writable(value):
+            return False
+        return not (isinstance(value, dict) and MORE_MEMBERS.match(self.text, end))
+
+    def _repair(self, at: int, fault: int) -> None:
+        """Read damaged text: up to the end of its block, and past it when that cuts the value off."""
+        end = self._region_end(at)
+        found = self._tolerantly(at, end, fault)
+        if found is not None and not found.complete and end < len(self.text) and "past" not in self._none_after:
+            longer = self._tolerantly(at, len(self.text), fault)
+            if longer is not None and longer.complete:
+                found = longer
+            else:
+                self._none_after.add("past")
+        if found is not None and self._keep(found):
+            self._i = found.end
+
+    def _tolerantly(self, at: int, end: int, fault: int) -> Candidate | None:
+        cursor = self._cursor(at, end)
+        cursor.fault_at = fault
+        return self._read(cursor)
+
+    def _cursor(self, at: int, end: int) -> Cursor:
+        return Cursor(self.text, at, end, islands=self._islands, halves=self._halves)
+
+    def _read(self, cursor: Cursor, *, body: bool = False) -> Candidate | None:
+        start = cursor.i
+        try:
+            value = read_body(cursor) if body else read_document(cursor)
+        except TooDeep as deep:
+            self.too_deep = True
+            self._i = deep.at + 1
+            return None
+        finally:
+            self.steps += cursor.steps
+        if cursor.cut:
+            cursor.note("truncated", cursor.i)
+        return self._candidate(value, start, cursor.i, cursor.repairs, complete=not cursor.cut)
+
+    def _candidate(
+        self, value: JsonValue, start: int, end: int, repairs: tuple[Repair, ...] = (), *, complete: bool = True
+    ) -> Candidate:
+        replaced = tuple(repair for repair in self.repairs if start <= repair.offset < end) if self.repairs else ()
+        return Candidate(
+            value=value, start=start, end=end, repairs=replaced + repairs, complete=complete, fence=self.fence
+        )
+
+    def _keep(self, found: Candidate) -> bool:
+        kept = is_answer(self.text, found)
+        if kept:
+            self.candidates.append(found)
+        return kept
+
+    def _escaped(self, at: int) -> None:
+        """A document with one layer of escaping too many."""
+        inner = read_escaped(self.text, at)
+        self.steps += 2 * (inner.end - at)
+        scan = Scan(inner.text)
+        scan._bracket(0)  # the same class
+        self.steps += scan.steps
+        for found in scan.candidates:
+            end = inner.offset(found.end)
+            repairs = (
+                Repair("document_unescaped", at),
+                *(Repair(r.kind, inner.offset(r.offset)) for r in found.repairs),
+            )
+            self._keep(self._candidate(found.value, at, end, repairs, complete=found.complete))
+            self._i = end
+
+    def _region_end(self, at: int) -> int:
+        """Where a damaged value that begins at *at* must have ended: at the end of its block or tag."""
+        if self.fence != "none":
+            closing = _FENCE_ENDS.search(self.text, at)
+            return closing.start() if closing else len(self.text)
+        wrapper = _WRAPPER.search(self.text, max(0, at - 60), at)
+        name = wrapper[1] if wrapper else ""
+        if wrapper is None or name in self._none_after:
+            return len(self.text)
+        closing_at = self.text.find(f"</{name}>", at)
+        if closing_at < 0:
+            self._none_after.add(name)
+        return closing_at if closing_at >= 0 else len(self.text)
+
+    def _toggle_fence(self, at: int) -> None:
+        fence = _FENCE.match(self.text, at)
+        if fence is None:
+            return
+        opens = self.fence == "none" or bool(fence[1])
+        self.fence = fence_of(fence[1]) if opens else "none"
+        self._i = fence.end()
+        if opens and self.fence == "json" and fence[1]:
+            self._scalar_block(fence.end(), fence[0][:3])
+
+    def _scalar_block(self, start: int, mark: str) -> None:
+        """A block that holds a single number, word or string."""
+        head = self.text[start : start + 20].lstrip()
+        if not head or head[0] in "{[`~" or mark in self._none_after:
+            return
+        stop = self.text.find(mark, start)
+        if stop < 0:
+            self._none_after.add(mark)
+        body = self.text[start : stop if stop >= 0 else len(self.text)]
+        self.steps += len(body)
+        if (read := read_whole(body)) is not None:
+            begin = start + len(body) - len(body.lstrip())
+            self.candidates.append(self._candidate(read.value, begin, start + len(body.rstrip())))
+            self._i = start + len(body)
+
+    def _tag(self, at: int) -> None:
+        """Skip what the model thought before it answered."""
+        tag = _THINKING.match(self.text, at)
+        if tag is None:
+            return
+        self._i = tag.end()
+        if tag[1]:
+            self.drafts, self.candidates = self.candidates, []
+            self.fence = "none"
+
+
+def _whole_characters(text: str) -> tuple[str, tuple[Repair, ...]]:
+    """The text without halves of surrogate pairs, which UTF-8 cannot say; offsets stay as they are."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        halves = tuple(Repair("surrogate_replaced", half.start()) for half in _HALF.finditer(text))
+        return _HALF.sub("\ufffd", text), halves
+    return text, ()

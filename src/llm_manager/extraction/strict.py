@@ -1,0 +1,108 @@
+"""Reading what is JSON as it stands, at C speed, and refusing everything else without raising.
+
+Two readers with one answer: ``pydantic_core`` for a whole text (fastest), and the C decoder of ``json`` at an offset,
+which also says where the value ends. Both let some things through that cannot be written back as UTF-8 JSON (infinity,
+half a surrogate pair); those count as faults here, so that the tolerant parser reads and reports them.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Final, NamedTuple, cast
+
+from llm_manager.extraction.extracted import JsonValue
+
+DEPTH_CAP: Final = 256
+"""How deep brackets may nest; deeper text is refused as ``too_deep``."""
+
+_EXPONENTS: Final = bytes(
+    ord("0") if chr(code) in "+0123456789" else ord("e") if chr(code) in "eE" else ord(" ") for code in range(256)
+)
+_PAIRS_PASSES: Final = 48
+
+
+class Faulty(NamedTuple):
+    """The text stops being JSON at *at*."""
+
+    at: int
+
+
+class Read(NamedTuple):
+    """A JSON *value* that ends before *end*."""
+
+    value: JsonValue
+    end: int
+
+
+def read_whole(text: str) -> Read | None:
+    """The value when all of *text* is JSON that can be written back; None otherwise."""
+    from pydantic_core import from_json  # noqa: PLC0415  # lazily: importing the package stays cheap
+
+    try:
+        data = text.encode()
+        value = cast("JsonValue", from_json(data, allow_inf_nan=False))
+    except ValueError:  # not JSON, or a lone surrogate that UTF-8 cannot say
+        return None
+    return None if may_overflow(data) else Read(value, len(text))
+
+
+def may_overflow(data: bytes) -> bool:
+    """Whether some number in *data* may be too large for a float: a cheap test that may say yes without cause."""
+    shape = data.translate(_EXPONENTS)
+    return b"e000" in shape or b"0" * 309 in shape
+
+
+def _finite(digits: str) -> float:
+    value = float(digits)
+    if value in (float("inf"), float("-inf")):
+        raise ValueError(digits)
+    return value
+
+
+def _refuse(name: str) -> None:
+    raise ValueError(name)
+
+
+_DECODER: Final = json.JSONDecoder(parse_constant=_refuse, parse_float=_finite)
+
+
+def read_at(text: str, start: int) -> Read | Faulty:
+    """The JSON value that begins at *start*, or where it stops being JSON."""
+    try:
+        value, end = _DECODER.raw_decode(text, start)
+    except json.JSONDecodeError as fault:
+        return Faulty(max(fault.pos, start))
+    except (ValueError, RecursionError):
+        return Faulty(start)
+    return Read(value, end)
+
+
+def may_nest_deeply(text: str) -> bool:
+    """Whether brackets may nest deeper than the cap: exact about "no", generous about "yes".
+
+    Innermost pairs are removed a few times over; text that is not deep is then almost gone. The C decoder is kept away
+    from what remains, because its own limit depends on how deep the caller's stack happens to be.
+    """
+    if text.count("{") + text.count("[") <= DEPTH_CAP:
+        return False
+    brackets = text.encode("utf-8", "replace").translate(None, _NOT_BRACKETS)
+    for _ in range(_PAIRS_PASSES):
+        shorter = brackets.replace(b"{}", b"").replace(b"[]", b"")
+        if len(shorter) == len(brackets):
+            break
+        brackets = shorter
+    return brackets.count(b"{") + brackets.count(b"[") > DEPTH_CAP - 2 * _PAIRS_PASSES
+
+
+_NOT_BRACKETS: Final = bytes(c for c in range(256) if chr(c) not in "{}[]")
+
+
+def is_writable(value: JsonValue) -> bool:
+    """Whether the value can be written as UTF-8: False when a string holds half a surrogate pair."""
+    from pydantic_core import to_json  # noqa: PLC0415  # lazily, as above
+
+    try:
+        to_json(value)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,336 @@
+"""The tolerant parser: one pass over damaged JSON with an explicit stack, and no way to fail but depth.
+
+Three lanes, fastest first: *islands*, children that are JSON as they stand and are read by the C decoder; *members*,
+one regular expression for a whole ``key: value,`` with ordinary faults; and the slow lane, one token of judgement at a
+time. Every step of the slow lane consumes a character or closes a bracket, so the pass ends and is linear.
+Strings are judged in :mod:`.strings`, bare words in :mod:`.scalars`, brackets that do not match in :mod:`.brackets`.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from llm_manager.extraction.brackets import KEY_AHEAD, Frame, fit
+from llm_manager.extraction.cursor import Cursor, TooDeep
+from llm_manager.extraction.extracted import JsonValue
+from llm_manager.extraction.scalars import read_word, word_value
+from llm_manager.extraction.strict import DEPTH_CAP
+from llm_manager.extraction.strings import CLOSERS, WS, Place, read_string
+
+_MEMBER: Final = re.compile(
+    r"""[ \t\r\n]*+
+    (?: "([^"\\\x00-\x1f]*+)" | '([^'"\\\x00-\x1f]*+)' | ([A-Za-z_$][\w$]*+) ) [ \t]*+ : [ \t\r\n]*+
+    (?: "([^"\\\x00-\x1f]*+)" | '([^'"\\\x00-\x1f]*+)'
+      | (-?(?:0|[1-9][0-9]{0,17}+)) (?![0-9.eExX_]) | (true|True|false|False|null|None)\b ) [ \t\r\n]*+
+    (?: , [ \t\r\n]*+ (?= "[^"\\\n]{0,60}+"[ \t]*+: | '[^'"\\\n]{0,60}+'[ \t]*+: | [A-Za-z_$][\w$]{0,60}+[ \t]*+: )
+      | (,) [ \t\r\n]*+ (?=\}) | (?=\}(?!")) )""",
+    re.VERBOSE | re.ASCII,
+)
+_WORDS: Final[dict[str, JsonValue]] = {
+    "true": True,
+    "True": True,
+    "false": False,
+    "False": False,
+    "null": None,
+    "None": None,
+}
+_BLANK: Final = re.compile(r"[ \t\r\n]*+")
+_ODD_BLANK: Final = re.compile(rf"{WS}++")
+_COMMENT: Final = re.compile(r"//[^\n]*+|\#[^\n]*+|/\*(?:[^*]|\*(?!/))*+(?:\*/|\Z)")
+_ELLIPSIS: Final = re.compile(r"\.{2,}+|…|\[\.\.\.\]")
+_COLON: Final = re.compile(r"=>|:=|=|：|:(?:[ \t]*+:)?+")
+_PLAIN_KEY: Final = re.compile(r"[A-Za-z_$][\w$.-]*+(?=\s{0,20}+(?::|=))")
+_WORD_KEY: Final = re.compile(r"[^:={}\[\],\"'\n]{1,80}+")
+_CALL: Final = re.compile(r"(?:new\s{1,5}+)?(?:[A-Za-z_$][\w$.]{0,60}+[ \t]{0,5}+)?\(")
+_SET: Final = re.compile(
+    r"\{\s{0,60}+(?:\"[^\"\n{}]{0,80}+\"|'[^'\n{}]{0,80}+'|-?[0-9][0-9.]{0,20}+)\s{0,60}+[,}](?!\s{0,60}+[\"'][^\"'\n]{0,80}+[\"']\s{0,20}+:)"
+)
+
+
+def read_document(cursor: Cursor) -> JsonValue:
+    """The container that opens at the cursor; leaves the cursor behind it. Raises TooDeep, nothing else."""
+    root = Frame(kind="[", container=[], closer="", parent=None)
+    stack = [root]
+    _open(cursor, stack)
+    _run(cursor, stack)
+    return root.container[0] if isinstance(root.container, list) and root.container else None
+
+
+def read_body(cursor: Cursor) -> JsonValue:
+    """An object whose opening bracket the text lacks; the cursor stands at its first key."""
+    root = Frame(kind="[", container=[], closer="", parent=None)
+    frame = Frame(kind="{", container={}, closer="}", parent=root)
+    cursor.note("bracket_added")
+    _run(cursor, [root, frame])
+    return frame.container
+
+
+def _run(cursor: Cursor, stack: list[Frame]) -> None:
+    while len(stack) > 1:
+        frame = stack[-1]
+        if isinstance(frame.container, dict):
+            _member(cursor, stack, frame, frame.container)
+        else:
+            _item(cursor, stack, frame)
+
+
+def _open(cursor: Cursor, stack: list[Frame]) -> None:
+    """Open the bracket at the cursor as a child of the innermost container."""
+    parent, mark = stack[-1], cursor.text[cursor.i]
+    if len(stack) > DEPTH_CAP:
+        raise TooDeep(cursor.i)
+    if mark in "{[" and (island := cursor.island()) is not None:
+        parent.put(cursor, island.value)
+        cursor.i = island.end
+        return
+    kind = mark
+    if mark == "{" and _SET.match(cursor.text, cursor.i, cursor.end):
+        cursor.note("set_to_list")
+        kind = "["
+    container: dict[str, JsonValue] | list[JsonValue] = {} if kind == "{" else []
+    parent.put(cursor, container)
+    stack.append(Frame(kind=kind, container=container, closer={"{": "}", "[": "]", "(": ")"}[mark], parent=parent))
+    cursor.i += 1
+
+
+def _open_call(cursor: Cursor, stack: list[Frame], end: int) -> None:
+    """``ObjectId("x")`` or a tuple: opened as a list, and taken for its only item when a name stands before it."""
+    named = end - cursor.i > 1
+    cursor.note("call_unwrapped" if named else "set_to_list")
+    cursor.i = end - 1
+    _open(cursor, stack)
+    stack[-1].unwrap = named
+
+
+def _members(cursor: Cursor, container: dict[str, JsonValue]) -> bool:
+    """The fast lane: as many ordinary members as follow; True when there was one."""
+    text, end, at, notes = cursor.text, cursor.end, cursor.i, cursor.notes
+    match = _MEMBER.match
+    while found := match(text, at, end):
+        quoted, single, bare, string, single_string, digits, word, comma = found.groups()
+        key = quoted
+        if key is None:
+            key = single if bare is None else bare
+            notes.append(("odd_quotes" if bare is None else "bare_key", at))
+            cursor.bare_keys = cursor.bare_keys or bare is not None
+        if key in container:
+            notes.append(("duplicate_key", at))
+        if string is not None:
+            container[key] = string
+        elif single_string is not None:
+            container[key] = single_string
+            notes.append(("odd_quotes", found.start(5)))
+        elif digits is not None:
+            container[key] = int(digits)
+        else:
+            container[key] = _WORDS[word]
+            if word[0] in "TFN":
+                notes.append(("literal_translated", found.start(7)))
+        if comma:
+            notes.append(("comma_dropped", found.start(8)))
+        at = found.end()
+        cursor.steps += 1
+    moved = at > cursor.i
+    cursor.steps += at - cursor.i
+    cursor.i = at
+    return moved
+
+
+def _skip(cursor: Cursor) -> None:
+    """Past white space, comments and white space of other alphabets."""
+    while True:
+        blank = _BLANK.match(cursor.text, cursor.i, cursor.end)
+        start = cursor.i
+        cursor.i = blank.end() if blank else start
+        if odd := _ODD_BLANK.match(cursor.text, cursor.i, cursor.end):
+            cursor.note("odd_space")
+            cursor.i = odd.end()
+        elif comment := _COMMENT.match(cursor.text, cursor.i, cursor.end):
+            cursor.note("comment_dropped")
+            cursor.i = comment.end()
+        else:
+            cursor.steps += cursor.i - start + 1
+            return
+        cursor.steps += cursor.i - start + 1
+
+
+def _separate(cursor: Cursor, frame: Frame) -> None:
+    """Past the comma between two values, with a note when it is missing or there are too many."""
+    commas = 0
+    _skip(cursor)
+    while cursor.i < cursor.end:
+        if cursor.text[cursor.i] in ",;，":
+            commas += 1
+            if commas > 1 or frame.is_empty or cursor.text[cursor.i] != ",":
+                cursor.note("comma_dropped")
+            cursor.i += 1
+        elif ellipsis := _ELLIPSIS.match(cursor.text, cursor.i, cursor.end):
+            cursor.note("ellipsis_dropped")
+            cursor.i = ellipsis.end()
+            commas = 0
+        else:
+            break
+        _skip(cursor)
+    closes = cursor.i < cursor.end and cursor.text[cursor.i] in "}])"
+    if closes and commas == 1 and not frame.is_empty:
+        cursor.note("comma_dropped")
+    if not closes and not commas and not frame.is_empty and cursor.i < cursor.end:
+        cursor.note("comma_added")
+
+
+def _member(cursor: Cursor, stack: list[Frame], frame: Frame, container: dict[str, JsonValue]) -> None:
+    _separate(cursor, frame)
+    if _members(cursor, container):
+        frame.is_empty = False
+        _skip(cursor)
+    if cursor.i >= cursor.end:
+        _cut_off(cursor, stack)
+        return
+    mark = cursor.text[cursor.i]
+    if mark in "}])":
+        fit(cursor, stack, mark)
+    elif mark == "{" and isinstance(stack[-2].container, list) and len(stack) > 2:
+        cursor.note("bracket_added")
+        stack.pop()
+    else:
+        _key_and_value(cursor, stack, frame)
+
+
+def _key_and_value(cursor: Cursor, stack: list[Frame], frame: Frame) -> None:
+    at = cursor.i
+    key = _key(cursor)
+    _skip(cursor)
+    if key is None:
+        cursor.note("text_dropped", at)
+        cursor.i += cursor.i == at
+        return
+    if cursor.i >= cursor.end:
+        cursor.note("key_dropped", at)
+        _cut_off(cursor, stack)
+        return
+    frame.is_empty = False
+    colon = _COLON.match(cursor.text, cursor.i, cursor.end)
+    if colon is None and cursor.text[cursor.i] in ",}]":
+        cursor.note("key_dropped", at)
+        return
+    if colon is None or colon[0] != ":":
+        cursor.note("colon_added")
+    cursor.i = colon.end() if colon else cursor.i
+    frame.key = key
+    _skip(cursor)
+    _value(cursor, stack, frame)
+
+
+def _key(cursor: Cursor) -> str | None:
+    at = cursor.i
+    if cursor.text[at] in CLOSERS:
+        return read_string(cursor, Place.KEY)
+    plain = _PLAIN_KEY.match(cursor.text, at, cursor.end) or _WORD_KEY.match(cursor.text, at, cursor.end)
+    if plain is None or not plain[0].strip():
+        return None
+    cursor.note("bare_key")
+    cursor.bare_keys = True
+    cursor.i = plain.end()
+    cursor.steps += plain.end() - at
+    if cursor.text[cursor.i : cursor.i + 1] in {'"', "'"}:
+        cursor.note("quote_added")
+        cursor.i += 1
+    return plain[0].strip()
+
+
+def _item(cursor: Cursor, stack: list[Frame], frame: Frame) -> None:
+    _separate(cursor, frame)
+    if cursor.i >= cursor.end:
+        _cut_off(cursor, stack)
+        return
+    mark = cursor.text[cursor.i]
+    if mark in "}])":
+        fit(cursor, stack, mark)
+    elif mark in "\"'“" and frame.kind == "[" and KEY_AHEAD.match(cursor.text, cursor.i, cursor.end):
+        _keyed_item(cursor, stack, frame)
+    else:
+        frame.is_empty = False
+        _value(cursor, stack, frame)
+
+
+def _keyed_item(cursor: Cursor, stack: list[Frame], frame: Frame) -> None:
+    """A key inside a list: the list was not closed, or its brackets are the wrong ones."""
+    if isinstance(stack[-2].container, dict) and not frame.is_empty:
+        cursor.note("bracket_added")
+        stack.pop()
+        return
+    items: dict[str, JsonValue] = {}
+    cursor.note("bracket_swapped")
+    if frame.is_empty and frame.parent is not None:
+        frame.parent.replace_last(items)
+        stack[-1] = Frame(kind="{", container=items, closer=frame.closer, parent=frame.parent)
+        return
+    frame.put(cursor, items)
+    stack.append(Frame(kind="{", container=items, closer="", parent=frame))
+
+
+def _value(cursor: Cursor, stack: list[Frame], frame: Frame) -> None:
+    """The value at the cursor, into the innermost container."""
+    if cursor.i >= cursor.end:
+        _cut_off(cursor, stack)
+        return
+    at, mark = cursor.i, cursor.text[cursor.i]
+    if mark in "{[":
+        _open(cursor, stack)
+    elif mark in CLOSERS:
+        place = Place.MEMBER if frame.kind == "{" else Place.ITEM
+        frame.put(cursor, _joined(cursor, place, len(stack) - 1))
+    elif mark in ",}])":
+        if frame.kind == "{":
+            cursor.note("null_added")
+            frame.put(cursor, None)
+    elif call := _CALL.match(cursor.text, at, cursor.end):
+        _open_call(cursor, stack, call.end())
+    elif ellipsis := _ELLIPSIS.match(cursor.text, at, cursor.end):
+        cursor.note("ellipsis_dropped")
+        cursor.i = ellipsis.end()
+    else:
+        value, there = read_word(cursor, in_object=frame.kind == "{")
+        if there:
+            frame.put(cursor, value)
+        if cursor.i == at:
+            cursor.note("text_dropped")
+            cursor.i += 1
+
+
+def _joined(cursor: Cursor, place: Place, depth: int) -> str:
+    """A string, and those added to it with a plus sign."""
+    value = read_string(cursor, place, depth)
+    parts = [value]
+    while cursor.i < cursor.end:
+        at = cursor.i
+        _skip(cursor)
+        if not cursor.text.startswith("+", cursor.i):
+            cursor.i = at
+            break
+        cursor.i += 1
+        _skip(cursor)
+        if cursor.i >= cursor.end or cursor.text[cursor.i] not in CLOSERS:
+            break
+        cursor.note("concatenated", at)
+        parts.append(read_string(cursor, place, depth))
+    return "".join(parts)
+
+
+def _cut_off(cursor: Cursor, stack: list[Frame]) -> None:
+    """The text ended before its brackets closed."""
+    cursor.cut = True
+    for frame in reversed(stack[1:]):
+        frame.finish(cursor)
+    del stack[1:]
+
+
+def read_scalar(cursor: Cursor) -> JsonValue:
+    """The scalar that the text from the cursor to its end is, as far as a damaged one can be read."""
+    if cursor.text[cursor.i] in CLOSERS:
+        return read_string(cursor, Place.ITEM)
+    word = cursor.text[cursor.i : cursor.end].strip()
+    cursor.steps += len(word)
+    cursor.i = cursor.end
+    return word_value(cursor, word, cursor.i)

@@ -1,0 +1,59 @@
+"""One value, all values, or the whole text as a value."""
+
+from __future__ import annotations
+
+from returns.result import Failure, Success
+
+from llm_manager.domain.errors import ExtractionFailed
+from llm_manager.extraction import Extracted, Repair, Span, extract_all, extract_json, recover_json
+
+
+def test_a_text_that_is_json_is_returned_untouched() -> None:
+    assert extract_json(' {"a": [1, "b\\n"]}\n') == Success(
+        Extracted(value={"a": [1, "b\n"]}, span=Span(0, 19), whole_text=True)
+    )
+
+
+def test_json_in_prose_is_located_without_repair() -> None:
+    assert extract_json('See [1]: {"a": 1} and [2].') == Success(Extracted(value={"a": 1}, span=Span(9, 17)))
+
+
+def test_every_repair_is_named_with_its_place() -> None:
+    assert extract_json("{'a': 1,}") == Success(
+        Extracted(value={"a": 1}, span=Span(0, 9), repairs=(Repair("odd_quotes", 1), Repair("comma_dropped", 7)))
+    )
+
+
+def test_confidence_falls_from_exact_to_guessed() -> None:
+    texts = ('{"a": 1}', 'so: {"a": 1}', '{"a": 1,}', '{"a": 1', 'either {"a": 1} or {"a": 2}')
+    assert [extract_json(text).unwrap().confidence for text in texts] == [
+        "exact",
+        "located",
+        "repaired",
+        "guessed",
+        "guessed",
+    ]
+
+
+def test_lines_of_json_are_one_list_and_several_values() -> None:
+    text = '{"a": 1}\n{"a": 2}\n'
+    assert extract_json(text).unwrap().value == [{"a": 1}, {"a": 2}]
+    assert [each.value for each in extract_all(text).unwrap()] == [{"a": 1}, {"a": 2}]
+
+
+def test_a_text_without_a_value_says_why() -> None:
+    assert extract_json("") == Failure(ExtractionFailed("", "empty", "the text is empty"))
+    assert extract_json("I cannot [1].") == Failure(
+        ExtractionFailed("I cannot [1].", "not_found", "no JSON value in the text")
+    )
+    assert extract_all("No.") == Failure(ExtractionFailed("No.", "not_found", "no JSON value in the text"))
+    assert extract_json("[" * 300).failure().kind == "too_deep"
+    assert recover_json("[" * 300).failure().kind == "too_deep"
+
+
+def test_recovery_takes_all_of_the_text_at_its_word() -> None:
+    assert recover_json("{city: Paris").unwrap().value == {"city": "Paris"}
+    assert recover_json("hello").unwrap().value == "hello"
+    assert recover_json("'hello'").unwrap().value == "hello"
+    assert recover_json("True").unwrap().value is True
+    assert recover_json("[1,] and more").unwrap().repairs == (Repair("comma_dropped", 2), Repair("text_dropped", 4))
