@@ -20,6 +20,8 @@ from llm_manager.extraction.extracted import Repair as Repair
 from llm_manager.extraction.extracted import RepairKind as RepairKind
 from llm_manager.extraction.extracted import Span as Span
 from llm_manager.extraction.extracted import explain as explain
+from llm_manager.extraction.partial import PartialJson as PartialJson
+from llm_manager.extraction.partial import Path as Path
 from llm_manager.extraction.problems import reask as reask
 from llm_manager.extraction.schema import Decoded as Decoded
 from llm_manager.extraction.schema import Schema as Schema

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
-from llm_manager.extraction.extracted import JsonValue, Repair
+from llm_manager.extraction.extracted import JsonValue, Repair, RepairKind
 from llm_manager.extraction.strings import WS
 
 Fence: TypeAlias = Literal["json", "none", "code"]
@@ -24,6 +24,7 @@ _OBJECT_STARTS: Final = re.compile(
 _LIST_STARTS: Final = re.compile(
     rf"\[{WS}{{0,100}}+(?:[\"“‘„«'\[{{\]0-9,.+(-]|(?:true|false|null|True|False|None)\b|//|/\*|\#)"
 )
+_OPERATOR: Final = re.compile(r";|\s(?:[<>=|&+*/]{1,3}|return|in)\s")
 _DATA_BEFORE: Final = re.compile(r"(?:\A|[:=(>`\n])[ \t]*+\Z")
 _LINE_BEFORE: Final = re.compile(r"(?:\A|[:=(>`\n])[ \t\"']*+\Z")
 _LINE_AFTER: Final = re.compile(r"[ \t]*+(?:[.;,)`\"']{0,2}[ \t\r]*+(?:\n|\Z)|<)")
@@ -83,15 +84,27 @@ def _is_object_answer(text: str, found: Candidate) -> bool:
     if not found.value:
         return _stands_alone(text, found)
     kinds = [repair.kind for repair in found.repairs]
-    if "bare_key" in kinds and (not found.complete or _reads_like_code(text, found)):
+    if "bare_key" in kinds and (_is_unfinished_prose(text, found, kinds) or _reads_like_code(text, found)):
         return False
     return kinds.count("text_dropped") + kinds.count("key_dropped") <= len(
         found.value if isinstance(found.value, dict) else ()
     )
 
 
+def _is_unfinished_prose(text: str, found: Candidate, kinds: list[RepairKind]) -> bool:
+    """A brace in prose that never closes, with nothing quoted behind it."""
+    members = len(found.value) if isinstance(found.value, dict) else 0
+    return not found.complete and kinds.count("bare_key") >= members and not _begins_data(text, found.start)
+
+
 def _reads_like_code(text: str, found: Candidate) -> bool:
-    return ";" in text[found.start : found.end] and any(repair.kind == "bare_string" for repair in found.repairs)
+    """Statements and formulas have braces too."""
+    for repair in found.repairs:
+        if repair.kind == "comma_dropped" and text[repair.offset] == ";":
+            return True
+        if repair.kind == "bare_string" and _OPERATOR.search(text, repair.offset, min(found.end, repair.offset + 80)):
+            return True
+    return False
 
 
 def _is_list_answer(text: str, found: Candidate, items: list[JsonValue]) -> bool:

@@ -41,6 +41,7 @@ class Scan:
         "_i",
         "_islands",
         "_none_after",
+        "_thought_end",
         "candidates",
         "drafts",
         "fence",
@@ -58,6 +59,7 @@ class Scan:
         self.too_deep = False
         self.steps = len(text)
         self._i = 0
+        self._thought_end = 0
         self._halves = "\\ud" in text or "\\uD" in text
         self._islands = not may_nest_deeply(self.text)
         self._none_after: set[str] = set()
@@ -144,9 +146,9 @@ class Scan:
         start = cursor.i
         try:
             value = read_body(cursor) if body else read_document(cursor)
-        except TooDeep as deep:
+        except TooDeep:
             self.too_deep = True
-            self._i = deep.at + 1
+            self._i = len(self.text)
             return None
         finally:
             self.steps += cursor.steps
@@ -186,6 +188,8 @@ class Scan:
 
     def _region_end(self, at: int) -> int:
         """Where a damaged value that begins at *at* must have ended: at the end of its block or tag."""
+        if at < self._thought_end:
+            return self._thought_end
         if self.fence != "none":
             closing = _FENCE_ENDS.search(self.text, at)
             return closing.start() if closing else len(self.text)
@@ -232,6 +236,11 @@ class Scan:
         if tag[1]:
             self.drafts, self.candidates = self.candidates, []
             self.fence = "none"
+        elif (name := tag[2]) not in self._none_after:
+            closing = self.text.find(f"</{name}>", tag.end())
+            self._thought_end = max(closing, 0)
+            if closing < 0:
+                self._none_after.add(name)
 
 
 def _whole_characters(text: str) -> tuple[str, tuple[Repair, ...]]:

@@ -34,14 +34,19 @@ _GAP: Final = WS + "{0,60}+"
 
 _MEMBER_ENDS: Final = (
     rf"{_GAP}(?:\Z|\}}(?!\"\s{{0,20}}+\w)|\](?={_GAP}(?:[,}}\]]|\Z))|\)|{_COMMENT}|[+]{_GAP}[\"']"
-    rf"|;{_GAP}(?:\}}|\n|KEY)|[,;](?:{_GAP},)*+{_GAP}(?:KEY|[}}\]]|\Z|{_COMMENT}|\.\.\.|…)|KEY)"
+    rf"|;{_GAP}(?:\}}|\n|KEY)|[,;](?:{_GAP},)*+{_GAP}(?:KEY|[}}\]]|\Z|{_COMMENT}|\.\.\.|…|CUT)|KEY)"
 )
-AFTER_VALUE: Final = re.compile(_MEMBER_ENDS.replace("KEY", QUOTED_KEY))
-AFTER_VALUE_BARE: Final = re.compile(_MEMBER_ENDS.replace("KEY", f"(?:{QUOTED_KEY}|{BARE_KEY})"))
+_CUT_KEY: Final = r"[\"'][^\"'\n{}]{0,80}+[\"']?\s{0,20}+\Z"
+AFTER_VALUE: Final = re.compile(_MEMBER_ENDS.replace("KEY", QUOTED_KEY).replace("CUT", _CUT_KEY))
+AFTER_VALUE_BARE: Final = re.compile(
+    _MEMBER_ENDS.replace("KEY", f"(?:{QUOTED_KEY}|{BARE_KEY})").replace(
+        "CUT", rf"(?:{_CUT_KEY}|[A-Za-z_$][\w$]{{0,60}}+\Z)"
+    )
+)
 _LITERAL: Final = r"(?:true|false|null|True|False|None|NaN|undefined)\b"
 AFTER_ITEM: Final = re.compile(
     rf"{_GAP}(?:\Z|\](?!\"\s{{0,20}}+\w)|\}}|\)|{_COMMENT}|[+]{_GAP}[\"']|:"
-    rf"|,(?:{_GAP},)*+{_GAP}(?:[\"'“„«`\[{{\]}})+.0-9-]|\Z|{_LITERAL}|{_COMMENT}|…)|(?<=\s)[\"'“{{\[]|(?<=\n)|[{{\[])"
+    rf"|,(?:{_GAP},)*+{_GAP}(?:[\"'“„«`\[{{\]}})+.0-9-]|\Z|{_LITERAL}|{_COMMENT}|…|[A-Za-z]{{1,8}}\Z)|(?<=\s)[\"'“{{\[]|(?<=\n)|[{{\[])"
 )
 AFTER_KEY: Final = re.compile(rf"{_GAP}(?::|=|\Z)")
 _AFTER_KEY_FAULTY: Final = re.compile(rf"{_GAP}(?:[,}}\"'{{\[0-9-]|{_LITERAL})")
@@ -96,7 +101,7 @@ def _closed(cursor: Cursor, parts: list[str], opener: str, place: Place, start: 
     if stop >= cursor.end:
         return False
     if cursor.text[stop] == "\\":
-        parts.append(_escape(cursor, opener))
+        parts.append(read_escape(cursor, opener))
         return False
     if _ends(cursor, place, stop):
         cursor.i = stop + 1
@@ -191,7 +196,7 @@ def _tripled(cursor: Cursor, opener: str) -> str | None:
     return code.removesuffix("\n") if newline else body
 
 
-def _escape(cursor: Cursor, opener: str) -> str:
+def read_escape(cursor: Cursor, opener: str) -> str:
     """What the backslash at the cursor and the character behind it mean."""
     at = cursor.i
     if at + 1 >= cursor.end:

@@ -157,11 +157,12 @@ def _skip(cursor: Cursor) -> None:
 
 def _separate(cursor: Cursor, frame: Frame) -> None:
     """Past the comma between two values, with a note when it is missing or there are too many."""
-    commas = 0
+    commas = last = 0
     _skip(cursor)
     while cursor.i < cursor.end:
         if cursor.text[cursor.i] in ",;，":
             commas += 1
+            last = cursor.i
             if commas > 1 or frame.is_empty or cursor.text[cursor.i] != ",":
                 cursor.note("comma_dropped")
             cursor.i += 1
@@ -174,7 +175,7 @@ def _separate(cursor: Cursor, frame: Frame) -> None:
         _skip(cursor)
     closes = cursor.i < cursor.end and cursor.text[cursor.i] in "}])"
     if closes and commas == 1 and not frame.is_empty:
-        cursor.note("comma_dropped")
+        cursor.note("comma_dropped", last)
     if not closes and not commas and not frame.is_empty and cursor.i < cursor.end:
         cursor.note("comma_added")
 
