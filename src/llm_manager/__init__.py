@@ -1,1 +1,158 @@
-"""llm_manager: typed, composable pipelines for programs that talk to language models."""
+"""Typed, composable pipelines for programs that talk to language models.
+
+    answer = generate(LLMRequest(prompt="Why is the sky blue?"))   # an Op: nothing has happened yet
+    anyio.run(provide(answer, live()))                             # a Result[LLMResponse, LLMError]
+
+These are the public names, and nothing else. Extraction has its own door, ``llm_manager.extraction``, and so has the
+testing kit, ``llm_manager.testing``.
+"""
+
+from llm_manager.adapters.config_file import config_from_env as config_from_env
+from llm_manager.combinators.cached import cached as cached
+from llm_manager.combinators.circuit_breaker import circuit_breaker as circuit_breaker
+from llm_manager.combinators.fallback import fallback as fallback
+from llm_manager.combinators.fallback import fallback_on as fallback_on
+from llm_manager.combinators.observed import observed as observed
+from llm_manager.combinators.rate_limit import rate_limit as rate_limit
+from llm_manager.combinators.retry import default_schedule as default_schedule
+from llm_manager.combinators.retry import retry as retry
+from llm_manager.combinators.retry import retry_after as retry_after
+from llm_manager.combinators.retry import transient_only as transient_only
+from llm_manager.combinators.timeout import deadline as deadline
+from llm_manager.combinators.timeout import timeout as timeout
+from llm_manager.domain.codec import from_json as from_json
+from llm_manager.domain.codec import parse_request as parse_request
+from llm_manager.domain.codec import to_json as to_json
+from llm_manager.domain.config import LLMConfig as LLMConfig
+from llm_manager.domain.errors import AllModelsFailed as AllModelsFailed
+from llm_manager.domain.errors import AuthenticationFailed as AuthenticationFailed
+from llm_manager.domain.errors import BudgetExceeded as BudgetExceeded
+from llm_manager.domain.errors import CircuitOpen as CircuitOpen
+from llm_manager.domain.errors import ConfigurationError as ConfigurationError
+from llm_manager.domain.errors import ContentFiltered as ContentFiltered
+from llm_manager.domain.errors import ContextTooLarge as ContextTooLarge
+from llm_manager.domain.errors import ConversationConflict as ConversationConflict
+from llm_manager.domain.errors import ConversationNotFound as ConversationNotFound
+from llm_manager.domain.errors import ExtractionFailed as ExtractionFailed
+from llm_manager.domain.errors import GatewayError as GatewayError
+from llm_manager.domain.errors import InvalidRequest as InvalidRequest
+from llm_manager.domain.errors import LLMError as LLMError
+from llm_manager.domain.errors import MalformedResponse as MalformedResponse
+from llm_manager.domain.errors import ModelUnavailable as ModelUnavailable
+from llm_manager.domain.errors import NetworkError as NetworkError
+from llm_manager.domain.errors import QuotaExhausted as QuotaExhausted
+from llm_manager.domain.errors import RateLimitExceeded as RateLimitExceeded
+from llm_manager.domain.errors import RequestTimedOut as RequestTimedOut
+from llm_manager.domain.errors import ResponseTruncated as ResponseTruncated
+from llm_manager.domain.errors import SchemaMismatch as SchemaMismatch
+from llm_manager.domain.errors import ServerError as ServerError
+from llm_manager.domain.errors import StoreUnavailable as StoreUnavailable
+from llm_manager.domain.errors import StreamBroken as StreamBroken
+from llm_manager.domain.errors import UnsupportedCapability as UnsupportedCapability
+from llm_manager.domain.outcome import Outcome as Outcome
+from llm_manager.domain.parse_config import parse_config as parse_config
+from llm_manager.domain.plan import PlannedTarget as PlannedTarget
+from llm_manager.domain.plan import RoutePlan as RoutePlan
+from llm_manager.domain.problem import Problem as Problem
+from llm_manager.domain.request import ImagePart as ImagePart
+from llm_manager.domain.request import JsonMode as JsonMode
+from llm_manager.domain.request import JsonSchema as JsonSchema
+from llm_manager.domain.request import LLMRequest as LLMRequest
+from llm_manager.domain.request import Message as Message
+from llm_manager.domain.request import NamedTool as NamedTool
+from llm_manager.domain.request import Preferences as Preferences
+from llm_manager.domain.request import TaskType as TaskType
+from llm_manager.domain.request import TextPart as TextPart
+from llm_manager.domain.request import Tool as Tool
+from llm_manager.domain.request import ToolCall as ToolCall
+from llm_manager.domain.response import Attempt as Attempt
+from llm_manager.domain.response import ComputedCost as ComputedCost
+from llm_manager.domain.response import Cost as Cost
+from llm_manager.domain.response import LLMResponse as LLMResponse
+from llm_manager.domain.response import ReportedCost as ReportedCost
+from llm_manager.domain.response import ResponseMetadata as ResponseMetadata
+from llm_manager.domain.response import UnknownCost as UnknownCost
+from llm_manager.domain.response import Usage as Usage
+from llm_manager.domain.secret import Secret as Secret
+from llm_manager.domain.settings import BreakerSettings as BreakerSettings
+from llm_manager.domain.settings import CacheSettings as CacheSettings
+from llm_manager.domain.settings import HttpSettings as HttpSettings
+from llm_manager.domain.settings import KeySettings as KeySettings
+from llm_manager.domain.settings import LimiterSettings as LimiterSettings
+from llm_manager.domain.settings import ModelSettings as ModelSettings
+from llm_manager.domain.settings import ObserveSettings as ObserveSettings
+from llm_manager.domain.settings import PortkeySettings as PortkeySettings
+from llm_manager.domain.settings import RetrySettings as RetrySettings
+from llm_manager.domain.settings import RoutingSettings as RoutingSettings
+from llm_manager.domain.settings import TimeoutSettings as TimeoutSettings
+from llm_manager.domain.status import ManagerStatus as ManagerStatus
+from llm_manager.domain.status import MetricsSnapshot as MetricsSnapshot
+from llm_manager.domain.status import ModelHealthStatus as ModelHealthStatus
+from llm_manager.domain.verdicts import counts_against_breaker as counts_against_breaker
+from llm_manager.domain.verdicts import describe as describe
+from llm_manager.domain.verdicts import is_transient as is_transient
+from llm_manager.domain.verdicts import retry_after_s as retry_after_s
+from llm_manager.effect.concurrent import gather as gather
+from llm_manager.effect.concurrent import settle as settle
+from llm_manager.effect.context import Context as Context
+from llm_manager.effect.context import Op as Op
+from llm_manager.effect.context import Policy as Policy
+from llm_manager.effect.context import through as through
+from llm_manager.effect.do import Do as Do
+from llm_manager.effect.do import do as do
+from llm_manager.effect.layer import Layer as Layer
+from llm_manager.effect.layer import LayerFailed as LayerFailed
+from llm_manager.effect.layer import Program as Program
+from llm_manager.effect.layer import provide as provide
+from llm_manager.effect.op import Effect as Effect
+from llm_manager.effect.op import effect as effect
+from llm_manager.effect.op import fail as fail
+from llm_manager.effect.op import flat_map as flat_map
+from llm_manager.effect.op import map_ as map_
+from llm_manager.effect.op import map_error as map_error
+from llm_manager.effect.op import pipe as pipe
+from llm_manager.effect.op import recover as recover
+from llm_manager.effect.op import run as run
+from llm_manager.effect.op import service as service
+from llm_manager.effect.op import succeed as succeed
+from llm_manager.effect.schedule import Schedule as Schedule
+from llm_manager.effect.schedule import and_then as and_then
+from llm_manager.effect.schedule import both as both
+from llm_manager.effect.schedule import capped as capped
+from llm_manager.effect.schedule import either as either
+from llm_manager.effect.schedule import exponential as exponential
+from llm_manager.effect.schedule import jittered as jittered
+from llm_manager.effect.schedule import recurs as recurs
+from llm_manager.effect.schedule import spaced as spaced
+from llm_manager.effect.schedule import up_to as up_to
+from llm_manager.effect.scope import Scope as Scope
+from llm_manager.effect.scope import acquire_use_release as acquire_use_release
+from llm_manager.layers import custom as custom
+from llm_manager.layers import dev as dev
+from llm_manager.layers import live as live
+from llm_manager.layers import replacing as replacing
+from llm_manager.operations.generate import generate as generate
+from llm_manager.operations.generate import route_request as route_request
+from llm_manager.operations.health import get_metrics as get_metrics
+from llm_manager.operations.health import get_model_health as get_model_health
+from llm_manager.operations.health import get_status as get_status
+from llm_manager.operations.health import is_healthy as is_healthy
+from llm_manager.operations.health import reset_metrics as reset_metrics
+from llm_manager.operations.health import warmup_models as warmup_models
+from llm_manager.operations.many import query_multiple as query_multiple
+from llm_manager.operations.many import race as race
+from llm_manager.operations.plan import get_available_models as get_available_models
+from llm_manager.operations.plan import get_fallback_chain as get_fallback_chain
+from llm_manager.operations.plan import plan as plan
+from llm_manager.operations.plan import select_model as select_model
+from llm_manager.operations.plan import validate_config as validate_config
+from llm_manager.operations.schema import query_with_schema as query_with_schema
+
+
+def __getattr__(name: str) -> str:
+    """``__version__``, read from the installed package when it is asked for: reading it takes longer than all else."""
+    if name != "__version__":
+        raise AttributeError(name)
+    from importlib.metadata import version  # noqa: PLC0415
+
+    return version("llm-manager")

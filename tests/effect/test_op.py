@@ -7,7 +7,7 @@ from returns.context import RequiresContextFutureResult
 from returns.result import Failure, Success
 
 from llm_manager.effect.do import Do, do
-from llm_manager.effect.op import Effect, catch, fail, flat_map, local, map_, map_error, run, service, succeed
+from llm_manager.effect.op import Effect, fail, flat_map, local, map_, map_error, recover, run, service, succeed
 
 pytestmark = pytest.mark.anyio
 
@@ -42,7 +42,7 @@ async def test_service_reads_the_context_and_local_changes_it() -> None:
 
 async def test_catch_handles_its_own_type_and_lets_others_by() -> None:
     found: Effect[str, ValueError, object] = succeed("found")
-    handle = catch(KeyError, lambda _: found)
+    handle = recover(KeyError, lambda _: found)
     key: Effect[str, KeyError | ValueError, object] = fail(KeyError("k"))
     error = ValueError("v")
     value: Effect[str, KeyError | ValueError, object] = fail(error)
@@ -103,6 +103,6 @@ async def test_a_failure_awaited_through_an_outer_block_ends_the_outer_block() -
         async def recovered(_: Do[str, object]) -> str:
             return "recovered"
 
-        return await _(catch(str, lambda _error: recovered())(inner()))
+        return await _(recover(str, lambda _error: recovered())(inner()))
 
     assert await run(outer(), None) == Failure("outer")

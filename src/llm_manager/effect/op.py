@@ -133,7 +133,7 @@ def flat_map(op: Effect[A, E, R], then: Callable[[A], Effect[B, E2, R]]) -> Effe
 
 
 @final
-class catch(Generic[Caught, B, E2, R]):
+class recover(Generic[Caught, B, E2, R]):
     """Handle the failures of one type; that type leaves the error union (Effect-TS: ``catchTag``).
 
     A class, not a function, because mypy then solves *Caught* from the arguments and not from the place of use.

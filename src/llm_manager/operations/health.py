@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
-
 from returns.result import Failure, Success
 
 from llm_manager.combinators.timeout import timeout
@@ -58,6 +56,8 @@ def is_healthy() -> Op[bool]:
 
 def get_status() -> Op[ManagerStatus]:
     """Health, metrics and cache at this moment."""
+
+    from importlib.metadata import version  # noqa: PLC0415  # slow to import, and needed by nothing else
 
     async def reading(context: Context) -> Outcome[ManagerStatus, LLMError]:
         models = (await run(get_model_health(), context)).unwrap()

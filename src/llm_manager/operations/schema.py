@@ -1,0 +1,106 @@
+"""Ask for a value of a type, and ask again, saying what is wrong, until there is one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeVar, cast
+
+from returns.result import Failure, Success
+
+from llm_manager.combinators.timeout import deadline
+from llm_manager.domain.errors import ExtractionFailed, LLMError, ResponseTruncated, SchemaMismatch
+from llm_manager.domain.events import Reasked
+from llm_manager.domain.outcome import Outcome
+from llm_manager.domain.problem import Problem
+from llm_manager.domain.request import LLMRequest, Message
+from llm_manager.domain.response import LLMResponse
+from llm_manager.effect.context import Context, Op, emit
+from llm_manager.effect.op import effect, run
+from llm_manager.operations.generate import generate
+from llm_manager.policies.strict_schema import WRAPPED, answer_format
+
+if TYPE_CHECKING:
+    from llm_manager.extraction import Schema
+
+T = TypeVar("T")
+
+
+def query_with_schema(request: LLMRequest, schema: Schema[T], max_reasks: int = 2) -> Op[T]:
+    """A value of *schema*: a pydantic model, dataclass, TypedDict, or any type a ``TypeAdapter`` takes.
+
+    Each model is held to it by the strongest means it has. An answer that does not fit is sent back with its problems,
+    at most *max_reasks* times; then the failure is ``SchemaMismatch`` or ``ExtractionFailed``. An answer that was cut
+    off at its token limit is ``ResponseTruncated`` at once, for asking again would be cut off again. Asking again
+    happens within the one deadline of the request.
+    """
+    from llm_manager.extraction import json_schema  # noqa: PLC0415  # only who wants values pays for its tables
+
+    format_ = answer_format(json_schema(schema))
+
+    async def querying(context: Context) -> Outcome[T, LLMError]:
+        asked = replace(request, response_format=format_)
+        for round_ in range(max_reasks + 1):
+            answered = await run(generate(asked), context)
+            if isinstance(answered, Failure):
+                return answered
+            response = answered.unwrap()
+            value = _value(response, schema)
+            if isinstance(value, Success):
+                return value
+            error = value.failure()
+            if round_ == max_reasks or not _is_worth_asking_again(response, error):
+                return Failure(error)
+            emit(context, Reasked(at_s=context.clock.monotonic(), round=round_ + 1, error=error))
+            asked = _asked_again(asked, response, error)
+        return Failure(ExtractionFailed("", message=f"max_reasks is {max_reasks}: nothing was asked"))
+
+    async def bounded(context: Context) -> Outcome[T, LLMError]:
+        total_s = context.config.timeouts.total_s
+        limit_s = total_s if request.deadline_s is None else min(total_s, request.deadline_s)
+        return await run(deadline(limit_s)(effect(querying)), context)
+
+    return effect(bounded)
+
+
+def _value(
+    response: LLMResponse, schema: Schema[T]
+) -> Outcome[T, ExtractionFailed | SchemaMismatch | ResponseTruncated]:
+    from llm_manager.extraction import extract_with_schema, validate_text  # noqa: PLC0415  # as above
+
+    if response.finish_reason == "refusal":
+        return Failure(ExtractionFailed(response.content, message="the model refused to answer"))
+    if response.finish_reason == "length":  # a limit reached exactly at the end cuts nothing off
+        whole = validate_text(_bare(response.content), schema)
+        return whole if isinstance(whole, Success) else Failure(ResponseTruncated(response.content))
+    bare = _bare(response.content)
+    found = extract_with_schema(bare, schema)
+    if isinstance(found, Success) or bare is response.content:
+        return found
+    return extract_with_schema(response.content, schema)
+
+
+def _bare(content: str) -> str:
+    """What stands under the object that :func:`answer_format` put around a schema that is none, if that is all."""
+    from pydantic_core import from_json, to_json  # noqa: PLC0415  # as above
+
+    try:
+        answer = from_json(content)
+    except (ValueError, TypeError):
+        return content
+    if isinstance(answer, dict) and list(cast("dict[str, object]", answer)) == [WRAPPED]:
+        return to_json(answer[WRAPPED]).decode()
+    return content
+
+
+def _is_worth_asking_again(response: LLMResponse, error: LLMError) -> bool:
+    return not isinstance(error, ResponseTruncated) and response.finish_reason != "refusal"
+
+
+def _asked_again(asked: LLMRequest, response: LLMResponse, error: LLMError) -> LLMRequest:
+    """The conversation so far, and what is wrong with its last answer."""
+    from llm_manager.extraction import reask  # noqa: PLC0415  # as above
+
+    problems = error.problems if isinstance(error, SchemaMismatch) else (Problem("", error.message or error.tag),)
+    said = (Message(role="user", content=asked.prompt),) if asked.prompt else ()
+    answer = Message(role="assistant", content=response.content)
+    return replace(asked, messages=(*asked.messages, *said, answer), prompt=reask(problems))
