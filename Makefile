@@ -10,8 +10,9 @@ LOCK := requirements.lock
 export PYRIGHT_PYTHON_CACHE_DIR := $(CURDIR)/.tools/pyright
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 READY := .venv/.ready
+GATEWAY := .tools/portkey/.ready
 
-.PHONY: help install lock test laws types lint format check clean
+.PHONY: help install lock demo test laws types lint format docs bench check clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -25,13 +26,22 @@ $(READY): pyproject.toml $(LOCK) $(UV)
 	@$(UV) pip install --quiet --python .venv --no-deps --no-build-isolation --editable .
 	@touch $@
 
+$(GATEWAY): tools/portkey/package.json tools/portkey/package-lock.json tools/portkey/.npmrc $(READY)
+	@mkdir -p .tools/portkey
+	@cp tools/portkey/package.json tools/portkey/package-lock.json tools/portkey/.npmrc .tools/portkey/
+	@cd .tools/portkey && PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --silent --ignore-scripts --no-audit --no-fund
+	@touch $@
+
 lock: $(UV) ## pin every package, with hashes, to its newest allowed version
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --upgrade \
 		--group dev pyproject.toml --output-file $(LOCK)
 
-install: $(READY) ## set up .venv with everything the project needs
+install: $(READY) $(GATEWAY) ## set up everything the project needs
 
-test: $(READY) ## run the tests with branch coverage
+demo: $(READY) $(GATEWAY) ## the main job: a real gateway, a real local engine, simulated vendors, no account
+	@$(BIN)/python tools/demo.py
+
+test: $(READY) $(GATEWAY) ## run the tests with branch coverage
 	$(BIN)/pytest --doctest-modules --cov --cov-report=term
 
 laws: $(READY) ## run the property tests alone
@@ -47,11 +57,17 @@ lint: $(READY) ## lint, format and import contracts
 	$(BIN)/ruff format --check
 	$(BIN)/lint-imports
 
+bench: $(READY) ## measure, side by side with peers in one run
+	@$(BIN)/python -m benchmarks.run
+
+docs: $(READY) ## build the documentation; a warning is an error
+	@$(BIN)/mkdocs build --quiet --strict
+
 format: $(READY) ## rewrite the code in the house format
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
-check: lint types test ## everything CI runs
+check: lint types test docs ## everything CI runs
 
 clean: ## remove what the Makefile made
 	rm -rf .venv .tools .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

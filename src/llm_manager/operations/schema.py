@@ -70,8 +70,11 @@ def _value(
     if response.finish_reason == "refusal":
         return Failure(ExtractionFailed(response.content, message="the model refused to answer"))
     if response.finish_reason == "length":  # a limit reached exactly at the end cuts nothing off
-        whole = validate_text(_bare(response.content), schema)
-        return whole if isinstance(whole, Success) else Failure(ResponseTruncated(response.content))
+        for text in (response.content, _bare(response.content)):
+            whole = validate_text(text, schema)
+            if isinstance(whole, Success):
+                return whole
+        return Failure(ResponseTruncated(response.content))
     bare = _bare(response.content)
     found = extract_with_schema(bare, schema)
     if isinstance(found, Success) or bare is response.content:

@@ -12,6 +12,8 @@ import numpy as np
 
 LAYERS, WIDTH, HEADS, FORWARD, CONTEXT = 2, 64, 4, 128, 2048
 
+TOKENS = [b"<unk>", b"<s>", b"</s>", *(f"<0x{byte:02X}>".encode() for byte in range(256))]
+
 CHAT_TEMPLATE = (
     "{% for message in messages %}<{{ message['role'] }}>{{ message['content'] }}\n{% endfor %}"
     "{% if add_generation_prompt %}<assistant>{% endif %}"
@@ -20,10 +22,17 @@ CHAT_TEMPLATE = (
 
 def write_tiny_gguf(path: Path, seed: int = 0) -> Path:
     """Write the model to *path*."""
-    chance = np.random.default_rng(seed)
-    tokens = [b"<unk>", b"<s>", b"</s>", *(f"<0x{byte:02X}>".encode() for byte in range(256))]
-    kinds = [gguf.TokenType.UNKNOWN, gguf.TokenType.CONTROL, gguf.TokenType.CONTROL] + [gguf.TokenType.BYTE] * 256
     writer = gguf.GGUFWriter(str(path), "llama")
+    _describe(writer)
+    _add_weights(writer, np.random.default_rng(seed))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path
+
+
+def _describe(writer: gguf.GGUFWriter) -> None:
     writer.add_context_length(CONTEXT)
     writer.add_embedding_length(WIDTH)
     writer.add_block_count(LAYERS)
@@ -34,23 +43,25 @@ def write_tiny_gguf(path: Path, seed: int = 0) -> Path:
     writer.add_rope_dimension_count(WIDTH // HEADS)
     writer.add_file_type(gguf.LlamaFileType.ALL_F32)
     writer.add_tokenizer_model("llama")
-    writer.add_token_list(tokens)
-    writer.add_token_scores([0.0] * len(tokens))
-    writer.add_token_types(kinds)
+    writer.add_token_list(TOKENS)
+    writer.add_token_scores([0.0] * len(TOKENS))
+    writer.add_token_types([gguf.TokenType.UNKNOWN, *[gguf.TokenType.CONTROL] * 2, *[gguf.TokenType.BYTE] * 256])
     writer.add_unk_token_id(0)
     writer.add_bos_token_id(1)
     writer.add_eos_token_id(2)
-    writer.add_add_space_prefix(False)  # else a grammar does not find the prompt it continues
+    writer.add_add_space_prefix(value=False)  # else a grammar does not find the prompt it continues
     writer.add_chat_template(CHAT_TEMPLATE)
 
+
+def _add_weights(writer: gguf.GGUFWriter, chance: np.random.Generator) -> None:
     def weights(name: str, *shape: int) -> None:
         writer.add_tensor(name, (chance.standard_normal(shape) * 0.1).astype(np.float32))
 
     def ones(name: str) -> None:
         writer.add_tensor(name, np.ones(WIDTH, dtype=np.float32))
 
-    weights("token_embd.weight", len(tokens), WIDTH)
-    weights("output.weight", len(tokens), WIDTH)
+    weights("token_embd.weight", len(TOKENS), WIDTH)
+    weights("output.weight", len(TOKENS), WIDTH)
     ones("output_norm.weight")
     for layer in range(LAYERS):
         block = f"blk.{layer}"
@@ -61,8 +72,3 @@ def write_tiny_gguf(path: Path, seed: int = 0) -> Path:
         weights(f"{block}.ffn_gate.weight", FORWARD, WIDTH)
         weights(f"{block}.ffn_up.weight", FORWARD, WIDTH)
         weights(f"{block}.ffn_down.weight", WIDTH, FORWARD)
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
-    return path

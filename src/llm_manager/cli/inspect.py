@@ -1,0 +1,147 @@
+"""``models``, ``health``, ``status`` and ``config``: how things stand."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass
+from typing import Any, TypeVar, cast
+
+import anyio
+from returns.result import Failure
+
+from llm_manager import (
+    LLMConfig,
+    ManagerStatus,
+    ModelHealthStatus,
+    Op,
+    UnknownCost,
+    config_from_env,
+    describe,
+    get_available_models,
+    get_model_health,
+    get_status,
+    live,
+    provide,
+    to_json,
+)
+from llm_manager.cli.show import FAILED, dollars, failed, print_json, print_line, seconds, table
+from llm_manager.domain.environment import NOT_USED_YET
+from llm_manager.domain.models import MODELS
+
+A = TypeVar("A")
+
+
+def models(arguments: argparse.Namespace) -> int:
+    """Print the names a request can ask for, with what is known of each."""
+    names = _run(get_available_models(), arguments)
+    if isinstance(names, int):
+        return names
+    if arguments.json:
+        print_json(list(names))
+    elif not names:
+        print_line("no provider is configured: set OPENAI_API_KEY, or see `llm-manager config`")
+    else:
+        print_line(table(("MODEL", "PROVIDER", "WINDOW", "PROMPT $/M", "ANSWER $/M"), [_row(name) for name in names]))
+    return 0
+
+
+def _row(name: str) -> tuple[str, str, str, str, str]:
+    facts = MODELS.get(name)
+    if facts is None:
+        return (name, "", "", "", "")
+    window = "?" if facts.window_tokens is None else f"{facts.window_tokens:,}"
+    price = facts.price
+    if price is None:
+        return (name, facts.provider, window, "?", "?")
+    return (name, facts.provider, window, f"{price.prompt_usd:g}", f"{price.completion_usd:g}")
+
+
+def health(arguments: argparse.Namespace) -> int:
+    """Print whether each configured model can be reached; fails when none can."""
+    outcome = _run(get_model_health(), arguments)
+    if isinstance(outcome, int):
+        return outcome
+    if arguments.json:
+        print_line(to_json(outcome))
+    elif not outcome:
+        print_line("no provider is configured: set OPENAI_API_KEY, or see `llm-manager config`")
+    else:
+        print_line(_health_table(outcome))
+    return 0 if any(status.healthy for status in outcome) else FAILED
+
+
+def _health_table(statuses: tuple[ModelHealthStatus, ...]) -> str:
+    rows = [
+        (
+            each.model,
+            each.provider,
+            "ok" if each.healthy else "DOWN",
+            each.circuit,
+            "" if each.latency_ms is None else seconds(each.latency_ms / 1000),
+            "" if each.last_error is None else describe(each.last_error),
+        )
+        for each in statuses
+    ]
+    return table(("MODEL", "PROVIDER", "HEALTH", "CIRCUIT", "TOOK", "ERROR"), rows)
+
+
+def status(arguments: argparse.Namespace) -> int:
+    """Print health, metrics and cache; fails when no model can be reached."""
+    outcome = _run(get_status(), arguments)
+    if isinstance(outcome, int):
+        return outcome
+    print_line(to_json(outcome) if arguments.json else _status_text(outcome))
+    return 0 if outcome.healthy else FAILED
+
+
+def _status_text(now: ManagerStatus) -> str:
+    totals = now.metrics.totals
+    cost = None if isinstance(totals.cost, UnknownCost) else totals.cost.usd
+    lines = (
+        f"llm-manager {now.version}: {'healthy' if now.healthy else 'NO MODEL CAN BE REACHED'}",
+        f"requests {totals.requests}, successes {totals.successes}, retries {totals.retries}, cost {dollars(cost)}",
+        f"cache {now.cache.entries} of {now.cache.max_entries} entries",
+        "",
+    )
+    return "\n".join(lines) + _health_table(now.models)
+
+
+def config(arguments: argparse.Namespace) -> int:
+    """Print every setting that is in force and where it came from."""
+    found = config_from_env(os.environ)
+    if isinstance(found, Failure):
+        return failed(found.failure(), as_json=arguments.json)
+    settings = found.unwrap()
+    rows = [(path, shown, _source(path, settings)) for path, shown in _leaves(settings, "")]
+    if arguments.json:
+        print_json({path: {"value": shown, "source": source} for path, shown, source in rows})
+        return 0
+    print_line(table(("SETTING", "VALUE", "FROM"), rows))
+    for name in NOT_USED_YET:
+        if os.environ.get(name):
+            print_line(f"\n{name} is set, and is not used by this version")
+    return 0
+
+
+def _leaves(value: object, path: str) -> Iterator[tuple[str, str]]:
+    """The settings one by one; unset ones of a model are left out."""
+    if is_dataclass(value) and not isinstance(value, type):
+        for field in fields(value):
+            if field.name != "sources":
+                yield from _leaves(getattr(value, field.name), f"{path}.{field.name}".lstrip("."))
+    elif isinstance(value, Mapping):
+        for name, each in cast("Mapping[str, Any]", value).items():
+            yield from _leaves(each, f"{path}.{name}")
+    elif not (value is None and path.startswith("models.")):
+        yield path, "no limit" if value is None else str(value)
+
+
+def _source(path: str, settings: LLMConfig) -> str:
+    return settings.sources.get(path, "default")
+
+
+def _run(op: Op[A], arguments: argparse.Namespace) -> A | int:
+    outcome = anyio.run(provide(op, live()))
+    return failed(outcome.failure(), as_json=arguments.json) if isinstance(outcome, Failure) else outcome.unwrap()

@@ -1,0 +1,54 @@
+"""A JSON schema from a file, as a type that values can be held to."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from returns.result import Failure, Success
+
+from llm_manager import Outcome
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+
+def read_schema(name: str) -> Outcome[TypeAdapter[Any], str]:
+    """The type whose values satisfy the schema in the file *name*, or what is wrong with it."""
+    try:
+        schema: Any = json.loads(Path(name).read_text(encoding="utf-8"))
+    except OSError as bad:
+        return Failure(f"{name}: cannot be read: {bad.strerror}")
+    except ValueError as bad:
+        return Failure(f"{name}: is not JSON: {bad}")
+    try:
+        from jsonschema.exceptions import SchemaError  # noqa: PLC0415  # an extra: only who checks against a file needs it
+    except ImportError:
+        return Failure("schemas from files need a validator: pip install 'llm-manager[cli]'")
+    try:
+        _validator_of(schema).check_schema(schema)
+    except (SchemaError, TypeError, AttributeError) as bad:
+        return Failure(f"{name}: is no JSON schema: {str(bad).splitlines()[0]}")
+    return Success(_type_of(schema))
+
+
+def _validator_of(schema: Any) -> Any:
+    from jsonschema.validators import validator_for  # noqa: PLC0415  # as above
+
+    choose: Any = validator_for
+    return choose(schema)
+
+
+def _type_of(schema: Any) -> TypeAdapter[Any]:
+    from pydantic import AfterValidator, TypeAdapter, WithJsonSchema  # noqa: PLC0415  # as above
+
+    validator = _validator_of(schema)(schema)
+
+    def check(value: Any) -> Any:
+        wrong = [f"{each.json_path}: {each.message}" for each in validator.iter_errors(value)]
+        if wrong:
+            raise ValueError("; ".join(wrong))
+        return value
+
+    return TypeAdapter(Annotated[Any, AfterValidator(check), WithJsonSchema(schema)])

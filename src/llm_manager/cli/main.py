@@ -1,0 +1,72 @@
+"""``llm-manager``: what it takes and where it goes."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from llm_manager.cli import ask, inspect
+from llm_manager.cli.demo import demo
+from llm_manager.cli.extract import extract
+
+INTERRUPTED = 130
+"""128 and SIGINT, as shells have it."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; the exit code is 0, 1 when the operation failed, 2 for wrong usage, 130 when interrupted."""
+    arguments = parser().parse_args(argv)
+    try:
+        code: int = arguments.run(arguments)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:  # who read our output has heard enough
+        sys.stderr.close()
+        return 0
+    return code
+
+
+def parser() -> argparse.ArgumentParser:
+    """Every command and its options."""
+    top = argparse.ArgumentParser(
+        prog="llm-manager", description="Ask language models, and see how they would be asked.", allow_abbrev=False
+    )
+    commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    _asking(_command(commands, "generate", ask.generate, "answer a prompt (from the argument or standard input)"))
+    _asking(_command(commands, "plan", ask.plan, "which models would be asked, in order, and the most it can take"))
+    reading = _command(commands, "extract", extract, "find the JSON in text from standard input")
+    reading.add_argument("--schema", metavar="FILE", help="a JSON schema the value must satisfy")
+    reading.add_argument("--all", action="store_true", help="every value in the text, as a list")
+    reading.add_argument("--explain", action="store_true", help="say what was repaired, on standard error")
+    _command(commands, "models", inspect.models, "the models that can be asked for")
+    _command(commands, "health", inspect.health, "ask every configured provider whether it is there")
+    _command(commands, "status", inspect.status, "health, metrics and cache")
+    _command(commands, "config", inspect.config, "the settings in force and where each came from; keys hidden")
+    showing = _command(commands, "demo", demo, "the main job on simulated vendors; needs no account")
+    showing.add_argument("--portkey", metavar="URL", help="go through the Portkey gateway at this address")
+    showing.add_argument("--gguf", metavar="FILE", help="also ask this model in process")
+    return top
+
+
+def _command(commands: Any, name: str, run: Any, help_: str) -> argparse.ArgumentParser:
+    command: argparse.ArgumentParser = commands.add_parser(name, help=help_, description=help_, allow_abbrev=False)
+    command.add_argument("--json", action="store_true", help="print one JSON document")
+    command.set_defaults(run=run)
+    return command
+
+
+def _asking(command: argparse.ArgumentParser) -> None:
+    command.add_argument("prompt", nargs="?", help="standard input when left out")
+    command.add_argument("--task", default="general", help="which chain of models to use")
+    command.add_argument("--model", help="the model to ask first")
+    command.add_argument("--system", metavar="TEXT", help="the system prompt")
+    command.add_argument("--max-tokens", type=int, metavar="N", help="the longest answer")
+    command.add_argument("--temperature", type=float, metavar="T", help="0 to 2")
+    command.add_argument("--schema", metavar="FILE", help="a JSON schema that the answer must satisfy")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,63 @@
+"""How outcomes look: tables for people, JSON for programs, one line for an error."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from typing import TextIO
+
+from llm_manager import ConfigurationError, InvalidRequest, LLMError, describe, to_json
+
+FAILED, USAGE = 1, 2
+
+
+def failed(error: LLMError, *, as_json: bool) -> int:
+    """Print *error*; the exit code says whose it is: 2 when the request or the configuration is wrong, else 1."""
+    if as_json:
+        print_line(to_json(error))
+    else:
+        print_line(f"llm-manager: {describe(error)}", sys.stderr)
+    return USAGE if isinstance(error, InvalidRequest | ConfigurationError) else FAILED
+
+
+def misused(said: str) -> int:
+    """Print what is wrong with the arguments."""
+    print_line(f"llm-manager: {said}", sys.stderr)
+    return USAGE
+
+
+def print_line(text: str, stream: TextIO | None = None) -> None:
+    """Write *text* and a line break; what the terminal cannot show is replaced."""
+    out = sys.stdout if stream is None else stream
+    encoding = out.encoding or "utf-8"
+    out.write(text.encode(encoding, "replace").decode(encoding) + "\n")
+
+
+def print_json(value: object) -> None:
+    """One JSON document."""
+    print_line(json.dumps(value, ensure_ascii=False))
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Columns as wide as they must be, two spaces apart; the last one is not padded."""
+    widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
+
+    def line(cells: Sequence[str]) -> str:
+        return "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
+
+    return "\n".join((line(head), line(["-" * width for width in widths]), *map(line, rows)))
+
+
+def seconds(count: float) -> str:
+    """A time for people.
+
+    >>> seconds(0.0123), seconds(4.2), seconds(300)
+    ('12 ms', '4.2 s', '300 s')
+    """
+    return f"{count * 1000:.0f} ms" if count < 1 else f"{count:.1f} s" if count < 100 else f"{count:.0f} s"
+
+
+def dollars(usd: float | None) -> str:
+    """An amount for people; what is not known is a question mark, never 0."""
+    return "?" if usd is None else f"${usd:.4f}" if usd < 1 else f"${usd:.2f}"

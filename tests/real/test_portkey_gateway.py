@@ -1,0 +1,178 @@
+"""The real Portkey gateway between us and the simulator: what arrives behind it, and what comes back."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+from returns.result import Failure, Success
+
+from llm_manager import (
+    AllModelsFailed,
+    GatewayError,
+    HttpSettings,
+    KeySettings,
+    LLMConfig,
+    LLMError,
+    LLMRequest,
+    ModelSettings,
+    PortkeySettings,
+    Preferences,
+    QuotaExhausted,
+    RateLimitExceeded,
+    RetrySettings,
+    Secret,
+    ServerError,
+    custom,
+    generate,
+    get_model_health,
+    replacing,
+    run,
+)
+from llm_manager.domain.events import Event, GatewayTimed
+from llm_manager.testing.simulator import Say, Simulator, Status
+
+pytestmark = pytest.mark.anyio
+
+KEY = "sk-upstream-canary-0123456789"
+
+
+def config(gateway: str, simulator: Simulator, **portkey: object) -> LLMConfig:
+    return LLMConfig(
+        models={"gpt": ModelSettings(model="gpt-4o"), "second": ModelSettings(model="openai/gpt-oss-120b")},
+        keys=KeySettings(providers={"openai": (Secret(KEY),), "groq": (Secret(KEY),)}),
+        http=HttpSettings(
+            base_urls={"portkey": gateway, "openai": f"{simulator.url}/v1", "groq": f"{simulator.url}/v1"},
+            portkey=replace(PortkeySettings(), **portkey),  # type: ignore[arg-type]  # the fields are named by the tests
+        ),
+        retry=RetrySettings(max_retries=0),
+    )
+
+
+def asking(model: str, prompt: str = "hi") -> LLMRequest:
+    return LLMRequest(prompt=prompt, preferences=Preferences(model=model, fallback="none"))
+
+
+async def test_an_answer_comes_through_the_gateway(gateway: str) -> None:
+    async with Simulator() as simulator, custom(config(gateway, simulator)) as context:
+        simulator.script("gpt-4o", [Say("It scatters.")])
+        outcome = await run(generate(asking("gpt")), context)
+        assert outcome.unwrap().content == "It scatters."
+        assert outcome.unwrap().usage.total_tokens == 33
+
+
+async def test_the_vendor_behind_the_gateway_sees_its_own_key_and_the_model(gateway: str) -> None:
+    async with Simulator() as simulator, custom(config(gateway, simulator)) as context:
+        await run(generate(asking("gpt")), context)
+        [received] = simulator.received
+        assert received.headers["authorization"] == f"Bearer {KEY}"
+        assert received.json["model"] == "gpt-4o"
+
+
+@pytest.mark.parametrize(
+    ("reply", "error"),
+    [
+        (Status(429, headers={"retry-after": "7"}), RateLimitExceeded("gpt-4o", 7.0)),
+        (Status(429, "insufficient_quota"), QuotaExhausted("gpt-4o")),
+        (Status(503), ServerError("gpt-4o", 503)),
+    ],
+)
+async def test_an_error_of_the_model_behind_the_gateway_is_its_own_error(
+    gateway: str, reply: Status, error: LLMError
+) -> None:
+    async with Simulator() as simulator, custom(config(gateway, simulator)) as context:
+        simulator.script("gpt-4o", [reply])
+        found = (await run(generate(asking("gpt")), context)).failure()
+        assert type(found) is type(error)
+        assert "simulated" in found.message
+
+
+async def test_what_the_gateway_itself_refuses_is_a_gateway_error(gateway: str) -> None:
+    async with Simulator() as simulator:
+        broken = config(gateway, simulator, config='{"strategy": {"mode": "no-such-mode"}, "targets": []}')
+        async with custom(broken) as context:
+            found = (await run(generate(asking("gpt")), context)).failure()
+        assert isinstance(found, GatewayError)
+        assert simulator.received == []
+
+
+async def test_in_fallback_mode_the_gateway_itself_asks_the_next_model(gateway: str) -> None:
+    async with Simulator() as simulator:
+        settings = replace(
+            config(gateway, simulator, mode="fallback"),
+            routing=replace(LLMConfig().routing, chains={"general": ("gpt", "second")}),
+        )
+        async with custom(settings) as context:
+            simulator.script("gpt-4o", [Status(500)])
+            simulator.script("openai/gpt-oss-120b", [Say("from the second")])
+            response = (await run(generate(LLMRequest(prompt="hi")), context)).unwrap()
+        assert response.content == "from the second"
+        assert response.model == "openai/gpt-oss-120b"
+        assert [received.json["model"] for received in simulator.received] == ["gpt-4o", "openai/gpt-oss-120b"]
+        assert len(response.metadata.attempts) == 1
+
+
+async def test_in_single_mode_we_ask_the_next_model(gateway: str) -> None:
+    async with Simulator() as simulator:
+        settings = replace(
+            config(gateway, simulator), routing=replace(LLMConfig().routing, chains={"general": ("gpt", "second")})
+        )
+        async with custom(settings) as context:
+            simulator.script("gpt-4o", [Status(503)])
+            response = (await run(generate(LLMRequest(prompt="hi")), context)).unwrap()
+        assert response.model == "openai/gpt-oss-120b"
+        assert [line.outcome for line in response.metadata.attempts] == ["ServerError", "ok"]
+
+
+async def test_every_model_failing_behind_the_gateway_is_told_in_order(gateway: str) -> None:
+    async with Simulator() as simulator:
+        settings = replace(
+            config(gateway, simulator), routing=replace(LLMConfig().routing, chains={"general": ("gpt", "second")})
+        )
+        async with custom(settings) as context:
+            simulator.script("gpt-4o", [Status(503)])
+            simulator.script("openai/gpt-oss-120b", [Status(429)])
+            outcome = await run(generate(LLMRequest(prompt="hi")), context)
+        match outcome:
+            case Failure(AllModelsFailed(failures=((_, ServerError()), (_, RateLimitExceeded())))):
+                pass
+            case _:
+                pytest.fail(str(outcome))
+
+
+class Listener:
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+
+    def notify(self, event: Event, /) -> None:
+        self.events.append(event)
+
+
+async def test_timings_of_the_gateway_are_told_when_asked_for(gateway: str) -> None:
+    async with Simulator() as simulator:
+        timed = config(gateway, simulator, timings=True, metadata={"team": "blue"})
+        listener = Listener()
+        async with custom(timed) | replacing(observer=listener) as context:
+            await run(generate(asking("gpt")), context)
+        events = [event for event in listener.events if isinstance(event, GatewayTimed)]
+        assert len(events) == 1
+        assert events[0].latency_ms > 0
+        assert events[0].trace_id
+
+
+async def test_the_models_behind_the_gateway_are_asked_for_health(gateway: str) -> None:
+    async with Simulator() as simulator, custom(config(gateway, simulator)) as context:
+        statuses = (await run(get_model_health(), context)).unwrap()
+        assert {status.model: status.healthy for status in statuses} == {"gpt": True, "second": True}
+
+
+async def test_the_answer_of_a_schema_request_is_held_to_it_through_the_gateway(gateway: str) -> None:
+    from llm_manager import query_with_schema  # noqa: PLC0415  # keeps the list above about what all tests use
+
+    async with Simulator() as simulator, custom(config(gateway, simulator)) as context:
+        outcome = await run(query_with_schema(asking("gpt"), dict[str, int]), context)
+        [received] = simulator.received
+        assert received.json["response_format"]["type"] == "json_schema"
+        assert json.dumps(received.json["response_format"]["json_schema"]["schema"])
+        assert isinstance(outcome, Success)
