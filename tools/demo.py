@@ -8,10 +8,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+from llm_manager.cli.main import main
 from portkey_gateway import portkey_gateway
 from tiny_gguf import write_tiny_gguf
-
-from llm_manager.cli.main import main
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder, portkey_gateway() as url:

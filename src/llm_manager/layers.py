@@ -122,13 +122,12 @@ def _configuration(config: LLMConfig | None) -> Outcome[LLMConfig, Configuration
 
 def _context(config: LLMConfig, scope: Scope, http_client: Client | None) -> Context:
     clock = SystemClock()
-    observer = _observer(config)
     return in_process_context(
         config,
-        providers=_providers(config, scope, clock, observer, http_client),
+        providers=_providers(config, scope, clock, http_client),
         clock=clock,
         random=SystemRandom(),
-        observer=observer,
+        observer=_observer(config),
     )
 
 
@@ -140,9 +139,7 @@ def _observer(config: LLMConfig) -> Observer:
     return LogObserver(config.observe)
 
 
-def _providers(
-    config: LLMConfig, scope: Scope, clock: Clock, observer: Observer, http_client: Client | None
-) -> Mapping[str, Provider]:
+def _providers(config: LLMConfig, scope: Scope, clock: Clock, http_client: Client | None) -> Mapping[str, Provider]:
     """One driver for all that is behind HTTP, closed with the scope. Local engines load when first asked."""
     from llm_manager.adapters.hosted import OpenAICompatible, Portkey  # noqa: PLC0415  # not needed to import us
     from llm_manager.adapters.http import Http  # noqa: PLC0415  # as above
@@ -154,5 +151,5 @@ def _providers(
     scope.add(engines.aclose)
     direct = OpenAICompatible(http)
     gateway_keys = config.keys.providers.get("portkey", ())
-    gateway = Portkey(http, config.http.portkey, gateway_keys[0] if gateway_keys else None, clock, observer)
+    gateway = Portkey(http, config.http.portkey, gateway_keys[0] if gateway_keys else None, clock)
     return {"openai": direct, "groq": direct, "lm_studio": direct, "portkey": gateway, "llama_cpp": engines}

@@ -54,12 +54,20 @@ class Random(Protocol):
         ...
 
 
+class Observer(Protocol):
+    """Somebody who wants to know. It must not raise, block or wait."""
+
+    def notify(self, event: Event, /) -> None:
+        """Something happened."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dispatch:
     """One request on its way to one target. *keys* is by provider name; *trace_id* ties the calls of one run together.
 
     *timeout_s* is what is left for this attempt: a provider that can tell a gateway or an engine does; who enforces
-    it is the caller.
+    it is the caller. *observer* is for what only the provider knows.
     """
 
     request: LLMRequest
@@ -67,6 +75,7 @@ class Dispatch:
     timeout_s: float
     keys: Mapping[str, Secret] = field(default_factory=dict[str, Secret])
     trace_id: str | None = None
+    observer: Observer
 
 
 class Provider(Protocol):
@@ -199,14 +208,6 @@ class Keys(Protocol):
 
     async def usable(self, provider: str, model: str, now_s: float, /) -> bool:
         """Whether a lease would succeed now or after waiting for a call to end."""
-        ...
-
-
-class Observer(Protocol):
-    """Somebody who wants to know. It must not raise, block or wait."""
-
-    def notify(self, event: Event, /) -> None:
-        """Something happened."""
         ...
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from portkey_gateway import portkey_gateway
 from tiny_gguf import write_tiny_gguf
 

@@ -17,6 +17,7 @@ from llm_manager import (
     LLMError,
     LLMRequest,
     ModelSettings,
+    NetworkError,
     PortkeySettings,
     Preferences,
     QuotaExhausted,
@@ -161,10 +162,23 @@ async def test_timings_of_the_gateway_are_told_when_asked_for(gateway: str) -> N
         assert events[0].trace_id
 
 
-async def test_the_models_behind_the_gateway_are_asked_for_health(gateway: str) -> None:
+async def test_health_asks_each_vendor_behind_the_gateway_once(gateway: str) -> None:
+    """The simulator does not list the third model, which a key for Groq makes reachable."""
     async with Simulator() as simulator, custom(config(gateway, simulator)) as context:
         statuses = (await run(get_model_health(), context)).unwrap()
-        assert {status.model: status.healthy for status in statuses} == {"gpt": True, "second": True}
+        assert {status.model: status.healthy for status in statuses} == {
+            "gpt-4o": True,
+            "openai/gpt-oss-120b": True,
+            "llama-3.3-70b-versatile": False,
+        }
+        assert [received.path for received in simulator.received] == ["/v1/models", "/v1/models"]
+
+
+async def test_no_gateway_at_its_address_is_no_connection(gateway: str) -> None:
+    async with Simulator() as simulator, custom(config("http://127.0.0.1:9/v1", simulator)) as context:
+        error = (await run(generate(asking("gpt")), context)).failure()
+        assert isinstance(error, NetworkError)
+        assert not error.ambiguous
 
 
 async def test_the_answer_of_a_schema_request_is_held_to_it_through_the_gateway(gateway: str) -> None:

@@ -18,7 +18,7 @@ from llm_manager.domain.response import LLMResponse
 from llm_manager.domain.secret import Secret
 from llm_manager.domain.settings import PortkeySettings
 from llm_manager.domain.target import Target
-from llm_manager.ports import Clock, Dispatch, Observer
+from llm_manager.ports import Clock, Dispatch
 
 _COMMON = {"content-type": "application/json", "accept": "application/json", "accept-encoding": "gzip, deflate"}
 
@@ -55,18 +55,15 @@ class OpenAICompatible:
 
 @final
 class Portkey:
-    """Every hosted provider, through the gateway. *observer* hears how long it took when the settings ask for that."""
+    """Every hosted provider, through the gateway."""
 
-    __slots__ = ("_clock", "_http", "_key", "_observer", "_settings")
+    __slots__ = ("_clock", "_http", "_key", "_settings")
 
-    def __init__(
-        self, http: Http, settings: PortkeySettings, key: Secret | None, clock: Clock, observer: Observer
-    ) -> None:
+    def __init__(self, http: Http, settings: PortkeySettings, key: Secret | None, clock: Clock) -> None:
         self._http = http
         self._settings = settings
         self._key = key
         self._clock = clock
-        self._observer = observer
 
     async def complete(self, dispatch: Dispatch, /) -> Outcome[LLMResponse, LLMError]:
         """One chat completion; the response names the target that gave it when the gateway fell back."""
@@ -121,7 +118,7 @@ class Portkey:
             return
         now_s = self._clock.monotonic()
         latency_ms = (now_s - started_s) * 1000
-        self._observer.notify(timed(dispatch.target, answer.headers, dispatch.trace_id, now_s, latency_ms))
+        dispatch.observer.notify(timed(dispatch.target, answer.headers, dispatch.trace_id, now_s, latency_ms))
 
 
 def _call(method: str, path: str, target: Target, headers: Mapping[str, str], body: bytes) -> HttpCall:
@@ -131,7 +128,7 @@ def _call(method: str, path: str, target: Target, headers: Mapping[str, str], bo
         headers=headers,
         body=body,
         pool=target.base_url,
-        model=target.name,
+        model=target.model,
     )
 
 

@@ -76,7 +76,7 @@ class LlamaCpp:
             engine = self._engines.get(path)
             if engine is not None:
                 return Success(engine)
-            loaded = await anyio.to_thread.run_sync(_load, target.name, settings)
+            loaded = await anyio.to_thread.run_sync(_load, target.model, settings)
             if isinstance(loaded, Success):
                 self._engines[path] = loaded.unwrap()
             return loaded
@@ -163,4 +163,4 @@ def _too_large(answer: Json, target: Target) -> ContextTooLarge | None:
     if error.get("type") != "exceed_context_size_error":
         return None
     count, window = as_count(error.get("n_prompt_tokens")), as_count(error.get("n_ctx"))
-    return ContextTooLarge(target.name, count, window, as_text(error.get("message")) or "")
+    return ContextTooLarge(target.model, count, window, as_text(error.get("message")) or "")

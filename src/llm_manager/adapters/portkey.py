@@ -120,7 +120,7 @@ def timed(
     retries = headers.get("x-portkey-retry-attempt-count", "0")
     return GatewayTimed(
         at_s=at_s,
-        model=target.name,
+        model=target.model,
         trace_id=headers.get("x-portkey-trace-id") or trace_id or "",
         latency_ms=latency_ms,
         retries=int(retries) if retries.lstrip("-").isdigit() else 0,

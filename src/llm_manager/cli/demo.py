@@ -112,7 +112,7 @@ async def _plan(context: Context) -> bool:
 async def _fall_back(context: Context) -> bool:
     _title("The first model is down, the next one answers", "generate(request)")
     outcome = await run(generate(QUESTION), context)
-    return _shown(outcome) and outcome.unwrap().model != "claude"
+    return _shown(outcome) and outcome.unwrap().model == "gpt-5.6-terra"
 
 
 async def _ask_again(context: Context) -> bool:

@@ -13,14 +13,13 @@ from llm_manager.domain.settings import ModelSettings
 class Target:
     """One model, and all that is needed to reach it except the key.
 
-    *name* is what the chain or the caller called it and what responses and errors call it; *model* is the name on the
-    wire. *service* names the provider port that serves it: the provider itself or ``portkey``. *base_url* is where the
+    *model* is its own name, which goes over the wire and into responses and errors, whatever alias led to it.
+    *service* names the provider port that serves it: the provider itself or ``portkey``. *base_url* is where the
     request goes; *custom_host* is what a gateway is told to forward to. *key* is what the circuit breaker, the limiter
     and the retry budget file it under: never an API key. *alternates* are further targets that the gateway itself may
     fall back to.
     """
 
-    name: str
     model: str
     provider: ProviderFacts
     facts: ModelFacts

@@ -33,7 +33,7 @@ from llm_manager.domain.response import Attempt, LLMResponse, Usage
 from llm_manager.domain.target import Target
 from llm_manager.effect.context import Context, Op, emit, through
 from llm_manager.effect.op import effect, run
-from llm_manager.policies.planning import key_owner, keys_of
+from llm_manager.policies.planning import alternate_keys, key_owner, keys_of
 from llm_manager.policies.pricing import price_of
 from llm_manager.policies.schema_mode import fitted, mode_for, unfitted
 from llm_manager.policies.tokens import prompt_tokens, text_tokens
@@ -47,8 +47,8 @@ def attempt(request: LLMRequest, target: Target) -> Op[LLMResponse]:
         config = context.config
         stack = through(
             _one_try(request, target, _Pace(context.clock.monotonic())),
-            circuit_breaker(target.key, model=target.name),
-            rate_limit(target.key, _worst_tokens(request), model=target.name),
+            circuit_breaker(target.key, model=target.model),
+            rate_limit(target.key, _worst_tokens(request), model=target.model),
             retry(default_schedule(config.retry, keys_of(config, target)), budget=target.key),
         )
         return await run(stack, context)
@@ -71,7 +71,7 @@ class _Pace:
 def _one_try(request: LLMRequest, target: Target, pace: _Pace) -> Op[LLMResponse]:
     async def trying(context: Context) -> Outcome[LLMResponse, LLMError]:
         pace.sent_s = None
-        limited = timeout(context.config.timeouts.attempt_s, model=target.name)(_send(request, target, pace))
+        limited = timeout(context.config.timeouts.attempt_s, model=target.model)(_send(request, target, pace))
         outcome = await run(limited, context)
         if pace.sent_s is not None:
             _tell(context, target, pace, pace.sent_s, outcome)
@@ -86,7 +86,7 @@ def _tell(
     now_s = context.clock.monotonic()
     error = outcome.failure() if isinstance(outcome, Failure) else None
     line = Attempt(
-        model=target.name,
+        model=target.model,
         provider=target.provider.name,
         key_id=pace.key_id,
         started_s=sent_s,
@@ -108,7 +108,7 @@ def _send(request: LLMRequest, target: Target, pace: _Pace) -> Op[LLMResponse]:
         owner = key_owner(context.config, target)
         if owner is None:
             return await _ask(context, provider, request, target, None, pace)
-        leased = await context.keys.lease(owner, target.name, context.clock.monotonic())
+        leased = await context.keys.lease(owner, target.model, context.clock.monotonic())
         if isinstance(leased, Failure):
             return leased
         return await _ask(context, provider, request, target, leased.unwrap(), pace)
@@ -126,15 +126,17 @@ async def _ask(
     pace.sent_s = context.clock.monotonic()
     pace.key_id = None if lease is None else lease.key_id
     mode = mode_for(request, target.facts.capabilities)
-    emit(context, AttemptStarted(at_s=pace.sent_s, model=target.name, provider=target.provider.name))
+    emit(context, AttemptStarted(at_s=pace.sent_s, model=target.model, provider=target.provider.name))
     if mode is not None:
-        emit(context, SchemaModeChosen(at_s=pace.sent_s, model=target.name, mode=mode))
+        emit(context, SchemaModeChosen(at_s=pace.sent_s, model=target.model, mode=mode))
+    keys = alternate_keys(context.config, target)
     dispatch = Dispatch(
         request=fitted(request, mode),
         target=target,
         timeout_s=_remaining_s(context, pace.sent_s),
-        keys={} if lease is None else {lease.provider: lease.secret},
+        keys=keys if lease is None else {**keys, lease.provider: lease.secret},
         trace_id=context.trace_id,
+        observer=context.observer,
     )
     try:
         outcome = await provider.complete(dispatch)

@@ -148,7 +148,7 @@ def _is_unconfigured(skipped: Skipped, request: LLMRequest) -> bool:
 
 
 def _name(candidate: Candidate) -> str:
-    return candidate.target.name if isinstance(candidate, Chosen) else candidate.name
+    return candidate.target.model if isinstance(candidate, Chosen) else candidate.name
 
 
 def _op(request: LLMRequest, candidate: Candidate) -> Op[LLMResponse]:
@@ -189,7 +189,7 @@ def _accepts(config: LLMConfig, candidate: Candidate, chain: Sequence[Candidate]
 def _has_larger_window(candidate: Candidate, error: LLMError, chain: Sequence[Candidate]) -> bool:
     if isinstance(candidate, Skipped):
         return not isinstance(candidate.error, ContextTooLarge)
-    windows = {each.target.name: each.target.facts.window_tokens for each in chain if isinstance(each, Chosen)}
+    windows = {each.target.model: each.target.facts.window_tokens for each in chain if isinstance(each, Chosen)}
     failed = error.max_tokens if isinstance(error, ContextTooLarge) else None
     if failed is None:
         failed = windows.get(error.model) if isinstance(error, ContextTooLarge) else None

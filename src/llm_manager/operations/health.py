@@ -27,13 +27,11 @@ def get_model_health() -> Op[tuple[ModelHealthStatus, ...]]:
 
     async def checking(context: Context) -> Outcome[tuple[ModelHealthStatus, ...], LLMError]:
         targets = configured_targets(context.config)
-        addresses = {(target.service, target.base_url, _place(target)): target for target in targets}
+        addresses = {_address(target): target for target in targets}
         asked = concurrent.settle([_list_models(target) for target in addresses.values()])
         answers = (await run(asked, context)).unwrap()
         known = dict(zip(addresses, answers, strict=True))
-        statuses = [
-            await _status(context, target, known[target.service, target.base_url, _place(target)]) for target in targets
-        ]
+        statuses = [await _status(context, target, known[_address(target)]) for target in targets]
         return Success(tuple(statuses))
 
     return effect(checking)
@@ -97,9 +95,10 @@ def reset_metrics() -> Op[None]:
     return effect(resetting)
 
 
-def _place(target: Target) -> str:
-    """What is loaded apart: a file of a local engine, a script's model; a server lists all its models at once."""
-    return "" if target.provider.wire in ("openai", "gateway") else target.name
+def _address(target: Target) -> tuple[str, ...]:
+    """What is asked once: a server lists all its models at once, a local engine loads each file apart."""
+    alone = "" if target.provider.wire in ("openai", "gateway") else target.model
+    return (target.service, target.provider.name, target.base_url, target.custom_host or "", alone)
 
 
 def _list_models(target: Target) -> Op[tuple[tuple[str, ...], float]]:
@@ -108,7 +107,7 @@ def _list_models(target: Target) -> Op[tuple[tuple[str, ...], float]]:
     async def listing(context: Context) -> Outcome[tuple[tuple[str, ...], float], LLMError]:
         provider = context.providers.get(target.service)
         if provider is None:
-            return Failure(ModelUnavailable(target.name, f"nothing in the context serves {target.service}"))
+            return Failure(ModelUnavailable(target.model, f"nothing in the context serves {target.service}"))
         started_s = context.clock.monotonic()
         owner = key_owner(context.config, target)
         keys = {} if owner is None else {owner: context.config.keys.providers[owner][0]}
@@ -117,7 +116,7 @@ def _list_models(target: Target) -> Op[tuple[tuple[str, ...], float]]:
             return listed
         return Success((listed.unwrap(), (context.clock.monotonic() - started_s) * 1000))
 
-    return timeout(CHECK_S, model=target.name)(effect(listing))
+    return timeout(CHECK_S, model=target.model)(effect(listing))
 
 
 async def _status(
@@ -130,9 +129,9 @@ async def _status(
     if isinstance(answer, Success):
         names, latency_ms = answer.unwrap()
         if target.provider.needs_key and names and target.model not in names:
-            error = ModelUnavailable(target.name, f"{target.provider.name} does not list it")
+            error = ModelUnavailable(target.model, f"{target.provider.name} does not list it")
     return ModelHealthStatus(
-        model=target.name,
+        model=target.model,
         provider=target.provider.name,
         healthy=error is None and circuit != "open",
         circuit=circuit,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from returns.result import Failure, Success
 
@@ -11,6 +11,7 @@ from llm_manager.domain.errors import CircuitOpen, ConfigurationError, InvalidRe
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.plan import PlannedTarget, RoutePlan
 from llm_manager.domain.request import LLMRequest
+from llm_manager.domain.secret import Secret
 from llm_manager.domain.settings import RetrySettings
 from llm_manager.domain.target import Target
 from llm_manager.domain.verdicts import LONGEST_WAIT_S
@@ -52,6 +53,14 @@ def key_owner(config: LLMConfig, target: Target) -> str | None:
     return name if target.provider.needs_key and config.keys.providers.get(name) else None
 
 
+def alternate_keys(config: LLMConfig, target: Target) -> Mapping[str, Secret]:
+    """A key for each model the gateway may fall back to by itself: the first one, for only it knows which is used."""
+    if not target.alternates:
+        return {}
+    owners = (key_owner(config, alternate) for alternate in target.alternates)
+    return {owner: config.keys.providers[owner][0] for owner in owners if owner is not None}
+
+
 def keys_of(config: LLMConfig, target: Target) -> int:
     """How many API keys there are for *target*, at least one."""
     owner = key_owner(config, target)
@@ -66,7 +75,7 @@ def _planned(
             model=candidate.name, provider=candidate.provider, why=candidate.why, skipped=candidate.error
         )
     target = candidate.target
-    name, provider = target.name, target.provider.name
+    name, provider = target.model, target.provider.name
     if target.key in circuits:
         error = CircuitOpen(name, circuits[target.key])
         return PlannedTarget(model=name, provider=provider, why=candidate.why, skipped=error)

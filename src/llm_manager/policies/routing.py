@@ -83,7 +83,7 @@ def fallback_chain(config: LLMConfig, model: str) -> tuple[str, ...]:
     found = _chain(config, "general", model, with_chain=True)
     if isinstance(found, Failure):
         return ()
-    return tuple(each.target.name for each in found.unwrap()[1:] if isinstance(each, Chosen))
+    return tuple(each.target.model for each in found.unwrap()[1:] if isinstance(each, Chosen))
 
 
 def configured_targets(config: LLMConfig) -> tuple[Target, ...]:
@@ -151,7 +151,7 @@ def _reordered(
         facts = candidate.target.facts
         if strategy == "cost":
             return float("inf") if facts.price is None else facts.price.prompt_usd + facts.price.completion_usd
-        known = latencies.get(candidate.target.name, facts.typical_latency_ms)
+        known = latencies.get(candidate.target.model, facts.typical_latency_ms)
         return float("inf") if known is None else known
 
     reason = "cheapest first" if strategy == "cost" else "fastest first"
@@ -182,14 +182,14 @@ def _gated(candidate: Candidate, request: LLMRequest) -> Candidate:
         return candidate
     target = candidate.target
     error = _lacks(target, request) or _too_small(target, request)
-    return candidate if error is None else Skipped(target.name, target.provider.name, error, candidate.why)
+    return candidate if error is None else Skipped(target.model, target.provider.name, error, candidate.why)
 
 
 def _lacks(target: Target, request: LLMRequest) -> LLMError | None:
     if request.tools and "tools" not in target.facts.capabilities:
-        return Unsupported(target.name, "tools")
+        return Unsupported(target.model, "tools")
     if request.messages and "vision" not in target.facts.capabilities and _has_images(request):
-        return Unsupported(target.name, "vision")
+        return Unsupported(target.model, "vision")
     return None
 
 
@@ -207,7 +207,7 @@ def _too_small(target: Target, request: LLMRequest) -> LLMError | None:
     if window is None:
         return None
     needed = prompt_tokens(request) + (request.preferences.max_tokens or 0)
-    return ContextTooLarge(target.name, needed, window) if needed > window else None
+    return ContextTooLarge(target.model, needed, window) if needed > window else None
 
 
 def _anything_configured(config: LLMConfig) -> bool:

@@ -79,13 +79,13 @@ def _resolve_alias(
     facts = MODELS.get(model)
     if facts is None or facts.provider != provider.name:
         facts = ModelFacts(name=model, provider=provider.name, capabilities=provider.capabilities)
-    return _target(config, name, model, provider, facts, settings)
+    return _target(config, model, provider, facts, settings)
 
 
 def _resolve_model(config: LLMConfig, wanted: str, settings: ModelSettings) -> Outcome[Target, NoTarget]:
     facts = MODELS.get(wanted)
     if facts is not None:
-        return _target(config, wanted, wanted, PROVIDERS[facts.provider], facts, settings)
+        return _target(config, wanted, PROVIDERS[facts.provider], facts, settings)
     prefix, slash, rest = wanted.partition("/")
     provider = PROVIDERS.get(prefix) if slash and rest else None
     model = wanted if provider is None else rest
@@ -96,24 +96,23 @@ def _resolve_model(config: LLMConfig, wanted: str, settings: ModelSettings) -> O
     known = MODELS.get(model)
     if known is None or known.provider != provider.name:
         known = ModelFacts(name=model, provider=provider.name, capabilities=provider.capabilities)
-    return _target(config, wanted, model, provider, known, settings)
+    return _target(config, model, provider, known, settings)
 
 
 def _target(
-    config: LLMConfig, name: str, model: str, provider: ProviderFacts, facts: ModelFacts, settings: ModelSettings
+    config: LLMConfig, model: str, provider: ProviderFacts, facts: ModelFacts, settings: ModelSettings
 ) -> Outcome[Target, NoTarget]:
     own_url = settings.base_url or config.http.base_urls.get(provider.name)
     gateway = provider.portkey_slug is not None and has_gateway(config) and settings.base_url is None
-    missing = _missing(config, name, provider, settings, has_address=own_url is not None or gateway)
+    missing = _missing(config, model, provider, settings, has_address=own_url is not None or gateway)
     if missing is not None:
         return Failure(missing)
     if provider.wire == "gateway" and not gateway:
         said = f"{provider.name} is reached only through Portkey so far: set PORTKEY_API_KEY or PORTKEY_BASE_URL"
-        return Failure(UnsupportedCapability(name, "a direct connection", said))
+        return Failure(UnsupportedCapability(model, "a direct connection", said))
     base_url = _address(config.http.base_urls.get("portkey", PORTKEY_URL) if gateway else own_url or provider.base_url)
     return Success(
         Target(
-            name=name,
             model=model,
             provider=provider,
             facts=_merged(facts, settings),

@@ -77,7 +77,7 @@ class ScriptedProvider:
 
 def _said(text: str, target: Target) -> LLMResponse:
     metadata = ResponseMetadata(provider=target.provider.name)
-    return LLMResponse(content=text, model=target.name, finish_reason="stop", metadata=metadata)
+    return LLMResponse(content=text, model=target.model, finish_reason="stop", metadata=metadata)
 
 
 def scripted(
@@ -97,7 +97,9 @@ def scripted(
     async def build(_needs: None, _scope: Scope) -> Outcome[Context, LLMError]:
         time = VirtualClock(autojump=True) if clock is None else clock
         given = LLMConfig() if config is None else config
-        models = {name: replace(given.models.get(name, ModelSettings()), provider="custom") for name in lines}
+        models = {
+            name: replace(given.models.get(name, ModelSettings()), provider="custom", model=None) for name in lines
+        }
         return Success(
             in_process_context(
                 replace(given, models={**given.models, **models}),

@@ -74,7 +74,7 @@ def response_of(answer: Json, headers: Mapping[str, str], target: Target) -> Out
         return Failure(_error_inside(answer, headers, target))
     choices = as_list(answer.get("choices"))
     if not choices:
-        return Failure(MalformedResponse(target.name, "empty", "the answer has no choices"))
+        return Failure(MalformedResponse(target.model, "empty", "the answer has no choices"))
     return _response(answer, as_object(choices[0]), headers, target)
 
 
@@ -82,8 +82,8 @@ def _unparsable(body: bytes, bad: ValueError, target: Target) -> MalformedRespon
     try:
         body.decode()
     except UnicodeDecodeError:
-        return MalformedResponse(target.name, "undecodable", "the body is not UTF-8")
-    return MalformedResponse(target.name, "unparsable", f"the body is not JSON: {bad}"[:MESSAGE_LENGTH])
+        return MalformedResponse(target.model, "undecodable", "the body is not UTF-8")
+    return MalformedResponse(target.model, "unparsable", f"the body is not JSON: {bad}"[:MESSAGE_LENGTH])
 
 
 def _response(answer: Json, choice: Json, headers: Mapping[str, str], target: Target) -> Outcome[LLMResponse, LLMError]:
@@ -93,13 +93,13 @@ def _response(answer: Json, choice: Json, headers: Mapping[str, str], target: Ta
     calls = tuple(_tool_call(as_object(call)) for call in as_list(message.get("tool_calls")))
     finish = _FINISH.get(as_text(choice.get("finish_reason")) or "", "unknown")
     if finish == "content_filter":
-        return Failure(ContentFiltered(target.name, content or ""))
+        return Failure(ContentFiltered(target.model, content or ""))
     if content is None and refusal is None and not calls:
-        return Failure(MalformedResponse(target.name, "empty", "the answer has neither text nor a tool call"))
+        return Failure(MalformedResponse(target.model, "empty", "the answer has neither text nor a tool call"))
     return Success(
         LLMResponse(
             content=refusal if content is None and refusal is not None else content or "",
-            model=target.name,
+            model=target.model,
             usage=_usage(as_object(answer.get("usage"))),
             finish_reason="refusal" if refusal is not None else finish,
             tool_calls=calls,
@@ -208,14 +208,14 @@ def _said(answer: Json, body: bytes) -> tuple[str, str]:
 
 
 def _error(status: int, code: str, said: str, headers: Mapping[str, str], target: Target) -> LLMError:
-    model = target.name
+    model = target.model
     if status == 429 and code not in _QUOTA_CODES:
         return RateLimitExceeded(model, retry_after_s(headers), said)
     return _by_code(code, said, target) or _by_status(status, said, target)
 
 
 def _by_code(code: str, said: str, target: Target) -> LLMError | None:
-    model = target.name
+    model = target.model
     if code in _QUOTA_CODES:
         return QuotaExhausted(model, said)
     if code in _CONTEXT_CODES:
@@ -228,7 +228,7 @@ def _by_code(code: str, said: str, target: Target) -> LLMError | None:
 
 
 def _by_status(status: int, said: str, target: Target) -> LLMError:
-    model = target.name
+    model = target.model
     match status:
         case 401 | 407:
             return AuthenticationFailed(model, message=said)
@@ -251,7 +251,7 @@ def _too_large(said: str, target: Target) -> ContextTooLarge:
     """The vendor's sentence names the window first and the request second; the catalog knows the window too."""
     figures = [int(figure) for figure in _FIGURES.findall(said)[:2]]
     window = figures[0] if figures else target.facts.window_tokens
-    return ContextTooLarge(target.name, figures[1] if len(figures) == 2 else None, window, said)
+    return ContextTooLarge(target.model, figures[1] if len(figures) == 2 else None, window, said)
 
 
 def retry_after_s(headers: Mapping[str, str]) -> float | None:

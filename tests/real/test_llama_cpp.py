@@ -1,0 +1,140 @@
+"""The real llama.cpp in this process, on a real file: small, random, and held to a grammar all the same."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import anyio
+import pytest
+
+from llm_manager import (
+    ConfigurationError,
+    ContextTooLarge,
+    LLMConfig,
+    LLMError,
+    LLMRequest,
+    ModelSettings,
+    Preferences,
+    RetrySettings,
+    UnsupportedCapability,
+    custom,
+    describe,
+    generate,
+    provide,
+    query_with_schema,
+    run,
+    warmup_models,
+)
+from llm_manager.domain.request import Tool
+
+pytestmark = pytest.mark.anyio
+
+SHORT = Preferences(model="tiny", fallback="none", max_tokens=200, seed=1)
+
+
+def config(path: Path, **settings: int) -> LLMConfig:
+    tiny = ModelSettings(provider="llama_cpp", path=str(path), context_tokens=settings.get("context_tokens", 1024))
+    return LLMConfig(models={"tiny": tiny}, retry=RetrySettings(max_retries=0))
+
+
+@dataclass(frozen=True)
+class Reading:
+    ok: bool
+    level: int
+
+
+async def test_a_local_model_answers_and_says_what_it_used(gguf_file: Path) -> None:
+    request = LLMRequest(prompt="hello", preferences=Preferences(model="tiny", max_tokens=12, seed=1))
+    response = (await provide(generate(request), custom(config(gguf_file)))).unwrap()
+    assert response.content
+    assert response.model == "tiny"
+    assert response.usage.completion_tokens == 12
+    assert response.finish_reason == "length"
+    assert response.metadata.provider == "llama_cpp"
+
+
+async def test_a_local_model_cannot_leave_the_schema(gguf_file: Path) -> None:
+    op = query_with_schema(LLMRequest(prompt="read", preferences=SHORT), Reading, max_reasks=0)
+    assert isinstance((await provide(op, custom(config(gguf_file)))).unwrap(), Reading)
+
+
+async def test_a_model_is_loaded_once_and_unloaded_with_its_layer(gguf_file: Path) -> None:
+    async with custom(config(gguf_file)) as context:
+        [status] = (await run(warmup_models(), context)).unwrap()
+        again = (await run(warmup_models(), context)).unwrap()[0]
+    assert status.healthy
+    assert again.latency_ms is not None
+    assert status.latency_ms is not None
+    assert again.latency_ms < status.latency_ms
+
+
+async def test_two_questions_at_once_to_one_engine_are_both_answered(gguf_file: Path) -> None:
+    answers: list[str] = []
+    async with custom(config(gguf_file)) as context, anyio.create_task_group() as group:
+
+        async def ask(seed: int) -> None:
+            request = LLMRequest(prompt=f"q{seed}", preferences=Preferences(model="tiny", max_tokens=8, seed=seed))
+            answers.append((await run(generate(request), context)).unwrap().content)
+
+        group.start_soon(ask, 1)
+        group.start_soon(ask, 2)
+    assert len(answers) == 2
+
+
+async def test_a_prompt_larger_than_the_window_is_told_with_both_figures(gguf_file: Path) -> None:
+    """The estimate lets it pass, the engine counts bytes and does not."""
+    request = LLMRequest(prompt="x" * 2000, preferences=SHORT)
+    error = (await provide(generate(request), custom(config(gguf_file)))).failure()
+    assert isinstance(error, ContextTooLarge)
+    assert (error.token_count or 0) > 1024
+    assert error.max_tokens == 1024
+
+
+async def test_tools_are_refused_before_anything_is_loaded(tmp_path: Path) -> None:
+    request = LLMRequest(prompt="x", tools=(Tool(name="f"),), preferences=SHORT)
+    error = (await provide(generate(request), custom(config(tmp_path / "none.gguf")))).failure()
+    assert error == UnsupportedCapability("tiny", "tools")
+
+
+async def test_a_cancelled_call_stops_the_engine_between_two_tokens(gguf_file: Path) -> None:
+    """Left alone it would write until its window of 100,000 tokens is full."""
+    endless = Preferences(model="tiny", fallback="none", seed=3)
+    schema_of_a_long_list = query_with_schema(LLMRequest(prompt="go", preferences=endless), list[int], 0)
+    async with custom(config(gguf_file, context_tokens=2048)) as context:
+        await run(warmup_models(), context)
+        with anyio.move_on_after(0.02) as scope:
+            await run(schema_of_a_long_list, context)
+        started = time.monotonic()
+        request = LLMRequest(prompt="short", preferences=Preferences(model="tiny", max_tokens=2))
+        answered = await run(generate(request), context)
+    assert answered.unwrap().usage.completion_tokens == 2
+    if scope.cancelled_caught:
+        assert time.monotonic() - started < 5
+
+
+def _bad_files(tmp_path: Path, gguf_file: Path) -> dict[Path, str]:
+    text = tmp_path / "text.gguf"
+    text.write_text("this is no model")
+    cut = tmp_path / "cut.gguf"
+    cut.write_bytes(gguf_file.read_bytes()[:200_000])
+    old = tmp_path / "old.gguf"
+    old.write_bytes(b"GGUF\x01\x00\x00\x00")
+    return {
+        tmp_path / "missing.gguf": "there is no such file",
+        text: "is no GGUF file",
+        cut: "cannot load it",
+        old: "is GGUF version 1",
+        tmp_path: "cannot be read",
+    }
+
+
+async def test_what_is_wrong_with_a_file_is_told_with_what_to_do(tmp_path: Path, gguf_file: Path) -> None:
+    for path, said in _bad_files(tmp_path, gguf_file).items():
+        error: LLMError = (
+            await provide(generate(LLMRequest(prompt="x", preferences=SHORT)), custom(config(path)))
+        ).failure()
+        assert isinstance(error, ConfigurationError), error
+        assert said in describe(error)
+        assert "models.tiny.path" in describe(error)
