@@ -1,4 +1,4 @@
-"""Every class of damage that model output is known for, as data: ``tests/corpus`` says what each text must give and why."""
+"""Every class of damage model output is known for, as data: ``tests/corpus`` says what a text must give, and why."""
 
 from __future__ import annotations
 

@@ -16,6 +16,7 @@ from typing import Final, TypeAlias
 
 from llm_manager.domain.errors import ExtractionFailed
 from llm_manager.domain.outcome import Outcome
+from llm_manager.extraction.candidates import may_start
 from llm_manager.extraction.cursor import Cursor
 from llm_manager.extraction.extract import extract_json
 from llm_manager.extraction.extracted import Extracted, JsonValue
@@ -32,6 +33,8 @@ _THINK_OPENS: Final = re.compile(r"<(think|thinking|reasoning)>", re.IGNORECASE)
 _THINK_BEGINS: Final = re.compile(r"<[a-zA-Z]{0,9}\Z")
 _OBJECT: Final = re.compile(r"\{[ \t\r\n]*+(\"|[^ \t\r\n\"])")
 _LIST: Final = re.compile(r"\[[ \t\r\n]*+(?:(\{[ \t\r\n]*+(?:\"|\}))|(\{?)[ \t\r\n]*+\Z|(.))", re.DOTALL)
+_NAME_BEGINS: Final = re.compile(r"\{\s*+(?:[A-Za-z_$][\w$ .-]{0,60}+)?\Z")
+_ODD_ITEMS: Final = frozenset("'“”„«‘’(/#,.+TFN")
 _DATA_BEFORE: Final = re.compile(r"(?:\A\s*|[:=(>`][ \t]*|```[a-z]*\s*)\Z")
 _FENCE_BEFORE: Final = re.compile(r"(?:\A\s*|```[a-z0-9]*\s*)\Z")
 _BLANK: Final = re.compile(r"[ \t\r\n]*+")
@@ -202,9 +205,15 @@ class PartialJson:
                 return self._maybe_thinking()
             case "{":
                 opens = _OBJECT.match(self._tail, stop)
-                return opens is not None and (self._push({}) if opens[1] == '"' else self._pass_by())
+                return opens is not None and (self._push({}) if opens[1] == '"' else self._odd_object(stop))
             case _:
                 return self._maybe_list(stop)
+
+    def _odd_object(self, at: int) -> bool:
+        """An object that is not JSON waits for the end; a placeholder in prose is passed by."""
+        if _NAME_BEGINS.match(self._tail, at):
+            return False
+        return self._stand_still() if may_start(self._tail, at, "none") else self._pass_by()
 
     def _maybe_list(self, at: int) -> bool:
         opens = _LIST.match(self._tail, at)
@@ -213,6 +222,8 @@ class PartialJson:
         before = _DATA_BEFORE if opens[3] in {'"', "["} else _FENCE_BEFORE
         if opens[1] or (opens[3] and opens[3] in '"[-0123456789' and before.search(self._seen)):
             return self._push([])
+        if opens[3] == "{" or (opens[3] in _ODD_ITEMS and _DATA_BEFORE.search(self._seen)):
+            return self._stand_still()
         return self._pass_by()
 
     def _pass_by(self) -> bool:

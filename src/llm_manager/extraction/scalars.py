@@ -49,7 +49,7 @@ def read_word(cursor: Cursor, *, in_object: bool) -> tuple[JsonValue, bool]:
     stop = _word_end(cursor, in_object=in_object)
     word = cursor.text[start:stop].strip()
     if word.endswith(";"):
-        cursor.note("comma_dropped", stop - 1)
+        cursor.note("comma_dropped", start + len(word) - 1)
         word = word.rstrip("; ")
     cursor.i = stop
     if stop >= cursor.end:

@@ -125,7 +125,8 @@ class Scan:
         """Read damaged text: up to the end of its block, and past it when that cuts the value off."""
         end = self._region_end(at)
         found = self._tolerantly(at, end, fault)
-        if found is not None and not found.complete and end < len(self.text) and "past" not in self._none_after:
+        cut_by_fence = found is not None and not found.complete and end < len(self.text) and at >= self._thought_end
+        if cut_by_fence and "past" not in self._none_after:
             longer = self._tolerantly(at, len(self.text), fault)
             if longer is not None and longer.complete:
                 found = longer

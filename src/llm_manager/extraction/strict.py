@@ -43,7 +43,16 @@ def read_whole(text: str) -> Read | None:
         value = cast("JsonValue", from_json(data, allow_inf_nan=False))
     except ValueError:  # not JSON, or a lone surrogate that UTF-8 cannot say
         return None
-    return None if may_overflow(data) else Read(value, len(text))
+    return _exactly(text) if may_overflow(data) else Read(value, len(text))
+
+
+def _exactly(text: str) -> Read | None:
+    """The same with every number looked at."""
+    match read_at(text, len(text) - len(text.lstrip(" \t\r\n"))):
+        case Read(value=value, end=end) if not text[end:].strip(" \t\r\n"):
+            return Read(value, len(text))
+        case _:
+            return None
 
 
 def may_overflow(data: bytes) -> bool:

@@ -27,7 +27,9 @@ CLOSERS: Final = {
 """What may close a string, by what opened it."""
 
 WS: Final = r"[\s\ufeff\u200b\x00]"
-QUOTED_KEY: Final = r"(?:\"[^\"\n{}]{0,80}+\"|'[^'\n{}]{0,80}+'|“[^”\n{}]{0,80}+”|`[^`\n{}]{0,80}+`)\s{0,20}+(?::|=)"
+QUOTED_KEY: Final = (
+    r"(?:\"(?:[^\"\\\n]|\\.){0,100}+\"|'(?:[^'\\\n]|\\.){0,100}+'|“[^”\n]{0,100}+”|`[^`\n]{0,100}+`)\s{0,20}+(?::|=)"
+)
 BARE_KEY: Final = r"[A-Za-z_$][\w$.-]{0,60}+\s{0,20}+(?::(?!//)|=>?(?!=))"
 _COMMENT: Final = r"//|/\*|\#"
 _GAP: Final = WS + "{0,60}+"
@@ -36,7 +38,7 @@ _MEMBER_ENDS: Final = (
     rf"{_GAP}(?:\Z|\}}(?!\"\s{{0,20}}+\w)|\](?={_GAP}(?:[,}}\]]|\Z))|\)|{_COMMENT}|[+]{_GAP}[\"']"
     rf"|;{_GAP}(?:\}}|\n|KEY)|[,;](?:{_GAP},)*+{_GAP}(?:KEY|[}}\]]|\Z|{_COMMENT}|\.\.\.|…|CUT)|KEY)"
 )
-_CUT_KEY: Final = r"[\"'][^\"'\n{}]{0,80}+[\"']?\s{0,20}+\Z"
+_CUT_KEY: Final = r"(?:\"(?:[^\"\\\n]|\\.){0,100}+\\?\"?|'(?:[^'\\\n]|\\.){0,100}+\\?'?)\s{0,20}+\Z"
 AFTER_VALUE: Final = re.compile(_MEMBER_ENDS.replace("KEY", QUOTED_KEY).replace("CUT", _CUT_KEY))
 AFTER_VALUE_BARE: Final = re.compile(
     _MEMBER_ENDS.replace("KEY", f"(?:{QUOTED_KEY}|{BARE_KEY})").replace(
@@ -45,8 +47,8 @@ AFTER_VALUE_BARE: Final = re.compile(
 )
 _LITERAL: Final = r"(?:true|false|null|True|False|None|NaN|undefined)\b"
 AFTER_ITEM: Final = re.compile(
-    rf"{_GAP}(?:\Z|\](?!\"\s{{0,20}}+\w)|\}}|\)|{_COMMENT}|[+]{_GAP}[\"']|:"
-    rf"|,(?:{_GAP},)*+{_GAP}(?:[\"'“„«`\[{{\]}})+.0-9-]|\Z|{_LITERAL}|{_COMMENT}|…|[A-Za-z]{{1,8}}\Z)|(?<=\s)[\"'“{{\[]|(?<=\n)|[{{\[])"
+    rf"[^\S\n]{{0,60}}+\n|{_GAP}(?:\Z|\](?!\"\s{{0,20}}+\w)|\}}|\)|{_COMMENT}|[+]{_GAP}[\"']|:"
+    rf"|,(?:{_GAP},)*+{_GAP}(?:[\"'“„«`\[{{(\]}})+.0-9-]|\Z|{_LITERAL}|{_COMMENT}|…|[A-Za-z]{{1,8}}\Z)|(?<=\s)[\"'“{{\[]|[{{\[])"
 )
 AFTER_KEY: Final = re.compile(rf"{_GAP}(?::|=|\Z)")
 _AFTER_KEY_FAULTY: Final = re.compile(rf"{_GAP}(?:[,}}\"'{{\[0-9-]|{_LITERAL})")
