@@ -26,9 +26,10 @@ from llm_manager.testing.strategies import (
     written,
 )
 
-MARKS = "\" ' { } [ ] : , \\ a ``` // /* */ # 1 - true None “ ” ( ) ... <think> </think> \\u é = => ; + &quot; e5 . NaN".split()
+MARKS = ['"', "'", "{", "}", "[", "]", ":", ",", "\\", "a", "```", "//", "/*", "*/", "#", "1", "-", "true", "None"]
+MORE_MARKS = ["“", "”", "(", ")", "...", "<think>", "</think>", "\\u", "é", "=", "=>", ";", "+", "&quot;", "e5", "NaN"]
 marks = st.lists(
-    st.sampled_from([*MARKS, " ", "\n", "```json\n", '{"a": ', '"b": ', '\\"', "\ud83d", "\x00"]),
+    st.sampled_from([*MARKS, *MORE_MARKS, " ", "\n", "```json\n", '{"a": ', '"b": ', '\\"', "\ud83d", "\x00"]),
     max_size=40,
 ).map("".join)
 

@@ -83,7 +83,7 @@ def is_answer(text: str, found: Candidate) -> bool:
 def _is_object_answer(text: str, found: Candidate) -> bool:
     if not found.value:
         return _stands_alone(text, found)
-    kinds = [repair.kind for repair in found.repairs]
+    kinds: list[RepairKind] = [repair.kind for repair in found.repairs]
     if "bare_key" in kinds and (_is_unfinished_prose(text, found, kinds) or _reads_like_code(text, found)):
         return False
     return kinds.count("text_dropped") + kinds.count("key_dropped") <= len(

@@ -212,6 +212,8 @@ def _wrapped_field(value: JsonValue, schema: JsonSchemaObject, work: _Bending, p
     properties = schema.get("properties")
     if isinstance(value, dict) or value is None or not isinstance(properties, Mapping):
         return None
+    if isinstance(value, list) and any(isinstance(item, dict) for item in value):
+        return None
     fields = cast("Mapping[str, JsonSchemaObject]", properties)
     if len(fields) != 1:
         return None
@@ -221,4 +223,4 @@ def _wrapped_field(value: JsonValue, schema: JsonSchemaObject, work: _Bending, p
 
 
 _Rule: TypeAlias = Callable[[JsonValue, JsonSchemaObject, _Bending, str], _Said | None]
-_RULES: Final[tuple[_Rule, ...]] = (_enum_by_case, _number_in_text, _only_item, _list_of_one, _wrapped_field)
+_RULES: Final[tuple[_Rule, ...]] = (_enum_by_case, _number_in_text, _wrapped_field, _only_item, _list_of_one)

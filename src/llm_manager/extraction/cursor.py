@@ -6,13 +6,22 @@ step counter cannot be fooled by a slow machine.
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Callable
+from functools import partial
+from operator import itemgetter
+from typing import Final, cast
 
 from llm_manager.extraction.extracted import Repair, RepairKind
-from llm_manager.extraction.strict import Faulty, Read, is_writable, read_at
+from llm_manager.extraction.strict import Faulty, Read, failure_steps, is_writable, may_nest_deeply, read_at
 
-_ISLAND_WORK: Final = 3
+_WINDOW: Final = 2_048
+_NOISE: Final = 64
 LOOK_AHEAD: Final = 100
+
+
+def island_work(text: str) -> int:
+    """How many steps may go into trying to read children of one text as JSON; none where brackets nest deeply."""
+    return 0 if may_nest_deeply(text) else 3 * len(text) + 4_000
 
 
 class TooDeep(Exception):  # stays inside the package, where it unwinds the reading
@@ -23,46 +32,93 @@ class TooDeep(Exception):  # stays inside the package, where it unwinds the read
         self.at = at
 
 
+class Hopeless(Exception):
+    """More repairs than every second character: whatever this is, it is not a value; *at* is where it got too bad."""
+
+    def __init__(self, at: int) -> None:
+        super().__init__(at)
+        self.at = at
+
+
 class Cursor:
     """A position *i* in ``text[:end]`` and what happened on the way to it."""
 
-    __slots__ = ("bare_keys", "cut", "end", "fault_at", "halves", "i", "islands", "notes", "steps", "text")
+    __slots__ = (
+        "bare_keys",
+        "cut",
+        "end",
+        "fault_at",
+        "faulty_root",
+        "halves",
+        "i",
+        "islands",
+        "notes",
+        "start",
+        "steps",
+        "text",
+    )
 
-    def __init__(self, text: str, start: int, end: int, *, islands: bool = True, halves: bool = False) -> None:
+    def __init__(self, text: str, start: int, end: int, *, islands: int, halves: bool = False) -> None:
         self.text = text
-        self.i = start
+        self.i = self.start = start
         self.end = end
         self.notes: list[tuple[RepairKind, int]] = []
         self.steps = 0
         self.cut = False
         self.bare_keys = False
         self.fault_at = start
+        self.faulty_root = -1
         self.halves = halves
-        self.islands = _ISLAND_WORK * (end - start) if islands else 0
+        self.islands = islands
 
     def note(self, kind: RepairKind, at: int | None = None) -> None:
         """Remember a repair, here unless said otherwise."""
         self.notes.append((kind, self.i if at is None else at))
 
     def island(self) -> Read | None:
-        """A child that is JSON as it stands, read in one go; None when it is not, or the budget for trying is spent."""
-        if self.islands <= 0 or self.i < self.fault_at:
+        """A child that is JSON as it stands, read in one go; None when it is not, or the budget for trying is spent.
+
+        Before a fault that is already known only a child that ends soon is worth a try: a longer one probably
+        holds the fault.
+        """
+        if self.islands <= 0 or self.i == self.faulty_root:
             return None
-        match read_at(self.text, self.i):
-            case Read(end=stop) as read if stop <= self.end and not (self.halves and not is_writable(read.value)):
+        if self.i < self.fault_at:
+            return self._accepted(_shifted(read_at(self.text[self.i : self.i + _WINDOW], 0), self.i), _WINDOW)
+        return self._accepted(read_at(self.text, self.i), len(self.text))
+
+    def _accepted(self, read: Read | Faulty, size: int) -> Read | None:
+        match read:
+            case Read(end=stop) if stop <= self.end and not (self.halves and not is_writable(read.value)):
                 self.steps += 1
                 return read
             case Read(end=at) | Faulty(at=at):
-                self.islands -= at - self.i + 32
+                self.islands -= at - self.i + failure_steps(size)
                 self.steps += at - self.i
-                self.fault_at = at
+                self.fault_at = max(self.fault_at, at)
                 return None
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether there are more repairs than a value could need."""
+        return len(self.notes) > _NOISE + (self.i - self.start) // 2
 
     @property
     def repairs(self) -> tuple[Repair, ...]:
         """What was repaired, in the order of the text."""
-        return tuple(Repair(kind, at) for kind, at in sorted(self.notes, key=_offset))
+        return tuple(map(_repair, sorted(self.notes, key=itemgetter(1))))
 
 
-def _offset(note: tuple[RepairKind, int]) -> int:
-    return note[1]
+_repair = cast(
+    "Callable[[tuple[RepairKind, int]], Repair]",
+    partial(tuple.__new__, Repair),  # pyright: ignore[reportUnknownMemberType]  # typeshed leaves its argument open
+)
+"""The same as ``Repair(*note)``, without the cost of a Python call: there may be thousands."""
+
+
+def _shifted(read: Read | Faulty, by: int) -> Read | Faulty:
+    match read:
+        case Read(value=value, end=end):
+            return Read(value, end + by)
+        case Faulty(at=at):
+            return Faulty(at + by)

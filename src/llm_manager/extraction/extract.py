@@ -15,10 +15,10 @@ from returns.result import Failure, Success
 from llm_manager.domain.errors import ExtractionFailed
 from llm_manager.domain.outcome import Outcome
 from llm_manager.extraction.candidates import Candidate
-from llm_manager.extraction.cursor import Cursor, TooDeep
+from llm_manager.extraction.cursor import Cursor, Hopeless, TooDeep, island_work
 from llm_manager.extraction.extracted import Extracted, Repair, Span
 from llm_manager.extraction.scan import Scan
-from llm_manager.extraction.strict import DEPTH_CAP, may_nest_deeply, read_whole
+from llm_manager.extraction.strict import DEPTH_CAP, read_whole
 from llm_manager.extraction.tolerant import read_document, read_scalar
 
 LONGEST_TEXT: Final = 32 * 1024 * 1024
@@ -121,11 +121,13 @@ def _nothing(text: str, scan: Scan) -> Failure[ExtractionFailed]:
 def _recovered(text: str) -> Outcome[Extracted, ExtractionFailed]:
     scan = Scan(text)
     start = len(text) - len(text.lstrip(_INVISIBLE))
-    cursor = Cursor(scan.text, start, len(text), islands=not may_nest_deeply(text), halves=True)
+    cursor = Cursor(scan.text, start, len(text), islands=island_work(text), halves=True)
     try:
         value = read_document(cursor) if text[start] in "{[" else read_scalar(cursor)
     except TooDeep as deep:
         return Failure(ExtractionFailed(text, "too_deep", f"brackets nest deeper than {DEPTH_CAP} at {deep.at}"))
+    except Hopeless:
+        return Failure(ExtractionFailed(text, "not_found", "more faults than a JSON value can have"))
     if cursor.cut:
         cursor.note("truncated")
     if text[cursor.i :].strip(_INVISIBLE):

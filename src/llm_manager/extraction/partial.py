@@ -220,7 +220,7 @@ class PartialJson:
         if opens is None or opens[2] is not None:
             return False
         before = _DATA_BEFORE if opens[3] in {'"', "["} else _FENCE_BEFORE
-        if opens[1] or (opens[3] and opens[3] in '"[-0123456789' and before.search(self._seen)):
+        if opens[1] or (opens[3] and opens[3] in '"[-0123456789]' and before.search(self._seen)):
             return self._push([])
         if opens[3] == "{" or (opens[3] in _ODD_ITEMS and _DATA_BEFORE.search(self._seen)):
             return self._stand_still()
@@ -293,7 +293,7 @@ class PartialJson:
         found = pattern.match(self._tail, self._at)
         if found is None:
             return False if _WORD_BEGINS.match(self._tail, self._at) else self._stand_still()
-        self._set(word_value(Cursor("", 0, 0), found[1], 0))
+        self._set(word_value(Cursor("", 0, 0, islands=0), found[1], 0))
         self._at = found.end()
         self._go_on(found[0])
         return True
@@ -333,7 +333,7 @@ class PartialJson:
         seen = self._tail[self._at : self._at + 12]
         if len(seen) < 2 or (seen[1] == "u" and (len(seen) < 6 or (seen[2] in "dD" and len(seen) < 12))):
             return False
-        cursor = Cursor(self._tail, self._at, len(self._tail))
+        cursor = Cursor(self._tail, self._at, len(self._tail), islands=0)
         parts.append(read_escape(cursor, '"'))
         self._at = cursor.i
         return True

@@ -13,10 +13,10 @@ from typing import Final
 
 from llm_manager.extraction.brackets import MORE_MEMBERS
 from llm_manager.extraction.candidates import Candidate, Fence, fence_of, is_answer, may_start
-from llm_manager.extraction.cursor import Cursor, TooDeep
+from llm_manager.extraction.cursor import Cursor, Hopeless, TooDeep, island_work
 from llm_manager.extraction.escaped import looks_escaped, read_escaped
 from llm_manager.extraction.extracted import JsonValue, Repair
-from llm_manager.extraction.strict import Faulty, Read, is_writable, may_nest_deeply, read_at, read_whole
+from llm_manager.extraction.strict import Faulty, Read, failure_steps, is_writable, read_at, read_whole
 from llm_manager.extraction.strings import QUOTED_KEY
 from llm_manager.extraction.tolerant import read_body, read_document
 
@@ -29,7 +29,8 @@ _WRAPPER: Final = re.compile(
 )
 _HALF: Final = re.compile("[\ud800-\udfff]")
 _BODY: Final = re.compile(rf"\s*+({QUOTED_KEY})")
-_WORK: Final = 8
+_WORK: Final = 12
+_TRIES: Final = 4
 _WORK_AT_LEAST: Final = 20_000
 
 
@@ -42,6 +43,7 @@ class Scan:
         "_islands",
         "_none_after",
         "_thought_end",
+        "_tries",
         "candidates",
         "drafts",
         "fence",
@@ -60,8 +62,9 @@ class Scan:
         self.steps = len(text)
         self._i = 0
         self._thought_end = 0
+        self._islands = island_work(self.text)
+        self._tries = _TRIES * len(text) + _WORK_AT_LEAST if self._islands else 0
         self._halves = "\\ud" in text or "\\uD" in text
-        self._islands = not may_nest_deeply(self.text)
         self._none_after: set[str] = set()
 
     @property
@@ -103,17 +106,19 @@ class Scan:
         if looks_escaped(self.text, at):
             self._escaped(at)
             return
-        fault = at
-        if self._islands:
-            match read_at(self.text, at):
-                case Read(value=value, end=end) if self._is_final(value, end):
-                    self.steps += end - at
-                    self._keep(self._candidate(value, at, end))
-                    self._i = end
-                    return
-                case Faulty(at=fault) | Read(end=fault):
-                    self.steps += fault - at
-        self._repair(at, fault)
+        if self._tries <= 0:
+            self._repair(at, at)
+            return
+        match read_at(self.text, at):
+            case Read(value=value, end=end) if self._is_final(value, end):
+                self.steps += end - at
+                self._keep(self._candidate(value, at, end))
+                self._i = end
+            case Faulty(at=fault) | Read(end=fault):
+                cost = fault - at + failure_steps(len(self.text))
+                self._tries -= cost
+                self.steps += cost
+                self._repair(at, fault)
 
     def _is_final(self, value: JsonValue, end: int) -> bool:
         """Whether what the C decoder read can be kept: writable, and not an object that was closed too early."""
@@ -138,6 +143,7 @@ class Scan:
     def _tolerantly(self, at: int, end: int, fault: int) -> Candidate | None:
         cursor = self._cursor(at, end)
         cursor.fault_at = fault
+        cursor.faulty_root = at
         return self._read(cursor)
 
     def _cursor(self, at: int, end: int) -> Cursor:
@@ -151,8 +157,12 @@ class Scan:
             self.too_deep = True
             self._i = len(self.text)
             return None
+        except Hopeless as hopeless:
+            self._i = max(self._i, hopeless.at)
+            return None
         finally:
             self.steps += cursor.steps
+            self._islands = cursor.islands
         if cursor.cut:
             cursor.note("truncated", cursor.i)
         return self._candidate(value, start, cursor.i, cursor.repairs, complete=not cursor.cut)

@@ -86,6 +86,14 @@ def read_at(text: str, start: int) -> Read | Faulty:
     return Read(value, end)
 
 
+def failure_steps(size: int) -> int:
+    """What a failing ``read_at`` in *size* characters costs besides reading: it counts the lines before the fault.
+
+    Whoever tries again and again must charge this to a budget, or the tries add up to quadratic time.
+    """
+    return 32 + size // 64
+
+
 def may_nest_deeply(text: str) -> bool:
     """Whether brackets may nest deeper than the cap: exact about "no", generous about "yes".
 

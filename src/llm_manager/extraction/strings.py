@@ -52,6 +52,7 @@ AFTER_ITEM: Final = re.compile(
 )
 AFTER_KEY: Final = re.compile(rf"{_GAP}(?::|=|\Z)")
 _AFTER_KEY_FAULTY: Final = re.compile(rf"{_GAP}(?:[,}}\"'{{\[0-9-]|{_LITERAL})")
+_UNQUOTED_END: Final = re.compile(r"[\w.-]{1,60}+:\s[^\"\n]{1,200}+\Z")
 _OPENS_KEY: Final = re.compile(QUOTED_KEY)
 _OPENS_ITEM: Final = re.compile(rf"[\"'][^\"'\n]{{0,80}}+[\"']{_GAP}(?:,{_GAP}[\"'\[{{0-9]|\])")
 _HEX: Final = re.compile(r"[0-9a-fA-F]{4}")
@@ -164,7 +165,11 @@ def _cut_key(cursor: Cursor, parts: list[str], start: int) -> bool:
 
 def _run_out(cursor: Cursor, parts: list[str], place: Place, start: int, depth: int) -> None:
     """The text ended inside the string: it was cut off, or lost its closing quote."""
-    if place is Place.KEY and _cut_key(cursor, parts, start):
+    if (
+        place is Place.KEY
+        and _UNQUOTED_END.match(cursor.text, start + 1, cursor.end)
+        and _cut_key(cursor, parts, start)
+    ):
         return
     tail = _TAIL.search(cursor.text, max(start + 1, cursor.end - LOOK_AHEAD), cursor.end)
     if place is not Place.KEY and tail and sum(tail[0].count(mark) for mark in "}]") == depth:

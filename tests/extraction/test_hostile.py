@@ -1,0 +1,89 @@
+"""Text made to break parsers: answered, at once, in linear work."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import pytest
+from returns.result import Failure, Success
+
+from llm_manager.extraction import explain, extract_json, recover_json
+from llm_manager.extraction.extract import LONGEST_TEXT
+from llm_manager.extraction.extracted import Repair, RepairKind
+from llm_manager.extraction.scan import Scan
+
+UNITS = [
+    *[
+        "{",
+        "[",
+        "[[]",
+        '{"a":',
+        '["',
+        '"',
+        "\\",
+        "`",
+        "```json\n{",
+        '{"a" ',
+        '["a"“)',
+        "{“",
+        "{a: x ",
+        "{a:x, ",
+        "<think>",
+    ],
+    *[
+        "[1] ",
+        '{\\"',
+        "{&quot;",
+        '{"a":"b","',
+        "{'",
+        "[1,",
+        '{"a":1,}\n',
+        "{//",
+        "{/*",
+        " ",
+        "{\n",
+        "[,",
+        "...",
+        "<json>{",
+    ],
+    *["[(", "[ab(", '{"a":1}}, "b": ', '["""', "{}", "{]", "[}", '{"', '{"\\', '{"a":"\\ud83d', "[-", "[1e", "{a:x;}"],
+    *['"a" "b" ', "[1, 2} ", "]", "x", "\x00", "\ud83d"],
+]
+
+
+@pytest.mark.parametrize("before", ["", '{"a": ', '["', "{a: "])
+@pytest.mark.parametrize("unit", UNITS)
+def test_four_times_the_text_is_at_most_four_times_the_work(unit: str, before: str) -> None:
+    small, large = (Scan(before + unit * (size // len(unit))).run().steps for size in (5_000, 20_000))
+    assert large <= 5 * small + 1_000
+    assert large <= 40 * 20_000
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * 1_000_000,
+        '{"a": ' * 1_000_000,
+        '"' * 100_000,
+        "9" * 5_000,
+        "\ud83d\x00\ufeff{'a': \ude00",
+        "{'a'" * 50_000,
+    ],
+    ids=["a million brackets", "a million objects", "quotes", "digits", "halves", "keys"],
+)
+def test_the_worst_texts_are_answered(text: str) -> None:
+    assert isinstance(extract_json(text), Success | Failure)
+    assert isinstance(recover_json(text), Success | Failure)
+
+
+def test_a_text_that_is_all_faults_is_not_a_value() -> None:
+    assert recover_json("[" + "{}}" * 3_000).failure().kind == "not_found"
+
+
+def test_a_text_too_large_is_refused() -> None:
+    assert extract_json(" " * (LONGEST_TEXT + 1)).failure().kind == "too_large"
+
+
+def test_every_repair_can_be_explained() -> None:
+    kinds = get_args(RepairKind)
+    assert len({explain(Repair(kind, 3)) for kind in kinds}) == len(kinds)
