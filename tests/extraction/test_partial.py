@@ -47,20 +47,20 @@ def test_an_escape_appears_when_all_of_it_is_there() -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("text", "value"),
-    [
-        ('Sure [1] {name}: {"a": [1, {"b": null}], "c": {}} done', {"a": [1, {"b": None}], "c": {}}),
-        ('<think>{"x": 1}</think>[{"a": 1}]', [{"a": 1}]),
-        ("```json\n[1, 2, 3]\n```", [1, 2, 3]),
-        ('a < b <i> {"a": "x",}', {"a": "x"}),
-        ('The list: ["x", [true, false]]', ["x", [True, False]]),
-        ('{"\\u0061\\n": 1}', {"a\n": 1}),
-        ("[]", []),
-        ("[{}, []]", [{}, []]),
-        ('{"a": "\\ud83dx", "b": 1.5e3}', {"a": "\ufffdx", "b": 1500.0}),
-    ],
-)
+FINISHED: list[tuple[str, JsonValue]] = [
+    ('Sure [1] {name}: {"a": [1, {"b": null}], "c": {}} done', {"a": [1, {"b": None}], "c": {}}),
+    ('<think>{"x": 1}</think>[{"a": 1}]', [{"a": 1}]),
+    ("```json\n[1, 2, 3]\n```", [1, 2, 3]),
+    ('a < b <i> {"a": "x",}', {"a": "x"}),
+    ('The list: ["x", [true, false]]', ["x", [True, False]]),
+    ('{"\\u0061\\n": 1}', {"a\n": 1}),
+    ("[]", []),
+    ("[{}, []]", [{}, []]),
+    ('{"a": "\\ud83dx", "b": 1.5e3}', {"a": "\ufffdx", "b": 1500.0}),
+]
+
+
+@pytest.mark.parametrize(("text", "value"), FINISHED)
 def test_a_finished_value_is_seen_before_the_end(text: str, value: JsonValue) -> None:
     partial = fed(text)
     assert (partial.value, partial.complete, partial.open_path) == (value, True, None)

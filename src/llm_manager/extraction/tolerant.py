@@ -9,44 +9,18 @@ Strings are judged in :mod:`.strings`, bare words in :mod:`.scalars`, brackets t
 from __future__ import annotations
 
 import re
-from typing import Final, cast
+from typing import Final
 
 from llm_manager.extraction.brackets import KEY_AHEAD, Frame, fit
 from llm_manager.extraction.cursor import Cursor, Hopeless, TooDeep
 from llm_manager.extraction.extracted import JsonValue
+from llm_manager.extraction.lanes import move, read_items, read_members
 from llm_manager.extraction.scalars import read_word, word_value
 from llm_manager.extraction.strict import DEPTH_CAP
 from llm_manager.extraction.strings import CLOSERS, WS, Place, read_string
 
-_MEMBER: Final = re.compile(
-    r"""[ \t\r\n]*+
-    (?: "([^"\\\x00-\x1f]*+)" | '([^'"\\\x00-\x1f]*+)' | ([A-Za-z_$][\w$]*+) ) [ \t]*+ : [ \t\r\n]*+
-    (?: (?: (?: "([^"\\\x00-\x1f]*+)" | '([^'"\\\x00-\x1f]*+)'
-              | (-?(?:0|[1-9][0-9]{0,17}+)) (?![0-9.eExX_]) | (-?(?:0|[1-9][0-9]{0,17}+)\.[0-9]{1,40}+) (?![0-9.eExX_])
-              | (true|True|false|False|null|None)\b ) [ \t\r\n]*+
-            (?: , [ \t\r\n]*+
-                (?= "[^"\\\n]{0,60}+"[ \t]*+: | '[^'"\\\n]{0,60}+'[ \t]*+: | [A-Za-z_$][\w$]{0,60}+[ \t]*+: )
-              | (,) [ \t\r\n]*+ (?=\}) | (?=\}(?!")) ) )
-      | (?=[{\[]) )""",
-    re.VERBOSE | re.ASCII,
-)
-_ITEM: Final = re.compile(
-    r"""(?: "([^"\\\x00-\x1f]*+)" | '([^'"\\\x00-\x1f]*+)'
-          | (-?(?:0|[1-9][0-9]{0,17}+)) (?![0-9.eExX_]) | (-?(?:0|[1-9][0-9]{0,17}+)\.[0-9]{1,40}+) (?![0-9.eExX_])
-          | (true|True|false|False|null|None)\b ) [ \t\r\n]*+
-    (?: , [ \t\r\n]*+ (?= ["'] | -?[0-9] | (?:true|True|false|False|null|None)\b ) | (?=\](?!")) )""",
-    re.VERBOSE | re.ASCII,
-)
 _COMMA: Final = re.compile(r"[ \t\r\n]*+,[ \t\r\n]*+(?=[\"'A-Za-z0-9{\[_-])")
 _START: Final = re.compile(r"[ \t\r\n]*+(?=[\"'A-Za-z0-9{\[_-])")
-_WORDS: Final[dict[str, JsonValue]] = {
-    "true": True,
-    "True": True,
-    "false": False,
-    "False": False,
-    "null": None,
-    "None": None,
-}
 _BLANK: Final = re.compile(r"[ \t\r\n]*+")
 _ODD_BLANK: Final = re.compile(rf"{WS}++")
 _COMMENT: Final = re.compile(r"//[^\n]*+|\#[^\n]*+|/\*(?:[^*]|\*(?!/))*+(?:\*/|\Z)")
@@ -117,74 +91,6 @@ def _open_call(cursor: Cursor, stack: list[Frame], end: int) -> None:
     stack[-1].unwrap = named
 
 
-def _members(cursor: Cursor, frame: Frame, container: dict[str, JsonValue]) -> bool:
-    """The fast lane: as many ordinary members as follow. True when the last one's value is a bracket, still to open."""
-    text, end, at = cursor.text, cursor.end, cursor.i
-    match, note = _MEMBER.match, cursor.notes.append
-    while found := match(text, at, end):
-        quoted, single, bare, string, odd_string, digits, decimal, word, comma = found.groups()
-        key = cast("str", quoted or single or bare or "")
-        if quoted is None:
-            cursor.bare_keys = cursor.bare_keys or single is None
-            note(("bare_key" if single is None else "odd_quotes", at))
-        if key in container:
-            cursor.note("duplicate_key", at)
-        at = found.end()
-        frame.is_empty = False
-        if string is not None:
-            container[key] = string
-        elif digits is not None:
-            container[key] = int(digits)
-        elif decimal is not None:
-            container[key] = float(decimal)
-        elif odd_string is not None:
-            note(("odd_quotes", found.start(5)))
-            container[key] = odd_string
-        elif word is not None:
-            container[key] = _word(cursor, word, found.start(8))
-        else:
-            frame.key = key
-            _move(cursor, at)
-            return True
-        if comma:
-            cursor.note("comma_dropped", found.start(9))
-    _move(cursor, at)
-    return False
-
-
-def _move(cursor: Cursor, to: int) -> None:
-    cursor.steps += to - cursor.i + 1
-    cursor.i = to
-
-
-def _word(cursor: Cursor, word: str, at: int) -> JsonValue:
-    if word[0] in "TFN":
-        cursor.note("literal_translated", at)
-    return _WORDS[word]
-
-
-def _items(cursor: Cursor, frame: Frame, container: list[JsonValue]) -> None:
-    """The fast lane of lists: as many ordinary scalars as follow."""
-    text, end, at = cursor.text, cursor.end, cursor.i
-    match = _ITEM.match
-    while found := match(text, at, end):
-        string, odd_string, digits, decimal, word = found.groups()
-        if string is not None:
-            container.append(string)
-        elif digits is not None:
-            container.append(int(digits))
-        elif decimal is not None:
-            container.append(float(decimal))
-        elif odd_string is not None:
-            cursor.note("odd_quotes", at)
-            container.append(odd_string)
-        else:
-            container.append(_word(cursor, word, at))
-        at = found.end()
-        frame.is_empty = False
-    _move(cursor, at)
-
-
 def _skip(cursor: Cursor) -> None:
     """Past white space, comments and white space of other alphabets."""
     while True:
@@ -207,7 +113,7 @@ def _separate(cursor: Cursor, frame: Frame) -> None:
     """Past the comma between two values, with a note when it is missing or there are too many."""
     ordinary = (_START if frame.is_empty else _COMMA).match(cursor.text, cursor.i, cursor.end)
     if ordinary:
-        _move(cursor, ordinary.end())
+        move(cursor, ordinary.end())
         return
     commas = last = 0
     _skip(cursor)
@@ -234,7 +140,7 @@ def _separate(cursor: Cursor, frame: Frame) -> None:
 
 def _member(cursor: Cursor, stack: list[Frame], frame: Frame, container: dict[str, JsonValue]) -> None:
     _separate(cursor, frame)
-    if _members(cursor, frame, container):
+    if read_members(cursor, frame, container):
         _open(cursor, stack)
         return
     _skip(cursor)
@@ -296,7 +202,7 @@ def _key(cursor: Cursor) -> str | None:
 def _item(cursor: Cursor, stack: list[Frame], frame: Frame) -> None:
     _separate(cursor, frame)
     if isinstance(frame.container, list):
-        _items(cursor, frame, frame.container)
+        read_items(cursor, frame, frame.container)
         _skip(cursor)
     if cursor.i >= cursor.end:
         _cut_off(cursor, stack)

@@ -1,0 +1,111 @@
+"""The fast lanes: a whole member or item of ordinary damaged JSON with one regular expression each.
+
+The rule: a lane takes only what it is sure of, because the mark behind it is the one that must follow; everything else
+is left to the judgement of :mod:`.tolerant`.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final, cast
+
+from llm_manager.extraction.brackets import Frame
+from llm_manager.extraction.cursor import Cursor
+from llm_manager.extraction.extracted import JsonValue
+
+_MEMBER: Final = re.compile(
+    r"""[ \t\r\n]*+
+    (?: "([^"\\\x00-\x1f]*+)" | '([^'"\\\x00-\x1f]*+)' | ([A-Za-z_$][\w$]*+) ) [ \t]*+ : [ \t\r\n]*+
+    (?: (?: (?: "([^"\\\x00-\x1f]*+)" | '([^'"\\\x00-\x1f]*+)'
+              | (-?(?:0|[1-9][0-9]{0,17}+)) (?![0-9.eExX_]) | (-?(?:0|[1-9][0-9]{0,17}+)\.[0-9]{1,40}+) (?![0-9.eExX_])
+              | (true|True|false|False|null|None)\b ) [ \t\r\n]*+
+            (?: , [ \t\r\n]*+
+                (?= "[^"\\\n]{0,60}+"[ \t]*+: | '[^'"\\\n]{0,60}+'[ \t]*+: | [A-Za-z_$][\w$]{0,60}+[ \t]*+: )
+              | (,) [ \t\r\n]*+ (?=\}) | (?=\}(?!")) ) )
+      | (?=[{\[]) )""",
+    re.VERBOSE | re.ASCII,
+)
+_ITEM: Final = re.compile(
+    r"""(?: "([^"\\\x00-\x1f]*+)" | '([^'"\\\x00-\x1f]*+)'
+          | (-?(?:0|[1-9][0-9]{0,17}+)) (?![0-9.eExX_]) | (-?(?:0|[1-9][0-9]{0,17}+)\.[0-9]{1,40}+) (?![0-9.eExX_])
+          | (true|True|false|False|null|None)\b ) [ \t\r\n]*+
+    (?: , [ \t\r\n]*+ (?= ["'] | -?[0-9] | (?:true|True|false|False|null|None)\b ) | (?=\](?!")) )""",
+    re.VERBOSE | re.ASCII,
+)
+_WORDS: Final[dict[str, JsonValue]] = {
+    "true": True,
+    "True": True,
+    "false": False,
+    "False": False,
+    "null": None,
+    "None": None,
+}
+
+
+def read_members(cursor: Cursor, frame: Frame, container: dict[str, JsonValue]) -> bool:
+    """The fast lane: as many ordinary members as follow. True when the last one's value is a bracket, still to open."""
+    text, end, at = cursor.text, cursor.end, cursor.i
+    match, note = _MEMBER.match, cursor.notes.append
+    while found := match(text, at, end):
+        quoted, single, bare, string, odd_string, digits, decimal, word, comma = found.groups()
+        key = cast("str", quoted or single or bare or "")
+        if quoted is None:
+            cursor.bare_keys = cursor.bare_keys or single is None
+            note(("bare_key" if single is None else "odd_quotes", at))
+        if key in container:
+            cursor.note("duplicate_key", at)
+        at = found.end()
+        frame.is_empty = False
+        if string is not None:
+            container[key] = string
+        elif digits is not None:
+            container[key] = int(digits)
+        elif decimal is not None:
+            container[key] = float(decimal)
+        elif odd_string is not None:
+            note(("odd_quotes", found.start(5)))
+            container[key] = odd_string
+        elif word is not None:
+            container[key] = _word(cursor, word, found.start(8))
+        else:
+            frame.key = key
+            move(cursor, at)
+            return True
+        if comma:
+            cursor.note("comma_dropped", found.start(9))
+    move(cursor, at)
+    return False
+
+
+def move(cursor: Cursor, to: int) -> None:
+    """Go on *to* a place, and count the way."""
+    cursor.steps += to - cursor.i + 1
+    cursor.i = to
+
+
+def _word(cursor: Cursor, word: str, at: int) -> JsonValue:
+    if word[0] in "TFN":
+        cursor.note("literal_translated", at)
+    return _WORDS[word]
+
+
+def read_items(cursor: Cursor, frame: Frame, container: list[JsonValue]) -> None:
+    """The fast lane of lists: as many ordinary scalars as follow."""
+    text, end, at = cursor.text, cursor.end, cursor.i
+    match = _ITEM.match
+    while found := match(text, at, end):
+        string, odd_string, digits, decimal, word = found.groups()
+        if string is not None:
+            container.append(string)
+        elif digits is not None:
+            container.append(int(digits))
+        elif decimal is not None:
+            container.append(float(decimal))
+        elif odd_string is not None:
+            cursor.note("odd_quotes", at)
+            container.append(odd_string)
+        else:
+            container.append(_word(cursor, word, at))
+        at = found.end()
+        frame.is_empty = False
+    move(cursor, at)
