@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from returns.result import Failure, Success
 
 from llm_manager.domain.errors import ExtractionFailed
@@ -49,6 +51,15 @@ def test_a_text_without_a_value_says_why() -> None:
     assert extract_all("No.") == Failure(ExtractionFailed("No.", "not_found", "no JSON value in the text"))
     assert extract_json("[" * 300).failure().kind == "too_deep"
     assert recover_json("[" * 300).failure().kind == "too_deep"
+
+
+def test_a_late_fault_in_a_long_list_costs_only_itself() -> None:
+    records = [{"id": number, "face": "😀", "in": [{"n": number}]} for number in range(400)]
+    for ascii_only in (True, False):
+        text = json.dumps({"items": records}, ensure_ascii=ascii_only)
+        at = text.rindex(', {"id": 399')
+        found = extract_json(text[:at] + text[at + 1 :]).unwrap()
+        assert (found.value, [repair.kind for repair in found.repairs]) == ({"items": records}, ["comma_added"])
 
 
 def test_recovery_takes_all_of_the_text_at_its_word() -> None:

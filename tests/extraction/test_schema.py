@@ -92,6 +92,11 @@ def test_no_value_and_a_wrong_value_are_different_failures() -> None:
     )
 
 
+def test_a_string_without_json_in_it_stays_a_string() -> None:
+    assert extract_with_schema('"hello"', list[int]).failure().tag == "SchemaMismatch"
+    assert extract_with_schema('"hello"', list[int], coerce=True).failure().tag == "SchemaMismatch"
+
+
 def test_a_text_too_long_is_refused_before_it_is_read() -> None:
     assert extract_with_schema("[" + " " * LONGEST_TEXT, list[int]).failure().tag == "ExtractionFailed"
 

@@ -53,6 +53,7 @@ class Cursor:
         "i",
         "islands",
         "notes",
+        "run_before",
         "start",
         "steps",
         "text",
@@ -68,6 +69,7 @@ class Cursor:
         self.bare_keys = False
         self.fault_at = start
         self.faulty_root = -1
+        self.run_before = -1
         self.halves = halves
         self.islands = islands
 

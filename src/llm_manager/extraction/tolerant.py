@@ -14,7 +14,7 @@ from typing import Final
 from llm_manager.extraction.brackets import KEY_AHEAD, Frame, fit
 from llm_manager.extraction.cursor import Cursor, Hopeless, TooDeep
 from llm_manager.extraction.extracted import JsonValue
-from llm_manager.extraction.lanes import move, read_items, read_members
+from llm_manager.extraction.lanes import move, read_items, read_members, read_run
 from llm_manager.extraction.scalars import read_word, word_value
 from llm_manager.extraction.strict import DEPTH_CAP
 from llm_manager.extraction.strings import CLOSERS, WS, Place, read_string
@@ -202,6 +202,9 @@ def _key(cursor: Cursor) -> str | None:
 def _item(cursor: Cursor, stack: list[Frame], frame: Frame) -> None:
     _separate(cursor, frame)
     if isinstance(frame.container, list):
+        if cursor.i < cursor.fault_at and frame.is_empty:
+            read_run(cursor, frame, frame.container)
+            _separate(cursor, frame)
         read_items(cursor, frame, frame.container)
         _skip(cursor)
     if cursor.i >= cursor.end:
