@@ -62,6 +62,16 @@ def test_a_late_fault_in_a_long_list_costs_only_itself() -> None:
         assert (found.value, [repair.kind for repair in found.repairs]) == ({"items": records}, ["comma_added"])
 
 
+def test_a_late_fault_deep_inside_a_long_item_is_found_too() -> None:
+    parts = [{"n": number, "in": {"k": "v" * 20}} for number in range(400)]
+    for count, broken in ((1, '{"a": [1 2]}'), (150, '{"a": [1 2]}')):
+        text = json.dumps([parts[:count], {"deep": {"er": parts}}])[:-1] + f", {broken}]"
+        assert extract_json(text).unwrap().value == [parts[:count], {"deep": {"er": parts}}, {"a": [1, 2]}]
+        text = json.dumps([*parts[:count], {"deep": {"er": parts}}])[:-3] + ', "x" 1}}]'
+        wanted = [*parts[:count], {"deep": {"er": parts, "x": 1}}]
+        assert extract_json(text).unwrap().value == wanted
+
+
 def test_recovery_takes_all_of_the_text_at_its_word() -> None:
     assert recover_json("{city: Paris").unwrap().value == {"city": "Paris"}
     assert recover_json("hello").unwrap().value == "hello"

@@ -33,9 +33,10 @@ _LONGEST_INTEGER: Final = 4_300
 _MEMBER_RUN: Final = re.compile(r"[^,}\]\n\"]*+")
 _ITEM_RUN: Final = re.compile(r"[^,}\])\n\"]*+")
 _KEY_AHEAD: Final = re.compile(QUOTED_KEY)
+_SCALAR: Final = r"(?:-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?+(?:[eE][+-]?[0-9]++)?+|true|false|null|True|False|None)"
+_TWO_ITEMS: Final = re.compile(rf"{_SCALAR}(?=[ \t]{{1,60}}+{_SCALAR}[\s,\]])")
 _PLAIN: Final = re.compile(
-    r"(?:-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?+(?:[eE][+-]?[0-9]++)?+|true|false|null|True|False|None)"
-    rf"(?=\s{{0,60}}+(?:[\"'{{\[}}\])]|,\s{{0,60}}+(?:[\"'{{\[}}\]]|{BARE_KEY}))|\s{{1,60}}+{BARE_KEY})"
+    rf"{_SCALAR}(?=\s{{0,60}}+(?:[\"'{{\[}}\])]|,\s{{0,60}}+(?:[\"'{{\[}}\]]|{BARE_KEY}))|\s{{1,60}}+{BARE_KEY})"
 )
 _MEMBER_STOPS: Final = re.compile(
     rf",(?:{WS}{{0,60}}+,)*+{WS}{{0,60}}+(?:{QUOTED_KEY}|{BARE_KEY}|[}}\]]|\Z|//|/\*|\#|\.\.\.|…)"
@@ -61,7 +62,7 @@ def read_word(cursor: Cursor, *, in_object: bool) -> tuple[JsonValue, bool]:
 
 def _word_end(cursor: Cursor, *, in_object: bool) -> int:
     text, end, at = cursor.text, cursor.end, cursor.i
-    if plain := _PLAIN.match(text, at, end):
+    if plain := _PLAIN.match(text, at, end) or (not in_object and _TWO_ITEMS.match(text, at, end)):
         cursor.steps += plain.end() - at
         return plain.end()
     run = _MEMBER_RUN if in_object else _ITEM_RUN

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from enum import Enum
+from functools import cache
 from typing import Final
 
 from llm_manager.extraction.cursor import LOOK_AHEAD, Cursor
@@ -40,11 +41,18 @@ _MEMBER_ENDS: Final = (
 )
 _CUT_KEY: Final = r"(?:\"(?:[^\"\\\n]|\\.){0,100}+\\?\"?|'(?:[^'\\\n]|\\.){0,100}+\\?'?)\s{0,20}+\Z"
 AFTER_VALUE: Final = re.compile(_MEMBER_ENDS.replace("KEY", QUOTED_KEY).replace("CUT", _CUT_KEY))
-AFTER_VALUE_BARE: Final = re.compile(
-    _MEMBER_ENDS.replace("KEY", f"(?:{QUOTED_KEY}|{BARE_KEY})").replace(
-        "CUT", rf"(?:{_CUT_KEY}|[A-Za-z_$][\w$]{{0,60}}+\Z)"
+
+
+@cache
+def after_value_bare() -> re.Pattern[str]:
+    """The same where keys may stand without quotes; built when such a key is seen, to keep the import cheap."""
+    return re.compile(
+        _MEMBER_ENDS.replace("KEY", f"(?:{QUOTED_KEY}|{BARE_KEY})").replace(
+            "CUT", rf"(?:{_CUT_KEY}|[A-Za-z_$][\w$]{{0,60}}+\Z)"
+        )
     )
-)
+
+
 _LITERAL: Final = r"(?:true|false|null|True|False|None|NaN|undefined)\b"
 AFTER_ITEM: Final = re.compile(
     rf"[^\S\n]{{0,60}}+\n|{_GAP}(?:\Z|\](?!\"\s{{0,20}}+\w)|\}}|\)|{_COMMENT}|[+]{_GAP}[\"']|:"
@@ -127,7 +135,7 @@ def _ends(cursor: Cursor, place: Place, at: int) -> bool:
                 return True
             return _AFTER_KEY_FAULTY.match(text, after, end) is not None
         case Place.MEMBER:
-            pattern = AFTER_VALUE_BARE if cursor.bare_keys else AFTER_VALUE
+            pattern = after_value_bare() if cursor.bare_keys else AFTER_VALUE
             return pattern.match(text, after, end) is not None
         case Place.ITEM:
             return AFTER_ITEM.match(text, after, end) is not None
