@@ -39,6 +39,11 @@ SILENT = -1
 """The engine's log level at which it writes nothing to our standard error."""
 
 
+_FIRST_WORD = {"messages": [{"role": "user", "content": "."}], "max_tokens": 1}
+"""Asked once after loading. It warms the engine up; and one that is unloaded before its loop has turned once sometimes
+waits for itself for ever (seen with xllamacpp 2026.10)."""
+
+
 @final
 class LlamaCpp:
     """The provider port on local files."""
@@ -66,8 +71,8 @@ class LlamaCpp:
         return loaded if isinstance(loaded, Failure) else Success((target.model,))
 
     async def aclose(self) -> None:
-        """Unload every model. One that still works in an abandoned thread goes when that thread ends."""
-        self._engines.clear()
+        """Unload every model, in a thread, for that waits for the engine's own threads to end."""
+        await anyio.to_thread.run_sync(self._engines.clear, abandon_on_cancel=True)
 
     async def _engine(self, target: Target) -> Outcome[Any, ConfigurationError]:
         settings = target.settings or ModelSettings()
@@ -102,7 +107,9 @@ def _load(name: str, settings: ModelSettings) -> Outcome[Any, ConfigurationError
     if settings.gpu_layers is not None:
         params.n_gpu_layers = settings.gpu_layers
     try:
-        return Success(library.Server(params))
+        engine = library.Server(params)
+        engine.handle_chat_completions(_FIRST_WORD)
+        return Success(engine)
     except RuntimeError as bad:
         said = f"{path}: llama.cpp cannot load it ({bad}): it may be cut off, or of an architecture it does not know"
         return Failure(ConfigurationError((Problem(f"models.{name}.path", said),)))
