@@ -11,6 +11,7 @@ import ssl
 import sys
 import zlib
 from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, cast, final
 
@@ -113,7 +114,7 @@ class Http:
             return Failure(_before_headers(errors, bad, call, self._timeouts))
         limits["read"] = self._timeouts.idle_s  # httpcore reads it anew for every read of the body
         try:
-            return await self._read(response, call)
+            return await self._read(errors, response, call)
         except errors.TransportError as bad:
             return Failure(_in_body(errors, bad, call, self._timeouts))
         finally:
@@ -144,23 +145,45 @@ class Http:
             )
         return client
 
-    async def _read(self, response: Response, call: HttpCall) -> Outcome[HttpAnswer, LLMError]:
+    async def _read(self, errors: ModuleType, response: Response, call: HttpCall) -> Outcome[HttpAnswer, LLMError]:
         if 300 <= response.status_code < 400:
             return Failure(MalformedResponse(call.model, "redirect", "a redirect was refused: set the final URL"))
         unpack = _unpacker(response.headers.get("content-encoding", ""))
         if unpack is None:
             return Failure(MalformedResponse(call.model, "undecodable", "a compression nobody asked for"))
-        cap = self._settings.max_body_bytes
-        body = bytearray()
-        async for chunk in response.aiter_raw():
-            try:
-                body += unpack(chunk, cap - len(body) + 1)
-            except zlib.error:
-                return Failure(MalformedResponse(call.model, "undecodable", "the compressed body is damaged"))
-            if len(body) > cap:
-                return Failure(MalformedResponse(call.model, "oversize", f"the body is larger than {cap} bytes"))
+        chunks = response.aiter_raw()
+        body = await _capped(chunks, unpack, self._settings.max_body_bytes, call)
+        if isinstance(body, Failure):
+            await _abandon(errors, response, chunks)
+            return body
         headers = {name.lower(): value for name, value in response.headers.items()}
-        return Success(HttpAnswer(status=response.status_code, headers=headers, body=bytes(body)))
+        return Success(HttpAnswer(status=response.status_code, headers=headers, body=body.unwrap()))
+
+
+async def _capped(
+    chunks: AsyncIterator[bytes], unpack: _Unpack, cap: int, call: HttpCall
+) -> Outcome[bytes, MalformedResponse]:
+    """The whole body, unpacked, if it stays within *cap* bytes; never more than that and one chunk in memory."""
+    body = bytearray()
+    async for chunk in chunks:
+        try:
+            body += unpack(chunk, cap - len(body) + 1)
+        except zlib.error:
+            return Failure(MalformedResponse(call.model, "undecodable", "the compressed body is damaged"))
+        if len(body) > cap:
+            return Failure(MalformedResponse(call.model, "oversize", f"the body is larger than {cap} bytes"))
+    return Success(bytes(body))
+
+
+async def _abandon(errors: ModuleType, response: Response, chunks: AsyncIterator[bytes]) -> None:
+    """Close a response whose body was not read to its end.
+
+    Reading on from the closed connection fails, and that is what ends the generators that httpx nests in one another;
+    left alone they would be finalized by the garbage collector, outside any task.
+    """
+    await response.aclose()
+    with suppress(errors.TransportError, errors.StreamError, StopAsyncIteration):
+        await anext(chunks)
 
 
 def _refused(call: HttpCall, settings: HttpSettings) -> LLMError | None:

@@ -62,8 +62,13 @@ def parse_request(mapping: Mapping[str, object]) -> Outcome[LLMRequest, InvalidR
 
 
 def _about_what_was_read(request: LLMRequest, shape: list[Problem]) -> tuple[Problem, ...]:
-    """What the request asks wrongly, except of parts that were left out for their shape."""
-    heads = {problem.path.split(".")[0] for problem in shape}
-    if "messages" in heads:
-        heads.add("prompt")  # whether it may be empty depends on them
-    return tuple(problem for problem in request_problems(request) if problem.path.split(".")[0] not in heads)
+    """What the request asks wrongly, except of parts that were left out for their shape: fields, or whole lists."""
+    told = {problem.path for problem in shape}
+    lists = {path.split(".")[0] for path in told} & {"messages", "tools"}
+    if "messages" in lists:
+        told.add("prompt")  # whether it may be empty depends on them
+    return tuple(
+        problem
+        for problem in request_problems(request)
+        if problem.path not in told and problem.path.split(".")[0] not in lists
+    )

@@ -1,0 +1,229 @@
+"""The OpenAI wire, as golden files: a request in and its body out, a body in and what it means out.
+
+``pytest --golden-update`` writes the files anew; read the difference before you commit it.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from llm_manager.adapters.dialects.openai import chat_fields
+from llm_manager.adapters.dialects.openai_answers import read_answer, read_error, read_models, retry_after_s
+from llm_manager.domain.catalog import PROVIDERS, ModelFacts
+from llm_manager.domain.codec import to_json
+from llm_manager.domain.errors import (
+    AuthenticationFailed,
+    ContentFiltered,
+    ContextTooLarge,
+    InvalidRequest,
+    LLMError,
+    MalformedResponse,
+    ModelUnavailable,
+    QuotaExhausted,
+    RateLimitExceeded,
+    ServerError,
+)
+from llm_manager.domain.problem import Problem
+from llm_manager.domain.request import (
+    ImagePart,
+    JsonMode,
+    JsonSchema,
+    LLMRequest,
+    Message,
+    NamedTool,
+    Preferences,
+    TextPart,
+    Tool,
+    ToolCall,
+)
+from llm_manager.domain.target import Target
+
+GOLDEN = Path(__file__).parent.parent / "golden" / "openai"
+
+TARGET = Target(
+    model="gpt-4o",
+    provider=PROVIDERS["openai"],
+    facts=ModelFacts(name="gpt-4o", provider="openai", window_tokens=128_000),
+    service="openai",
+    base_url="https://api.openai.com/v1",
+    key="k",
+)
+GROQ = replace(TARGET, provider=PROVIDERS["groq"])
+
+REQUESTS = {
+    "plain": (LLMRequest(prompt="hi"), TARGET),
+    "everything": (
+        LLMRequest(
+            prompt="and now?",
+            system_prompt="be short",
+            context={"city": "Bern", "temperatures": [1, 2]},
+            messages=(
+                Message(role="user", content=(TextPart("what is this?"), ImagePart(url="https://x.example/a.png"))),
+                Message(role="user", content=(ImagePart(data=b"\x89PNG", media_type="image/png"),)),
+                Message(role="assistant", tool_calls=(ToolCall(id="c1", name="look", arguments='{"at":"sky"}'),)),
+                Message(role="tool", content="blue", tool_call_id="c1"),
+            ),
+            tools=(Tool(name="look", description="looks", parameters={"type": "object"}), Tool(name="rest")),
+            tool_choice=NamedTool("look"),
+            response_format=JsonSchema(schema={"type": "object"}, name="weather"),
+            preferences=Preferences(max_tokens=5, temperature=0, top_p=0.5, seed=0, stop=("a", "b")),
+        ),
+        TARGET,
+    ),
+    "json_mode_on_groq": (
+        LLMRequest(prompt="x", response_format=JsonMode(), preferences=Preferences(max_tokens=5)),
+        GROQ,
+    ),
+    "tools_required": (LLMRequest(prompt="x", tools=(Tool(name="f"),), tool_choice="required"), TARGET),
+}
+
+ANSWERS: dict[str, Any] = {
+    "text": {
+        "id": "chatcmpl-1",
+        "choices": [{"index": 0, "message": {"role": "assistant", "content": "hi"}, "finish_reason": "stop"}],
+        "usage": {
+            "prompt_tokens": 10,
+            "completion_tokens": 5,
+            "total_tokens": 15,
+            "prompt_tokens_details": {"cached_tokens": 4},
+            "completion_tokens_details": {"reasoning_tokens": 3},
+        },
+    },
+    "tool_calls_without_usage": {
+        "choices": [
+            {
+                "message": {
+                    "content": None,
+                    "tool_calls": [
+                        {"id": "a", "type": "function", "function": {"name": "f", "arguments": "{}"}},
+                        {"id": "b", "type": "function", "function": {"name": "g", "arguments": '{"x":1}'}},
+                    ],
+                },
+                "finish_reason": "tool_calls",
+            }
+        ]
+    },
+    "refusal": {"choices": [{"message": {"content": None, "refusal": "no"}, "finish_reason": "stop"}]},
+    "length": {"choices": [{"message": {"content": "cut o"}, "finish_reason": "length"}]},
+    "parts_and_a_cost": {
+        "choices": [{"message": {"content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]}}],
+        "usage": {"prompt_tokens": 1, "completion_tokens": 2, "cost": 0.25},
+    },
+}
+
+
+def golden(name: str, text: str, *, update: bool) -> str:
+    file = GOLDEN / f"{name}.json"
+    if update:
+        file.write_text(text + "\n", encoding="utf-8")
+    return file.read_text(encoding="utf-8").rstrip("\n")
+
+
+@pytest.mark.parametrize("name", REQUESTS)
+def test_a_request_is_written_as_the_golden_file_says(name: str, golden_update: bool) -> None:
+    request, target = REQUESTS[name]
+    wire = json.dumps(chat_fields(request, target), indent=2)
+    assert wire == golden(f"request_{name}", wire, update=golden_update)
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_an_answer_is_read_as_the_golden_file_says(name: str, golden_update: bool) -> None:
+    body = json.dumps(ANSWERS[name]).encode()
+    read = read_answer(200, {"x-request-id": "req_1"}, body, TARGET).unwrap()
+    text = json.dumps(json.loads(to_json(read)), indent=2)
+    assert text == golden(f"answer_{name}", text, update=golden_update)
+
+
+@pytest.mark.parametrize(
+    ("body", "error"),
+    [
+        (b"", MalformedResponse("gpt-4o", "unparsable")),
+        (b"<html>", MalformedResponse("gpt-4o", "unparsable")),
+        (b"\xff", MalformedResponse("gpt-4o", "undecodable")),
+        (b"[" * 1_000_000, MalformedResponse("gpt-4o", "unparsable")),
+        (b'{"choices":NaN}', MalformedResponse("gpt-4o", "unparsable")),
+        (b"[]", MalformedResponse("gpt-4o", "empty")),
+        (b"{}", MalformedResponse("gpt-4o", "empty")),
+        (b'{"choices":[]}', MalformedResponse("gpt-4o", "empty")),
+        (b'{"choices":[{"message":{"content":null}}]}', MalformedResponse("gpt-4o", "empty")),
+        (b'{"choices":[5]}', MalformedResponse("gpt-4o", "empty")),
+        (b'{"choices":[{"message":{"content":"x"},"finish_reason":"content_filter"}]}', ContentFiltered("gpt-4o", "x")),
+        (b'{"error":{"message":"slow","code":"rate_limit_exceeded"}}', RateLimitExceeded("gpt-4o", None, "slow")),
+        (b'{"error":{"message":"busy","code":503}}', ServerError("gpt-4o", 503, "busy")),
+        (b'{"error":"it broke"}', ServerError("gpt-4o", 500, "it broke")),
+    ],
+)
+def test_a_body_that_is_no_answer_says_what_it_is(body: bytes, error: LLMError) -> None:
+    found = read_answer(200, {}, body, TARGET).failure()
+    assert replace(found, message="") == replace(error, message="")
+    assert error.message in found.message
+
+
+def said(code: str | None, message: str = "why") -> bytes:
+    return json.dumps({"error": {"message": message, "type": "t", "code": code}}).encode()
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "error"),
+    [
+        (400, said(None), InvalidRequest((Problem("", "why"),), "gpt-4o refused it")),
+        (400, b"", InvalidRequest((Problem("", "status 400"),), "gpt-4o refused it")),
+        (400, said("content_filter"), ContentFiltered("gpt-4o", "why")),
+        (401, said("invalid_api_key"), AuthenticationFailed("gpt-4o", message="why")),
+        (402, said(None), QuotaExhausted("gpt-4o", "why")),
+        (403, said(None), AuthenticationFailed("gpt-4o", forbidden=True, message="why")),
+        (404, said("model_not_found"), ModelUnavailable("gpt-4o", "why")),
+        (404, b"nothing here", ModelUnavailable("gpt-4o", "nothing here")),
+        (408, said(None), ServerError("gpt-4o", 504, "why")),
+        (413, said(None), InvalidRequest((Problem("", "why"),), "gpt-4o refused it")),
+        (429, said(None), RateLimitExceeded("gpt-4o", None, "why")),
+        (429, said("insufficient_quota"), QuotaExhausted("gpt-4o", "why")),
+        (500, b'{"message": "flat"}', ServerError("gpt-4o", 500, "flat")),
+        (529, said(None), ServerError("gpt-4o", 529, "why")),
+    ],
+)
+def test_each_status_and_code_is_its_error(status: int, body: bytes, error: LLMError) -> None:
+    assert read_error(status, {}, body, TARGET) == error
+
+
+def test_a_context_that_is_too_large_is_told_with_the_vendors_figures_or_the_catalogs() -> None:
+    words = "This model's maximum context length is 8192 tokens. However, your messages resulted in 9001 tokens."
+    told = read_error(400, {}, said("context_length_exceeded", words), TARGET)
+    assert told == ContextTooLarge("gpt-4o", 9001, 8192, words)
+    assert read_error(400, {}, said("context_length_exceeded"), TARGET) == ContextTooLarge(
+        "gpt-4o", None, 128_000, "why"
+    )
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"retry-after": "7"}, 7.0),
+        ({"retry-after": "0.5"}, 0.5),
+        ({"retry-after-ms": "1500", "retry-after": "9"}, 1.5),
+        ({"retry-after": "Sat, 21 Nov 2026 10:00:30 GMT", "date": "Sat, 21 Nov 2026 10:00:00 GMT"}, 30.0),
+        ({"retry-after": "Sat, 21 Nov 2026 09:00:00 GMT", "date": "Sat, 21 Nov 2026 10:00:00 GMT"}, 0.0),
+        ({"retry-after": "Sat, 21 Nov 2026 10:00:30 GMT"}, None),
+        ({"retry-after": "3600"}, 3600.0),
+        ({"retry-after": "-5"}, None),
+        ({"retry-after": "nan"}, None),
+        ({"retry-after": "inf"}, None),
+        ({"retry-after": "soon"}, None),
+        ({}, None),
+    ],
+)
+def test_how_long_to_stay_away_is_read_in_every_form_and_nonsense_is_ignored(
+    headers: dict[str, str], seconds: float | None
+) -> None:
+    assert retry_after_s(headers) == seconds
+
+
+def test_the_models_are_listed_and_a_list_that_is_none_is_told() -> None:
+    assert read_models(200, {}, b'{"data":[{"id":"a"},{"id":5},{}]}', TARGET).unwrap() == ("a",)
+    assert read_models(401, {}, b"", TARGET).failure() == AuthenticationFailed("gpt-4o")
+    assert isinstance(read_models(200, {}, b"<html>", TARGET).failure(), MalformedResponse)

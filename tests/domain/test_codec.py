@@ -1,0 +1,158 @@
+"""Records as JSON and back, and requests from data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from llm_manager import (
+    AllModelsFailed,
+    Attempt,
+    ComputedCost,
+    ImagePart,
+    InvalidRequest,
+    JsonMode,
+    JsonSchema,
+    LLMError,
+    LLMRequest,
+    LLMResponse,
+    Message,
+    NamedTool,
+    PlannedTarget,
+    Preferences,
+    Problem,
+    ReportedCost,
+    ResponseMetadata,
+    RoutePlan,
+    ServerError,
+    TextPart,
+    Tool,
+    ToolCall,
+    Usage,
+    from_json,
+    parse_request,
+    to_json,
+)
+
+FULL = LLMRequest(
+    prompt="x",
+    messages=(
+        Message(role="user", content=(TextPart("a"), ImagePart(data=b"\x00\xff", media_type="image/png"))),
+        Message(role="assistant", tool_calls=(ToolCall(id="1", name="f", arguments="{}"),)),
+        Message(role="tool", content="ok", tool_call_id="1"),
+    ),
+    tool_choice=NamedTool("f"),
+    tools=(Tool(name="f", parameters={"type": "object"}),),
+    response_format=JsonSchema(schema={"type": "object"}),
+    preferences=Preferences(temperature=0, stop=("a",)),
+    context={"deep": [1, {"a": None}]},
+    deadline_s=5.0,
+)
+
+LINE = Attempt(model="m", provider="p", usage=Usage(cost=ReportedCost(1.0)))
+
+VALUES: list[tuple[Any, object]] = [
+    (LLMRequest, FULL),
+    (LLMRequest, LLMRequest(prompt="x", response_format=JsonMode())),
+    (
+        LLMResponse,
+        LLMResponse(
+            content="x",
+            model="m",
+            usage=Usage(prompt_tokens=1, cost=ComputedCost(0.5)),
+            metadata=ResponseMetadata(
+                attempts=(Attempt(model="m", provider="p", usage=Usage(cost=ReportedCost(1.0))),)
+            ),
+        ),
+    ),
+    (LLMError, AllModelsFailed((("a", ServerError("a", 500)), ("b", InvalidRequest((Problem("x", "y"),)))))),
+    (
+        RoutePlan,
+        RoutePlan(
+            targets=(PlannedTarget(model="m", provider="p", why="w", skipped=ServerError("m", 500)),),
+            worst_attempts=1,
+            worst_cost_usd=None,
+            worst_latency_s=1.0,
+        ),
+    ),
+]
+
+
+@pytest.mark.parametrize(("kind", "value"), VALUES)
+def test_what_is_written_is_read_back_the_same(kind: Any, value: object) -> None:
+    assert from_json(kind, to_json(value)).unwrap() == value
+
+
+def test_text_that_holds_no_such_record_is_told_with_every_path() -> None:
+    error = from_json(LLMResponse, '{"content": 5}').failure()
+    assert [problem.path for problem in error.problems] == ["content", "model"]
+    assert from_json(LLMError, '{"tag": "NoSuchError"}').failure().problems
+    assert from_json(LLMRequest, "no json").failure().problems
+
+
+def test_a_request_is_read_from_plain_data() -> None:
+    mapping = {
+        "messages": [
+            {"role": "user", "content": [{"text": "look"}, {"url": "https://x/y.png"}]},
+            {"role": "user", "content": [{"data": "AP8=", "media_type": "image/png"}]},
+        ],
+        "preferences": {"temperature": 0, "max_tokens": 5},
+        "tool_choice": "none",
+    }
+    request = parse_request(mapping).unwrap()
+    assert request.messages[0].content == (TextPart("look"), ImagePart(url="https://x/y.png"))
+    assert request.messages[1].content == (ImagePart(data=b"\x00\xff", media_type="image/png"),)
+    assert request.preferences.temperature == 0
+
+
+@pytest.mark.parametrize(
+    ("mapping", "paths"),
+    [
+        ({}, ["prompt"]),
+        ({"prompt": " "}, ["prompt"]),
+        ({"prompt": 5, "tools": [{"nme": 1}]}, ["tools.0.nme", "prompt", "tools.0.name"]),
+        (
+            {"prompt": "x", "preferences": {"temperature": 9, "modl": "x"}},
+            ["preferences.modl", "preferences.temperature"],
+        ),
+        ({"prompt": "x", "preferences": {"temperature": float("nan")}}, ["preferences.temperature"]),
+        (
+            {"prompt": "x", "preferences": {"max_tokens": -1, "top_p": 0}},
+            ["preferences.top_p", "preferences.max_tokens"],
+        ),
+        ({"prompt": "x", "preferences": {"model": "a\nb", "stop": [""]}}, ["preferences.model", "preferences.stop"]),
+        ({"prompt": "x", "deadline_s": 0}, ["deadline_s"]),
+        ({"messages": [{"role": "usr", "content": "x"}]}, ["messages.0.role"]),
+        ({"messages": [{"role": "tool", "content": "x"}]}, ["messages.0.tool_call_id"]),
+        ({"messages": [{"role": "user", "content": [{"url": "ftp://x"}]}]}, ["messages.0.content.0.url"]),
+        ({"prompt": "x", "tool_choice": {"name": "f"}}, ["tool_choice.name"]),
+        ({"prompt": "x", "tool_choice": "required"}, ["tool_choice"]),
+        ({"prompt": "x", "tools": [{"name": ""}, {"name": "a"}, {"name": "a"}]}, ["tools.0.name", "tools.2.name"]),
+        ({"prompt": "x", "tools": [{"name": "a", "parameters": {"type": "array"}}]}, ["tools.0.parameters"]),
+    ],
+)
+def test_every_problem_of_a_request_is_named_with_its_path(mapping: dict[str, object], paths: list[str]) -> None:
+    assert [problem.path for problem in parse_request(mapping).failure().problems] == paths
+
+
+def test_data_no_reader_could_follow_is_refused() -> None:
+    deep: dict[str, object] = {}
+    for _ in range(100_000):
+        deep = {"context": deep}
+    assert parse_request(deep).failure().problems
+    assert parse_request({(1, 2): 3}).failure().problems  # type: ignore[dict-item]  # what a careless caller may pass
+
+
+def test_a_context_that_is_no_json_is_told_before_anything_is_sent() -> None:
+    from llm_manager.domain.request_problems import request_problems  # noqa: PLC0415
+
+    assert [each.path for each in request_problems(LLMRequest(prompt="x", context={"a": {1, 2}}))] == ["context"]
+    calls = Message(role="user", tool_calls=(ToolCall(id="1", name="f", arguments=""),))
+    parts = Message(role="user", content=(ImagePart(url="https://x", data=b""), ImagePart(data=b"x")))
+    assert [each.path for each in request_problems(LLMRequest(messages=(calls, parts)))] == [
+        "messages.0.tool_calls",
+        "messages.1.content.0",
+        "messages.1.content.0.media_type",
+        "messages.1.content.1.media_type",
+    ]

@@ -1,0 +1,108 @@
+"""The circuit breaker as a pure machine: when it opens, how long, and who may probe."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from llm_manager.domain.settings import BreakerSettings
+from llm_manager.policies.breaker import Admitted, Closed, HalfOpen, Open, Refused, State, admit, record
+
+SETTINGS = BreakerSettings()
+Verdict = Literal["success", "failure", "neither"]
+
+
+FIVE: list[Verdict] = ["failure", "failure", "failure", "failure", "failure"]
+
+
+def after(state: State, verdicts: Sequence[Verdict], now_s: float = 0.0) -> State:
+    for verdict in verdicts:
+        state = record(state, state.generation, verdict, now_s, 0.0, SETTINGS)
+    return state
+
+
+def opened() -> Open:
+    state = after(Closed(), FIVE)
+    assert isinstance(state, Open)
+    return state
+
+
+def test_five_failures_in_a_row_open_it_for_a_minute() -> None:
+    assert opened() == Open(1, 60.0, 60.0)
+
+
+def test_a_success_ends_a_run_of_failures() -> None:
+    run: list[Verdict] = ["failure"] * 4
+    assert isinstance(after(Closed(), [*run, "success", *run]), Closed)
+
+
+def test_half_of_ten_calls_failing_within_the_window_open_it() -> None:
+    mixed: list[Verdict] = ["success", "failure"] * 5
+    assert isinstance(after(Closed(), mixed[:-1]), Closed)
+    assert isinstance(after(Closed(), mixed), Open)
+
+
+def test_calls_older_than_the_window_do_not_count() -> None:
+    mixed: list[Verdict] = ["success", "failure"]
+    old = after(Closed(), mixed * 4, now_s=0.0)
+    assert isinstance(after(old, mixed * 2, now_s=31.0), Closed)
+
+
+def test_a_call_that_says_nothing_is_not_counted() -> None:
+    nothing: list[Verdict] = ["neither"]
+    assert after(Closed(), nothing * 20) == Closed()
+
+
+def test_an_open_breaker_says_how_long_to_stay_away() -> None:
+    assert admit(opened(), 20.0, SETTINGS)[1] == Refused(40.0)
+
+
+def test_after_its_time_one_probe_passes_and_no_second_one() -> None:
+    probing, first = admit(opened(), 60.0, SETTINGS)
+    assert first == Admitted(2, probe=True)
+    assert admit(probing, 61.0, SETTINGS)[1] == Refused(119.0)
+
+
+def test_the_lease_of_a_probe_ends_by_itself() -> None:
+    probing, _ = admit(opened(), 60.0, SETTINGS)
+    assert admit(probing, 180.0, SETTINGS)[1] == Admitted(3, probe=True)
+
+
+def test_a_cancelled_probe_gives_its_lease_back_without_a_verdict() -> None:
+    probing, _ = admit(opened(), 60.0, SETTINGS)
+    released = record(probing, 2, "neither", 61.0, 0.0, SETTINGS)
+    assert released == HalfOpen(2, 60.0)
+    assert admit(released, 61.0, SETTINGS)[1] == Admitted(3, probe=True)
+
+
+def test_two_successful_probes_close_it() -> None:
+    state: State = opened()
+    for now_s in (60.0, 61.0):
+        state, answer = admit(state, now_s, SETTINGS)
+        assert isinstance(answer, Admitted)
+        state = record(state, answer.generation, "success", now_s, 0.0, SETTINGS)
+    assert state == Closed(4)
+
+
+def test_each_failed_probe_doubles_the_time_up_to_five_minutes() -> None:
+    state: State = opened()
+    lasting: list[float] = []
+    for _ in range(4):
+        assert isinstance(state, Open)
+        state, answer = admit(state, state.until_s, SETTINGS)
+        assert isinstance(answer, Admitted)
+        state = record(state, answer.generation, "failure", 1000.0, 0.0, SETTINGS)
+        assert isinstance(state, Open)
+        lasting.append(state.open_s)
+    assert lasting == [120.0, 240.0, 300.0, 300.0]
+
+
+def test_chance_lengthens_the_time_after_a_failed_probe_by_a_tenth_at_most() -> None:
+    probing, _ = admit(opened(), 60.0, SETTINGS)
+    assert record(probing, 2, "failure", 100.0, 1.0, SETTINGS) == Open(3, 100.0 + 132.0, 120.0)
+
+
+def test_results_of_an_earlier_generation_are_ignored() -> None:
+    probing, _ = admit(opened(), 60.0, SETTINGS)
+    assert record(probing, 0, "success", 61.0, 0.0, SETTINGS) is probing
+    assert record(opened(), 1, "success", 61.0, 0.0, SETTINGS) == opened()

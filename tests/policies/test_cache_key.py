@@ -1,0 +1,84 @@
+"""Two requests share a key only when nothing that shapes the answer differs."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+
+from llm_manager.domain.request import (
+    ImagePart,
+    JsonMode,
+    JsonSchema,
+    LLMRequest,
+    Message,
+    NamedTool,
+    Preferences,
+    TextPart,
+    Tool,
+    ToolCall,
+)
+from llm_manager.policies.cache_key import cache_key
+
+ROUTE = ("openai|https://a/v1|m",)
+PLAIN = LLMRequest(prompt="x")
+
+VARIANTS = {
+    "prompt": [LLMRequest(prompt="y"), LLMRequest(prompt="x\n")],
+    "task_type": [replace(PLAIN, task_type="analysis")],
+    "messages": [
+        replace(PLAIN, messages=(Message(role="user", content="a"),)),
+        replace(PLAIN, messages=(Message(role="assistant", content="a"),)),
+        replace(PLAIN, messages=(Message(role="user", content=(TextPart("a"),)),)),
+        replace(PLAIN, messages=(Message(role="user", content=(ImagePart(url="a"),)),)),
+        replace(PLAIN, messages=(Message(role="user", content=(ImagePart(data=b"a", media_type="image/png"),)),)),
+        replace(PLAIN, messages=(Message(role="user", content=(ImagePart(data=b"b", media_type="image/png"),)),)),
+        replace(PLAIN, messages=(Message(role="assistant", tool_calls=(ToolCall(id="1", name="f", arguments=""),)),)),
+        replace(PLAIN, messages=(Message(role="tool", content="a", tool_call_id="1"),)),
+    ],
+    "system_prompt": [replace(PLAIN, system_prompt=""), replace(PLAIN, system_prompt="s")],
+    "preferences": [
+        replace(PLAIN, preferences=Preferences(model="m")),
+        replace(PLAIN, preferences=Preferences(fallback="none")),
+        replace(PLAIN, preferences=Preferences(max_tokens=1)),
+        replace(PLAIN, preferences=Preferences(temperature=0)),
+        replace(PLAIN, preferences=Preferences(top_p=0.5)),
+        replace(PLAIN, preferences=Preferences(seed=0)),
+        replace(PLAIN, preferences=Preferences(stop=("a",))),
+        replace(PLAIN, preferences=Preferences(stop=("a", "b"))),
+        replace(PLAIN, preferences=Preferences(stop=("a,b",))),
+        replace(PLAIN, preferences=Preferences(priority="high")),
+    ],
+    "context": [replace(PLAIN, context={"a": 1}), replace(PLAIN, context={"a": "1"})],
+    "tools": [replace(PLAIN, tools=(Tool(name="f"),)), replace(PLAIN, tools=(Tool(name="f", description="d"),))],
+    "tool_choice": [replace(PLAIN, tool_choice="none"), replace(PLAIN, tool_choice=NamedTool("none"))],
+    "response_format": [
+        replace(PLAIN, response_format=JsonMode()),
+        replace(PLAIN, response_format=JsonSchema(schema={})),
+        replace(PLAIN, response_format=JsonSchema(schema={}, name="other")),
+        replace(PLAIN, response_format=JsonSchema(schema={}, strict=False)),
+    ],
+    "namespace": [replace(PLAIN, namespace="tenant-b")],
+}
+
+
+def test_every_field_that_shapes_the_answer_is_in_the_key() -> None:
+    assert set(VARIANTS) == {field.name for field in fields(LLMRequest)} - {"deadline_s", "streaming"}
+    every = [PLAIN, *(variant for variants in VARIANTS.values() for variant in variants)]
+    assert len({cache_key(request, ROUTE) for request in every}) == len(every)
+
+
+def test_every_preference_is_in_the_key() -> None:
+    assert len(VARIANTS["preferences"]) >= len(fields(Preferences))
+
+
+def test_hosts_and_models_never_share_a_key() -> None:
+    assert cache_key(PLAIN, ROUTE) != cache_key(PLAIN, ("openai|https://b/v1|m",))
+    assert cache_key(PLAIN, ("a", "b")) != cache_key(PLAIN, ("a|b",))
+
+
+def test_how_the_answer_travels_is_not_in_the_key() -> None:
+    assert cache_key(PLAIN, ROUTE) == cache_key(replace(PLAIN, deadline_s=5.0, streaming=True), ROUTE)
+
+
+def test_the_order_of_names_in_an_object_does_not_matter() -> None:
+    one, two = replace(PLAIN, context={"a": 1, "b": 2}), replace(PLAIN, context={"b": 2, "a": 1})
+    assert cache_key(one, ROUTE) == cache_key(two, ROUTE)

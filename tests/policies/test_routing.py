@@ -1,0 +1,240 @@
+"""Which models a request goes to: names, chains, strategies, gates and plans."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from returns.result import Failure, Success
+
+from llm_manager.domain.catalog import CHAINS, FAMILIES, PROVIDERS
+from llm_manager.domain.config import LLMConfig
+from llm_manager.domain.errors import (
+    AuthenticationFailed,
+    CircuitOpen,
+    ConfigurationError,
+    ContextTooLarge,
+    InvalidRequest,
+    UnsupportedCapability,
+)
+from llm_manager.domain.models import MODELS
+from llm_manager.domain.request import ImagePart, LLMRequest, Message, Preferences, Tool
+from llm_manager.domain.secret import Secret
+from llm_manager.domain.settings import HttpSettings, KeySettings, ModelSettings, PortkeySettings, RoutingSettings
+from llm_manager.policies.planning import plan_of
+from llm_manager.policies.routing import Chosen, Skipped, candidates, configured_targets, fallback_chain
+from llm_manager.policies.targets import resolve
+
+KEY = (Secret("sk-canary-0123456789"),)
+OPENAI = LLMConfig(keys=KeySettings(providers={"openai": KEY}))
+BOTH = LLMConfig(
+    keys=KeySettings(providers={"openai": KEY, "groq": KEY}),
+    models={"claude": ModelSettings(provider="groq", model="openai/gpt-oss-120b")},
+)
+GATEWAY = LLMConfig(keys=KeySettings(providers={"portkey": KEY}))
+ASK = LLMRequest(prompt="hi")
+
+
+def names(config: LLMConfig, request: LLMRequest, latencies: dict[str, float] | None = None) -> list[str]:
+    found = candidates(config, request, latencies or {}).unwrap()
+    return [each.target.model if isinstance(each, Chosen) else f"-{each.name}" for each in found]
+
+
+def test_every_chain_and_family_leads_to_something_we_know() -> None:
+    for chain in CHAINS.values():
+        assert set(chain) <= set(FAMILIES)
+    for facts in MODELS.values():
+        assert facts.provider in PROVIDERS
+        assert facts.price is not None
+        assert facts.price.as_of
+        assert facts.price.source
+
+
+def test_a_family_is_the_first_of_its_models_that_can_be_reached() -> None:
+    assert resolve(OPENAI, "gpt").unwrap().model == "gpt-5.6-terra"
+    only_groq = LLMConfig(keys=KeySettings(providers={"groq": KEY}))
+    assert resolve(only_groq, "gpt").unwrap().model == "openai/gpt-oss-120b"
+
+
+def test_a_model_nobody_knows_is_usable_when_its_provider_is_told() -> None:
+    target = resolve(OPENAI, "openai/some-new-model").unwrap()
+    assert (target.model, target.facts.price, target.facts.window_tokens) == ("some-new-model", None, None)
+    assert resolve(OPENAI, "gpt-99").unwrap().provider.name == "openai"
+
+
+def test_a_name_that_tells_no_provider_is_invalid_and_near_names_are_offered() -> None:
+    error = resolve(OPENAI, "claud").failure()
+    assert isinstance(error, InvalidRequest)
+    assert "claude" in error.problems[0].message
+    assert isinstance(resolve(OPENAI, "llama_cpp/x").failure(), InvalidRequest)
+
+
+def test_a_known_model_without_a_key_says_which_variable_would_help() -> None:
+    error = resolve(LLMConfig(), "gpt-4o").failure()
+    assert isinstance(error, AuthenticationFailed)
+    assert "OPENAI_API_KEY" in error.message
+
+
+def test_a_provider_without_a_wire_of_its_own_here_needs_the_gateway() -> None:
+    direct = LLMConfig(keys=KeySettings(providers={"anthropic": KEY}))
+    assert isinstance(resolve(direct, "claude-sonnet-5-5").failure(), UnsupportedCapability)
+    assert resolve(GATEWAY, "claude-sonnet-5-5").unwrap().service == "portkey"
+
+
+def test_with_a_gateway_every_hosted_model_goes_through_it_and_local_ones_do_not() -> None:
+    config = replace(GATEWAY, http=HttpSettings(base_urls={"lm_studio": "http://127.0.0.1:1234"}))
+    hosted, local = resolve(config, "gpt-4o").unwrap(), resolve(config, "lm_studio/x").unwrap()
+    assert (hosted.service, hosted.base_url) == ("portkey", "https://api.portkey.ai/v1")
+    assert (local.service, local.base_url) == ("lm_studio", "http://127.0.0.1:1234/v1")
+
+
+def test_the_users_own_base_url_becomes_the_gateways_custom_host() -> None:
+    urls = {"portkey": "http://127.0.0.1:8787", "openai": "https://proxy.example/v1"}
+    config = LLMConfig(http=HttpSettings(base_urls=urls), keys=KeySettings(providers={"openai": KEY}))
+    target = resolve(config, "gpt-4o").unwrap()
+    assert (target.base_url, target.custom_host) == ("http://127.0.0.1:8787/v1", "https://proxy.example/v1")
+
+
+def test_an_alias_takes_its_own_address_window_and_price() -> None:
+    settings = ModelSettings(
+        provider="openai", model="m", base_url="https://my.example/v1", window_tokens=10, prompt_usd=1, completion_usd=2
+    )
+    target = resolve(replace(OPENAI, models={"mine": settings}), "mine").unwrap()
+    assert (target.model, target.base_url, target.facts.window_tokens) == ("m", "https://my.example/v1", 10)
+    assert target.facts.price is not None
+    assert target.facts.price.source == "configuration"
+
+
+@pytest.mark.parametrize(
+    ("settings", "path"),
+    [
+        (ModelSettings(provider="opnai"), "models.mine.provider"),
+        (ModelSettings(provider="llama_cpp"), "models.mine.path"),
+        (ModelSettings(provider="lm_studio"), "http.base_urls.lm_studio"),
+    ],
+)
+def test_an_alias_that_leads_nowhere_is_a_configuration_error(settings: ModelSettings, path: str) -> None:
+    error = resolve(LLMConfig(models={"mine": settings}), "mine").failure()
+    assert isinstance(error, ConfigurationError)
+    assert error.problems[0].path == path
+
+
+def test_each_task_has_its_chain() -> None:
+    assert names(BOTH, replace(ASK, task_type="analysis")) == [
+        "openai/gpt-oss-120b",
+        "gpt-5.6-terra",
+        "llama-3.3-70b-versatile",
+    ]
+
+
+def test_the_callers_own_model_goes_first_and_nothing_follows_when_fallback_is_none() -> None:
+    assert names(OPENAI, replace(ASK, preferences=Preferences(model="gpt-4o")))[:2] == ["gpt-4o", "gpt-5.6-terra"]
+    assert names(OPENAI, replace(ASK, preferences=Preferences(model="gpt-4o", fallback="none"))) == ["gpt-4o"]
+
+
+def test_no_model_is_asked_twice() -> None:
+    chain = replace(OPENAI, routing=RoutingSettings(chains={"general": ("gpt", "gpt-5.6-terra", "gpt")}))
+    assert names(chain, ASK) == ["gpt-5.6-terra"]
+
+
+def test_an_unknown_task_names_the_known_ones() -> None:
+    error = candidates(OPENAI, replace(ASK, task_type="poetry"), {}).failure()
+    assert isinstance(error, InvalidRequest)
+    assert "ui-generation" in error.problems[0].message
+    mine = replace(OPENAI, routing=RoutingSettings(chains={"poetry": ("gpt",)}))
+    assert names(mine, replace(ASK, task_type="poetry")) == ["gpt-5.6-terra"]
+
+
+def test_with_nothing_configured_the_variables_that_would_help_are_named() -> None:
+    error = candidates(LLMConfig(), ASK, {}).failure()
+    assert isinstance(error, ConfigurationError)
+    for variable in ("OPENAI_API_KEY", "PORTKEY_API_KEY", "GROQ_API_KEY", "LM_STUDIO_URL", "LLAMA_MODEL_PATH"):
+        assert variable in error.problems[0].message
+
+
+def test_low_priority_asks_the_cheapest_first_and_unknown_prices_last() -> None:
+    cheap = replace(ASK, preferences=Preferences(priority="low"))
+    assert names(BOTH, cheap) == ["openai/gpt-oss-120b", "gpt-5.6-terra", "llama-3.3-70b-versatile"]
+
+
+def test_high_priority_asks_the_fastest_first_by_what_was_observed() -> None:
+    fast = replace(ASK, preferences=Preferences(priority="high"))
+    assert names(BOTH, fast)[0] == "openai/gpt-oss-120b"
+    assert names(BOTH, fast, {"gpt-5.6-terra": 20.0})[0] == "gpt-5.6-terra"
+
+
+def test_the_callers_own_model_stays_in_front_of_any_strategy() -> None:
+    wish = replace(ASK, preferences=Preferences(model="gpt-5.6", priority="low"))
+    assert names(BOTH, wish)[0] == "gpt-5.6"
+
+
+def test_a_model_that_cannot_do_what_is_asked_is_passed_over_with_the_reason() -> None:
+    picture = Message(role="user", content=(ImagePart(url="https://x/y.png"),))
+    blind = LLMConfig(
+        keys=KeySettings(providers={"groq": KEY}), routing=RoutingSettings(chains={"general": ("openai/gpt-oss-20b",)})
+    )
+    [skipped] = candidates(blind, LLMRequest(messages=(picture,)), {}).unwrap()
+    assert isinstance(skipped, Skipped)
+    assert skipped.error == UnsupportedCapability("openai/gpt-oss-20b", "vision")
+    handless = replace(OPENAI, models={"mine": ModelSettings(provider="openai", model="m", capabilities=frozenset())})
+    [tools] = candidates(
+        handless,
+        LLMRequest(prompt="x", tools=(Tool(name="f"),), preferences=Preferences(model="mine", fallback="none")),
+        {},
+    ).unwrap()
+    assert isinstance(tools, Skipped)
+    assert tools.error == UnsupportedCapability("m", "tools")
+
+
+def test_a_prompt_that_cannot_fit_is_not_sent() -> None:
+    [skipped] = candidates(
+        OPENAI, LLMRequest(prompt="x" * 2_000_000, preferences=Preferences(model="gpt-4o", fallback="none")), {}
+    ).unwrap()
+    assert isinstance(skipped, Skipped)
+    assert skipped.error == ContextTooLarge("gpt-4o", 500_004, 128_000)
+
+
+def test_in_fallback_mode_neighbours_behind_the_gateway_become_one_target() -> None:
+    config = replace(GATEWAY, http=HttpSettings(portkey=PortkeySettings(mode="fallback")))
+    [only] = candidates(config, ASK, {}).unwrap()
+    assert isinstance(only, Chosen)
+    assert [each.model for each in only.target.alternates] == ["claude-sonnet-5-5", "llama-3.3-70b-versatile"]
+
+
+def test_the_fallback_chain_of_a_model_is_what_follows_it() -> None:
+    assert fallback_chain(BOTH, "gpt") == ("openai/gpt-oss-120b", "llama-3.3-70b-versatile")
+    assert fallback_chain(BOTH, "no such") == ()
+
+
+def test_each_target_of_the_configuration_is_listed_once() -> None:
+    models = [target.model for target in configured_targets(BOTH)]
+    assert sorted(models) == sorted(set(models))
+
+
+def test_a_plan_bounds_attempts_cost_and_time() -> None:
+    request = LLMRequest(
+        prompt="hello world!", preferences=Preferences(model="gpt-4o", fallback="none", max_tokens=100)
+    )
+    planned = plan_of(OPENAI, request, {}, ()).unwrap()
+    [target] = planned.targets
+    assert target.worst_attempts == planned.worst_attempts == 4
+    assert planned.worst_cost_usd == pytest.approx(4 * (7 * 2.5 + 100 * 10) / 1e6)
+    assert planned.worst_latency_s == 300.0
+    assert plan_of(OPENAI, replace(request, deadline_s=5.0), {}, ()).unwrap().worst_latency_s == 5.0
+
+
+def test_a_plan_with_a_model_of_unknown_price_has_an_unknown_cost() -> None:
+    request = replace(ASK, preferences=Preferences(model="openai/new", fallback="none"))
+    assert plan_of(OPENAI, request, {}, ()).unwrap().worst_cost_usd is None
+
+
+def test_a_plan_passes_over_what_has_an_open_circuit() -> None:
+    target = resolve(OPENAI, "gpt").unwrap()
+    planned = plan_of(OPENAI, ASK, {}, ((target.key, 12.0),)).unwrap()
+    assert planned.targets[0].skipped == CircuitOpen("gpt-5.6-terra", 12.0)
+    assert planned.worst_attempts == 0
+
+
+def test_a_plan_fails_as_the_request_would() -> None:
+    assert isinstance(plan_of(LLMConfig(), ASK, {}, ()), Failure)
+    assert isinstance(plan_of(OPENAI, ASK, {}, ()), Success)
