@@ -214,14 +214,13 @@ async def test_a_turn_given_to_somebody_who_leaves_at_that_moment_is_not_lost() 
         await pool.give_back(lease, None, 0.0)
 
     with anyio.fail_after(5):
-        async with anyio.create_task_group() as group:
-            async with anyio.create_task_group() as leaving:
-                leaving.start_soon(wait, "leaves")
-                await anyio.wait_all_tasks_blocked()
-                group.start_soon(wait, "stays")
-                await anyio.wait_all_tasks_blocked()
-                await pool.give_back(first, None, 0.0)
-                leaving.cancel_scope.cancel()
+        async with anyio.create_task_group() as group, anyio.create_task_group() as leaving:
+            leaving.start_soon(wait, "leaves")
+            await anyio.wait_all_tasks_blocked()
+            group.start_soon(wait, "stays")
+            await anyio.wait_all_tasks_blocked()
+            await pool.give_back(first, None, 0.0)
+            leaving.cancel_scope.cancel()
     assert got[-1] == "stays"
 
 
