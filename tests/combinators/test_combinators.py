@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Never
 
 import pytest
 from returns.result import Failure, Success
@@ -14,6 +15,7 @@ from llm_manager import (
     CircuitOpen,
     ComputedCost,
     Context,
+    Effect,
     InvalidRequest,
     LimiterSettings,
     LLMConfig,
@@ -244,7 +246,10 @@ async def test_fallback_on_asks_when_its_predicate_says() -> None:
 
 
 async def test_recover_takes_one_error_out_of_the_union() -> None:
-    narrowed = pipe(Saying([BUSY]).op, recover(ServerError, lambda error: succeed(f"status {error.status_code}")))
+    def by_its_status(error: ServerError) -> Effect[str, Never, Context]:
+        return succeed(f"status {error.status_code}")
+
+    narrowed = pipe(Saying([BUSY]).op, recover(ServerError, by_its_status))
     assert await provide(narrowed, LAYER) == Success("status 503")
 
 

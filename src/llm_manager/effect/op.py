@@ -16,7 +16,6 @@ B = TypeVar("B")
 E = TypeVar("E")
 E2 = TypeVar("E2")
 R = TypeVar("R")
-R_contra = TypeVar("R_contra", contravariant=True)
 R2 = TypeVar("R2")
 Caught = TypeVar("Caught")
 Rest = TypeVar("Rest")
@@ -134,7 +133,7 @@ def flat_map(op: Effect[A, E, R], then: Callable[[A], Effect[B, E2, R]]) -> Effe
 
 
 @final
-class recover(Generic[Caught, B, E2, R_contra]):
+class recover(Generic[Caught, B, E2, R]):
     """Handle the failures of one type; that type leaves the error union (Effect-TS: ``catchTag``).
 
     A class, not a function, because mypy then solves *Caught* from the arguments and not from the place of use.
@@ -142,11 +141,11 @@ class recover(Generic[Caught, B, E2, R_contra]):
 
     __slots__ = ("_error_type", "_handler")
 
-    def __init__(self, error_type: type[Caught], handler: Callable[[Caught], Effect[B, E2, R_contra]]) -> None:
+    def __init__(self, error_type: type[Caught], handler: Callable[[Caught], Effect[B, E2, R]]) -> None:
         self._error_type = error_type
         self._handler = handler
 
-    def __call__(self: recover[Caught, B, E2, R], op: Effect[A, Caught | Rest, R], /) -> Effect[A | B, Rest | E2, R]:
+    def __call__(self, op: Effect[A, Caught | Rest, R], /) -> Effect[A | B, Rest | E2, R]:
         async def catching(context: R) -> Outcome[A | B, Rest | E2]:
             outcome = await run(op, context)
             if isinstance(outcome, Success):
