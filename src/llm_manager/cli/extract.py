@@ -14,9 +14,9 @@ from llm_manager.extraction import Extracted, explain, extract_all, extract_json
 
 def extract(arguments: argparse.Namespace) -> int:
     """Print the value in the text on standard input."""
-    text = sys.stdin.buffer.read().decode("utf-8", "replace")
     if arguments.schema is not None:
-        return _fitted(text, arguments)
+        return _fitted(arguments)
+    text = _standard_input()
     if arguments.all:
         every = extract_all(text)
         if isinstance(every, Failure):
@@ -28,11 +28,15 @@ def extract(arguments: argparse.Namespace) -> int:
     return _printed(one.unwrap().value, (one.unwrap(),), arguments)
 
 
-def _fitted(text: str, arguments: argparse.Namespace) -> int:
+def _standard_input() -> str:
+    return sys.stdin.buffer.read().decode("utf-8", "replace")
+
+
+def _fitted(arguments: argparse.Namespace) -> int:
     read = read_schema(arguments.schema)
     if isinstance(read, Failure):
         return misused(read.failure())
-    value = extract_with_schema(text, read.unwrap())
+    value = extract_with_schema(_standard_input(), read.unwrap())
     if isinstance(value, Failure):
         return failed(value.failure(), as_json=arguments.json)
     print_json(value.unwrap())

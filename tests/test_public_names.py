@@ -1,0 +1,193 @@
+"""The front door: what it opens to, and nothing else."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import llm_manager
+import llm_manager.extraction
+import llm_manager.testing
+
+CONTRACT = (
+    "LLMRequest",
+    "TaskType",
+    "Preferences",
+    "Message",
+    "TextPart",
+    "ImagePart",
+    "Tool",
+    "ToolCall",
+    "NamedTool",
+    "JsonMode",
+    "JsonSchema",
+    "LLMResponse",
+    "Usage",
+    "Cost",
+    "ReportedCost",
+    "ComputedCost",
+    "UnknownCost",
+    "ResponseMetadata",
+    "Attempt",
+    "RoutePlan",
+    "PlannedTarget",
+    "ModelHealthStatus",
+    "ManagerStatus",
+    "MetricsSnapshot",
+    "Problem",
+    "Secret",
+    "LLMConfig",
+    "parse_request",
+    "parse_config",
+    "config_from_env",
+    "to_json",
+    "from_json",
+    "LLMError",
+    "ModelUnavailable",
+    "RateLimitExceeded",
+    "QuotaExhausted",
+    "InvalidRequest",
+    "AuthenticationFailed",
+    "RequestTimedOut",
+    "ContextTooLarge",
+    "NetworkError",
+    "ServerError",
+    "GatewayError",
+    "MalformedResponse",
+    "ContentFiltered",
+    "CircuitOpen",
+    "StreamBroken",
+    "ExtractionFailed",
+    "SchemaMismatch",
+    "ResponseTruncated",
+    "UnsupportedCapability",
+    "AllModelsFailed",
+    "BudgetExceeded",
+    "ConversationNotFound",
+    "ConversationConflict",
+    "StoreUnavailable",
+    "ConfigurationError",
+    "is_transient",
+    "retry_after_s",
+    "counts_against_breaker",
+    "describe",
+    "Op",
+    "Context",
+    "Effect",
+    "Outcome",
+    "Policy",
+    "Layer",
+    "LayerFailed",
+    "Program",
+    "Scope",
+    "run",
+    "provide",
+    "live",
+    "dev",
+    "custom",
+    "replacing",
+    "generate",
+    "query_with_schema",
+    "query_multiple",
+    "race",
+    "plan",
+    "select_model",
+    "route_request",
+    "get_fallback_chain",
+    "get_available_models",
+    "get_model_health",
+    "warmup_models",
+    "is_healthy",
+    "get_status",
+    "get_metrics",
+    "reset_metrics",
+    "validate_config",
+    "retry",
+    "timeout",
+    "deadline",
+    "fallback",
+    "fallback_on",
+    "recover",
+    "circuit_breaker",
+    "rate_limit",
+    "cached",
+    "observed",
+    "gather",
+    "settle",
+    "through",
+    "pipe",
+    "Schedule",
+    "exponential",
+    "spaced",
+    "recurs",
+    "jittered",
+    "up_to",
+    "capped",
+    "retry_after",
+    "transient_only",
+    "both",
+    "either",
+    "and_then",
+    "default_schedule",
+    "effect",
+    "succeed",
+    "fail",
+    "service",
+    "map_",
+    "map_error",
+    "flat_map",
+    "do",
+    "Do",
+    "acquire_use_release",
+    "BreakerSettings",
+    "CacheSettings",
+    "HttpSettings",
+    "KeySettings",
+    "LimiterSettings",
+    "ModelSettings",
+    "ObserveSettings",
+    "PortkeySettings",
+    "RetrySettings",
+    "RoutingSettings",
+    "TimeoutSettings",
+)
+
+ROOMS = {"adapters", "cli", "combinators", "domain", "extraction", "layers", "operations", "policies"}
+
+
+def public(module: object) -> set[str]:
+    return {name for name in vars(module) if not name.startswith("_")}
+
+
+def test_the_front_door_opens_to_the_contract_and_nothing_else() -> None:
+    assert public(llm_manager) - ROOMS - {"ports", "testing"} == set(CONTRACT)
+
+
+def test_every_public_thing_says_what_it_means() -> None:
+    things = {name: getattr(llm_manager, name) for name in CONTRACT}
+    own = {
+        name: thing for name, thing in things.items() if str(getattr(thing, "__module__", "")).startswith("llm_manager")
+    }
+    assert len(own) > 100
+    assert [name for name, thing in own.items() if not thing.__doc__] == []
+
+
+def test_the_version_is_the_one_of_the_package() -> None:
+    text = (Path(__file__).parent.parent / "pyproject.toml").read_text(encoding="utf-8")
+    assert f'version = "{llm_manager.__version__}"' in text
+    with pytest.raises(AttributeError):
+        _ = llm_manager.no_such_name
+
+
+def test_the_change_log_knows_this_version() -> None:
+    text = (Path(__file__).parent.parent / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert re.search(rf"^## .*{re.escape(llm_manager.__version__)}", text, re.MULTILINE)
+
+
+def test_the_other_doors() -> None:
+    assert {"extract_json", "extract_all", "recover_json", "extract_with_schema", "PartialJson"} <= public(
+        llm_manager.extraction
+    )
+    assert {"scripted", "VirtualClock", "Simulator"} <= public(llm_manager.testing)

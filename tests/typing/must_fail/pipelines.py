@@ -1,0 +1,16 @@
+"""Each line marked so must be refused by both checkers."""
+
+from llm_manager import LLMRequest, LLMResponse, Op, generate, map_, plan, query_with_schema, retry, timeout
+
+ASK = LLMRequest(prompt="x")
+
+wrong_value: Op[int] = generate(ASK)  # refused
+wrong_schema: Op[str] = query_with_schema(ASK, int)  # refused
+wrong_policy = retry(5)  # refused
+wrong_time = timeout("5")  # refused
+wrong_field = LLMRequest(promt="x")  # refused
+wrong_change = map_(plan(ASK), lambda response: response.content)  # refused
+
+
+def not_complete(response: LLMResponse) -> str:
+    return response.cntent  # refused
