@@ -61,7 +61,7 @@ bench: $(READY) ## measure, side by side with peers in one run
 	@$(BIN)/python -m benchmarks.run
 
 docs: $(READY) ## build the documentation; a warning is an error
-	@$(BIN)/mkdocs build --quiet --strict
+	@$(BIN)/sphinx-build -W --keep-going -q docs site
 
 format: $(READY) ## rewrite the code in the house format
 	$(BIN)/ruff format
@@ -70,4 +70,4 @@ format: $(READY) ## rewrite the code in the house format
 check: lint types test docs ## everything CI runs
 
 clean: ## remove what the Makefile made
-	rm -rf .venv .tools .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf .venv .tools site .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+collect_ignore_glob = ["typing/must_fail/*"]  # for type checkers alone
+
 
 @pytest.fixture(params=["asyncio", "trio"])
 def anyio_backend(request: pytest.FixtureRequest) -> str:

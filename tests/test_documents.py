@@ -1,0 +1,51 @@
+"""Every block of Python in the README and the pages runs as written, against a simulated vendor."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import anyio.from_thread
+import pytest
+
+from llm_manager.testing.simulator import Say, Simulator
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture
+def vendor(monkeypatch: pytest.MonkeyPatch) -> Iterator[Simulator]:
+    with anyio.from_thread.start_blocking_portal() as portal:
+        server = Simulator()
+        with portal.wrap_async_context_manager(server):
+            monkeypatch.setenv("OPENAI_API_KEY", "sk-canary-0123456789")
+            monkeypatch.setenv("OPENAI_BASE_URL", f"{server.url}/v1")
+            yield server
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_the_code_of_a_page_runs(
+    page: Path, vendor: Simulator, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vendor.script("gpt-5.6-terra", [Say("It scatters.")] * 2)
+    blocks = BLOCK.findall(page.read_text(encoding="utf-8"))
+    module = ModuleType("page")  # dataclasses look their module up
+    monkeypatch.setitem(sys.modules, "page", module)
+    for block in blocks:
+        exec(compile(block, str(page), "exec"), vars(module))  # noqa: S102  # our own pages
+    assert "Failure" not in capsys.readouterr().out
+
+
+def test_the_first_program_has_at_most_ten_lines() -> None:
+    first = BLOCK.findall((ROOT / "README.md").read_text(encoding="utf-8"))[0]
+    assert len(first.splitlines()) <= 10
+
+
+def test_every_link_of_the_readme_leads_somewhere() -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", (ROOT / "README.md").read_text(encoding="utf-8")):
+        assert (ROOT / target).exists(), target
