@@ -25,7 +25,7 @@ LONGEST_TEXT: Final = 32 * 1024 * 1024
 """Characters; longer text is refused as ``too_large``."""
 
 _INVISIBLE: Final = " \t\r\n\x0b\x0c\x00\xa0\u200b\u3000\ufeff"
-_BETWEEN: Final = re.compile(r"(?:[\s,;]++|//[^\n]*+|/\*(?:[^*]|\*(?!/))*+\*/)*+")
+_BETWEEN: Final = re.compile(r"(?:[\s,;]++|//[^\n]*+|/\*[^*]*+(?:\*(?!/)[^*]*+)*\*/)*")
 
 
 def extract_json(text: str) -> Outcome[Extracted, ExtractionFailed]:

@@ -38,9 +38,9 @@ _ODD_ITEMS: Final = frozenset("'“”„«‘’(/#,.+TFN")
 _DATA_BEFORE: Final = re.compile(r"(?:\A\s*|[:=(>`][ \t]*|```[a-z]*\s*)\Z")
 _FENCE_BEFORE: Final = re.compile(r"(?:\A\s*|```[a-z0-9]*\s*)\Z")
 _BLANK: Final = re.compile(r"[ \t\r\n]*+")
-_KEY: Final = re.compile(r"\"((?:[^\"\\\x00-\x1f]++|\\[\"\\/bfnrtu])*+)\"[ \t\r\n]*+:[ \t\r\n]*+")
-_KEY_BEGINS: Final = re.compile(r"\"(?:[^\"\\]++|\\.)*+(?:\\|\"[ \t\r\n]*+)?\Z", re.DOTALL)
-_WORD: Final = r"(-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?+(?:[eE][+-]?[0-9]++)?+|true|false|null)"
+_KEY: Final = re.compile(r"\"((?:[^\"\\\x00-\x1f]++|\\[\"\\/bfnrtu])*)\"[ \t\r\n]*+:[ \t\r\n]*+")
+_KEY_BEGINS: Final = re.compile(r"\"(?:[^\"\\]++|\\.)*(?:\\|\"[ \t\r\n]*+)?\Z", re.DOTALL)
+_WORD: Final = r"(-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?|true|false|null)"
 _WORD_IN_OBJECT: Final = re.compile(rf"{_WORD}[ \t\r\n]*+(?:,[ \t\r\n]*+(?=[\"}}])|(?=\}}))")
 _WORD_IN_LIST: Final = re.compile(rf"{_WORD}[ \t\r\n]*+(?:,[ \t\r\n]*+(?=[\"\[{{\]0-9tfn-])|(?=\]))")
 _WORD_BEGINS: Final = re.compile(r"[-+.0-9a-zA-Z]*+[ \t\r\n]*+,?[ \t\r\n]*+\Z")

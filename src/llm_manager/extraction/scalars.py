@@ -13,12 +13,12 @@ from llm_manager.extraction.cursor import Cursor
 from llm_manager.extraction.extracted import JsonValue
 from llm_manager.extraction.strings import BARE_KEY, QUOTED_KEY, WS
 
-_JSON_NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*+)(\.[0-9]++)?+([eE][+-]?[0-9]++)?+")
+_JSON_NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*+)(\.[0-9]++)?([eE][+-]?[0-9]++)?")
 _NUMBER: Final = re.compile(
-    r"[+-]?(?:(?:0|[1-9][0-9]*+(?:_[0-9]++)*+)(\.[0-9]*+)?+|(\.[0-9]++))([eE][+-]?[0-9]++)?+", re.ASCII
+    r"[+-]?(?:(?:0|[1-9][0-9]*+(?:_[0-9]++)*)(\.[0-9]*+)?|(\.[0-9]++))([eE][+-]?[0-9]++)?", re.ASCII
 )
 _HEXADECIMAL: Final = re.compile(r"[+-]?0[xX][0-9a-fA-F]++")
-_THOUSANDS: Final = re.compile(r"[+-]?[1-9][0-9]{0,2}(?:,[0-9]{3})++(\.[0-9]++)?+")
+_THOUSANDS: Final = re.compile(r"[+-]?[1-9][0-9]{0,2}(?:,[0-9]{3})+(\.[0-9]++)?")
 _NUMBER_CUT: Final = re.compile(r"[+-]?(?:0[xX]?|[0-9]+(?:\.[0-9]*)?(?:[eE][+-]?)?|\.)?")
 _NOT_FINITE: Final = re.compile(r"[+-]?(?:nan|inf|infinity)", re.IGNORECASE)
 _LITERALS: Final[dict[str, JsonValue]] = {
@@ -33,13 +33,13 @@ _LONGEST_INTEGER: Final = 4_300
 _MEMBER_RUN: Final = re.compile(r"[^,}\]\n\"]*+")
 _ITEM_RUN: Final = re.compile(r"[^,}\])\n\"]*+")
 _KEY_AHEAD: Final = re.compile(QUOTED_KEY)
-_SCALAR: Final = r"(?:-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?+(?:[eE][+-]?[0-9]++)?+|true|false|null|True|False|None)"
+_SCALAR: Final = r"(?:-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?|true|false|null|True|False|None)"
 _TWO_ITEMS: Final = re.compile(rf"{_SCALAR}(?=[ \t]{{1,60}}+{_SCALAR}[\s,\]])")
 _PLAIN: Final = re.compile(
     rf"{_SCALAR}(?=\s{{0,60}}+(?:[\"'{{\[}}\])]|,\s{{0,60}}+(?:[\"'{{\[}}\]]|{BARE_KEY}))|\s{{1,60}}+{BARE_KEY})"
 )
 _MEMBER_STOPS: Final = re.compile(
-    rf",(?:{WS}{{0,60}}+,)*+{WS}{{0,60}}+(?:{QUOTED_KEY}|{BARE_KEY}|[}}\]]|\Z|//|/\*|\#|\.\.\.|…)"
+    rf",(?:{WS}{{0,60}}+,)*{WS}{{0,60}}+(?:{QUOTED_KEY}|{BARE_KEY}|[}}\]]|\Z|//|/\*|\#|\.\.\.|…)"
 )
 _COMMENT_AHEAD: Final = re.compile(r"\s(?://|/\*|#)")
 

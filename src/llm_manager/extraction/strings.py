@@ -29,7 +29,7 @@ CLOSERS: Final = {
 
 WS: Final = r"[\s\ufeff\u200b\x00]"
 QUOTED_KEY: Final = (
-    r"(?:\"(?:[^\"\\\n]|\\.){0,100}+\"|'(?:[^'\\\n]|\\.){0,100}+'|“[^”\n]{0,100}+”|`[^`\n]{0,100}+`)\s{0,20}+(?::|=)"
+    r"(?:\"(?:[^\"\\\n]|\\.){0,100}\"|'(?:[^'\\\n]|\\.){0,100}'|“[^”\n]{0,100}+”|`[^`\n]{0,100}+`)\s{0,20}+(?::|=)"
 )
 BARE_KEY: Final = r"[A-Za-z_$][\w$.-]{0,60}+\s{0,20}+(?::(?!//)|=>?(?!=))"
 _COMMENT: Final = r"//|/\*|\#"
@@ -37,9 +37,9 @@ _GAP: Final = WS + "{0,60}+"
 
 _MEMBER_ENDS: Final = (
     rf"{_GAP}(?:\Z|\}}(?!\"\s{{0,20}}+\w)|\](?={_GAP}(?:[,}}\]]|\Z))|\)|{_COMMENT}|[+]{_GAP}[\"']"
-    rf"|;{_GAP}(?:\}}|\n|KEY)|[,;](?:{_GAP},)*+{_GAP}(?:KEY|[}}\]]|\Z|{_COMMENT}|\.\.\.|…|CUT)|KEY)"
+    rf"|;{_GAP}(?:\}}|\n|KEY)|[,;](?:{_GAP},)*{_GAP}(?:KEY|[}}\]]|\Z|{_COMMENT}|\.\.\.|…|CUT)|KEY)"
 )
-_CUT_KEY: Final = r"(?:\"(?:[^\"\\\n]|\\.){0,100}+\\?\"?|'(?:[^'\\\n]|\\.){0,100}+\\?'?)\s{0,20}+\Z"
+_CUT_KEY: Final = r"(?:\"(?:[^\"\\\n]|\\.){0,100}\\?\"?|'(?:[^'\\\n]|\\.){0,100}\\?'?)\s{0,20}+\Z"
 AFTER_VALUE: Final = re.compile(_MEMBER_ENDS.replace("KEY", QUOTED_KEY).replace("CUT", _CUT_KEY))
 
 
@@ -56,7 +56,7 @@ def after_value_bare() -> re.Pattern[str]:
 _LITERAL: Final = r"(?:true|false|null|True|False|None|NaN|undefined)\b"
 AFTER_ITEM: Final = re.compile(
     rf"[^\S\n]{{0,60}}+\n|{_GAP}(?:\Z|\](?!\"\s{{0,20}}+\w)|\}}|\)|{_COMMENT}|[+]{_GAP}[\"']|:"
-    rf"|,(?:{_GAP},)*+{_GAP}(?:[\"'“„«`\[{{(\]}})+.0-9-]|\Z|{_LITERAL}|{_COMMENT}|…|[A-Za-z]{{1,8}}\Z)|(?<=\s)[\"'“{{\[]|[{{\[])"
+    rf"|,(?:{_GAP},)*{_GAP}(?:[\"'“„«`\[{{(\]}})+.0-9-]|\Z|{_LITERAL}|{_COMMENT}|…|[A-Za-z]{{1,8}}\Z)|(?<=\s)[\"'“{{\[]|[{{\[])"
 )
 AFTER_KEY: Final = re.compile(rf"{_GAP}(?::|=|\Z)")
 _AFTER_KEY_FAULTY: Final = re.compile(rf"{_GAP}(?:[,}}\"'{{\[0-9-]|{_LITERAL})")
