@@ -14,10 +14,11 @@ from returns.result import Failure, Success
 
 from llm_manager.adapters.config_file import config_from_env
 from llm_manager.adapters.in_process import in_process_context
-from llm_manager.adapters.observers.plain import Silent
+from llm_manager.adapters.observers.plain import Only, Silent
 from llm_manager.adapters.system import SystemClock, SystemRandom
 from llm_manager.domain.config import LLMConfig
 from llm_manager.domain.errors import ConfigurationError
+from llm_manager.domain.events import GatewayTimed
 from llm_manager.domain.outcome import Outcome
 from llm_manager.effect.context import Context
 from llm_manager.effect.layer import Layer, scoped
@@ -132,11 +133,14 @@ def _context(config: LLMConfig, scope: Scope, http_client: Client | None) -> Con
 
 
 def _observer(config: LLMConfig) -> Observer:
-    if config.observe.log == "off":
+    """The log that the settings ask for; timings of the gateway are shown also where nothing else is."""
+    quiet = config.observe.log == "off"
+    if quiet and not config.http.portkey.timings:
         return Silent()
     from llm_manager.adapters.observers.log import LogObserver  # noqa: PLC0415  # only who logs pays for structlog
 
-    return LogObserver(config.observe)
+    log = LogObserver(config.observe)
+    return Only(GatewayTimed, log) if quiet else log
 
 
 def _providers(config: LLMConfig, scope: Scope, clock: Clock, http_client: Client | None) -> Mapping[str, Provider]:

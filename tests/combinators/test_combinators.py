@@ -263,14 +263,26 @@ async def test_a_breaker_opens_and_sends_nothing_then() -> None:
     assert saying.runs == 5
 
 
-async def test_an_invalid_request_speaks_for_the_target_and_what_never_left_for_nobody() -> None:
+async def test_an_error_that_is_not_about_the_target_says_neither_good_nor_bad_of_it() -> None:
     async with LAYER as context:
         guarded = circuit_breaker("k")
         for _ in range(4):
             await run(guarded(Saying([BUSY]).op), context)
         await run(guarded(Saying([INVALID]).op), context)
-        await run(guarded(Saying([BUSY]).op), context)
         assert (await context.breakers.state("k", 0.0))[0] == "closed"
+        await run(guarded(Saying([BUSY]).op), context)
+        assert (await context.breakers.state("k", 0.0))[0] == "open"
+
+
+async def test_a_probe_that_finds_no_key_does_not_close_the_circuit() -> None:
+    async with LAYER as context:
+        guarded = circuit_breaker("k")
+        for _ in range(5):
+            await run(guarded(Saying([BUSY]).op), context)
+        await context.clock.sleep(61)
+        for _ in range(5):
+            await run(guarded(Saying([RateLimitExceeded("m", 1.0)]).op), context)
+        assert (await context.breakers.state("k", context.clock.monotonic()))[0] == "half-open"
 
 
 async def test_a_cancelled_probe_gives_its_lease_back() -> None:

@@ -51,8 +51,11 @@ def gateway_headers(
 
 def _provider_headers(target: Target, keys: Mapping[str, Secret]) -> dict[str, str]:
     headers = {"x-portkey-provider": _slug(target)}
-    if target.virtual_key is not None:
-        headers["x-portkey-virtual-key"] = target.virtual_key.reveal()
+    named = None if target.virtual_key is None else target.virtual_key.reveal()
+    if named is not None and named.startswith("@"):  # a provider of the user's account, the successor of virtual keys
+        headers["x-portkey-provider"] = named
+    elif named is not None:
+        headers["x-portkey-virtual-key"] = named
     if target.custom_host is not None:
         headers["x-portkey-custom-host"] = target.custom_host
     key = keys.get(target.provider.name)

@@ -9,7 +9,7 @@ from returns.result import Failure, Success
 
 from llm_manager.domain.errors import LLMError
 from llm_manager.domain.outcome import Outcome
-from llm_manager.domain.verdicts import counts_against_breaker, nothing_was_sent
+from llm_manager.domain.verdicts import counts_against_breaker
 from llm_manager.effect.context import Context, Op, Policy
 from llm_manager.effect.op import effect, run
 from llm_manager.ports import Verdict
@@ -20,8 +20,8 @@ A = TypeVar("A")
 def circuit_breaker(key: str, *, model: str | None = None) -> Policy:
     """Fail with ``CircuitOpen``, sending nothing, while the breaker filed under *key* is open.
 
-    What comes back is recorded: an error that speaks against the target's health as a failure, any other answer as a
-    success, and a cancelled or never sent request as neither. *model* goes into the error, *key* if it is None.
+    What comes back is recorded: an error that speaks against the target's health as a failure, any other error and a
+    cancelled call as neither. *model* goes into the error, *key* if it is None.
     """
 
     def around(op: Op[A], /) -> Op[A]:
@@ -48,7 +48,4 @@ def circuit_breaker(key: str, *, model: str | None = None) -> Policy:
 def _verdict(outcome: Outcome[A, LLMError]) -> Verdict:
     if isinstance(outcome, Success):
         return "success"
-    error = outcome.failure()
-    if counts_against_breaker(error):
-        return "failure"
-    return "neither" if nothing_was_sent(error) else "success"
+    return "failure" if counts_against_breaker(outcome.failure()) else "neither"

@@ -30,7 +30,8 @@ Part: TypeAlias = Annotated[float, Gt(0), Le(1)]
 class ModelSettings:
     """One model under a name of the user's own, or new facts about one from the catalog.
 
-    *model* is the name sent to the provider (None: the alias itself). Prices are US dollars for a million tokens.
+    *model* is the name sent to the provider (None: the alias itself). *virtual_key* is Portkey's, or the ``@slug`` of a
+    provider in its account. Prices are US dollars for a million tokens.
     *path*, *context_tokens*, *threads* and *gpu_layers* are for llama.cpp in process.
     """
 

@@ -137,7 +137,9 @@ def _missing(
 ) -> AuthenticationFailed | ConfigurationError | None:
     """What keeps *provider* from being asked: no key, or no address where it has none of its own."""
     if provider.needs_key and not is_configured(config, provider) and settings.virtual_key is None:
-        said = f"no key for {provider.name} is configured: set {provider.key_variable}"
+        gateway = "PORTKEY_API_KEY (it is reached only through Portkey so far)"
+        variable = gateway if provider.wire == "gateway" else provider.key_variable
+        said = f"no key for {provider.name} is configured: set {variable}"
         return AuthenticationFailed(name, message=said)
     if provider.wire == "openai" and not provider.base_url and not has_address:
         said = f"{provider.name} has no address: set {provider.url_variable}"

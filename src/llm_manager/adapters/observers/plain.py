@@ -1,4 +1,4 @@
-"""Observers that need nothing: one that hears nothing, and one that is several."""
+"""Observers that need nothing: one that hears nothing, one that is several, one that hears one kind of event."""
 
 from __future__ import annotations
 
@@ -31,3 +31,19 @@ class Several:
         """Tell them all."""
         for observer in self._observers:
             observer.notify(event)
+
+
+@final
+class Only:
+    """Tells *observer* of the events of one *kind*."""
+
+    __slots__ = ("_kind", "_observer")
+
+    def __init__(self, kind: type[Event], observer: Observer) -> None:
+        self._kind = kind
+        self._observer = observer
+
+    def notify(self, event: Event, /) -> None:
+        """Pass it on if it is of the kind."""
+        if isinstance(event, self._kind):
+            self._observer.notify(event)
