@@ -42,6 +42,18 @@ def test_half_of_ten_calls_failing_within_the_window_open_it() -> None:
     assert isinstance(after(Closed(), mixed), Open)
 
 
+def test_a_success_can_be_the_tenth_call_that_shows_half_of_them_failed() -> None:
+    mixed: list[Verdict] = ["failure", "success"] * 5
+    assert isinstance(after(Closed(), mixed[:-1]), Closed)
+    assert after(Closed(), mixed) == Open(1, 60.0, 60.0)
+
+
+def test_a_probe_has_its_say_once() -> None:
+    probing, _ = admit(opened(), 60.0, SETTINGS)
+    once = record(probing, 2, "success", 61.0, 0.0, SETTINGS)
+    assert record(once, 2, "success", 61.0, 0.0, SETTINGS) is once
+
+
 def test_calls_older_than_the_window_do_not_count() -> None:
     mixed: list[Verdict] = ["success", "failure"]
     old = after(Closed(), mixed * 4, now_s=0.0)

@@ -24,11 +24,12 @@ Bucket: TypeAlias = tuple[int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """Calls pass and are counted; *streak* is the failures since the last success."""
+    """Calls pass and are counted; *streak* is the failures since the last success, *failures* those in the window."""
 
     generation: int = 0
     window: tuple[Bucket, ...] = ()
     streak: int = 0
+    failures: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,8 @@ def record(
         return state
     if isinstance(state, Closed):
         return state if verdict == "neither" else _counted(state, verdict == "failure", now_s, settings)
+    if state.leased_until_s is None:  # the probe of this generation has had its say
+        return state
     match verdict:
         case "neither":
             return HalfOpen(state.generation, state.open_s, state.successes)
@@ -112,23 +115,23 @@ def record(
 
 def _counted(state: Closed, failed: bool, now_s: float, settings: BreakerSettings) -> State:  # noqa: FBT001  # a fact
     number = int(now_s * BUCKETS // settings.window_s)
-    kept = state.window
+    kept, failures = state.window, state.failures
+    calls = failed_here = 0
     if kept and kept[-1][0] == number:
-        _, calls, failures = kept[-1]
+        _, calls, failed_here = kept[-1]
         kept = kept[:-1]
     else:
-        calls = failures = 0
         kept = tuple(bucket for bucket in kept if bucket[0] > number - BUCKETS)
-    window = (*kept, (number, calls + 1, failures + failed))
-    if not failed:
-        return Closed(state.generation, window)
-    streak = state.streak + 1
-    if streak >= settings.failure_threshold or _too_many(window, settings):
+        failures = sum(bucket[2] for bucket in kept)
+    window = (*kept, (number, calls + 1, failed_here + failed))
+    failures += failed
+    streak = state.streak + 1 if failed else 0
+    if streak >= settings.failure_threshold or (failures and _too_many(window, failures, settings)):
         return Open(state.generation + 1, now_s + settings.open_s, settings.open_s)
-    return Closed(state.generation, window, streak)
+    return Closed(state.generation, window, streak, failures)
 
 
-def _too_many(window: tuple[Bucket, ...], settings: BreakerSettings) -> bool:
+def _too_many(window: tuple[Bucket, ...], failures: int, settings: BreakerSettings) -> bool:
+    """Asked after successes too: one may be the call that makes the window worth judging."""
     calls = sum(bucket[1] for bucket in window)
-    failures = sum(bucket[2] for bucket in window)
     return calls >= settings.minimum_calls and failures >= settings.failure_rate * calls

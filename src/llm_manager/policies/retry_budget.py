@@ -9,6 +9,9 @@ from dataclasses import dataclass
 
 from llm_manager.domain.settings import RetryBudgetSettings
 
+DUST = 1e-9
+"""Less than this is missing only by rounding: ten tenths, added up, are a little less than one."""
+
 
 @dataclass(frozen=True, slots=True)
 class Balance:
@@ -26,7 +29,9 @@ def full(now_s: float, settings: RetryBudgetSettings) -> Balance:
 def spend(balance: Balance, now_s: float, settings: RetryBudgetSettings) -> tuple[Balance, bool]:
     """Take one retry if there is enough for it."""
     now = _grown(balance, now_s, 0.0, settings)
-    return (Balance(now.left - settings.cost, now.at_s), True) if now.left >= settings.cost else (now, False)
+    if now.left < settings.cost - DUST:
+        return now, False
+    return Balance(now.left - settings.cost, now.at_s), True
 
 
 def earn(balance: Balance, now_s: float, settings: RetryBudgetSettings) -> Balance:
