@@ -200,3 +200,9 @@ def test_a_secret_given_as_one_is_kept() -> None:
 
 def test_no_variable_is_both_used_and_not_used_yet() -> None:
     assert not set(NOT_USED_YET) & {variable.name for variable in VARIABLES}
+
+
+def test_accounts_of_keys_that_do_not_exist_are_told() -> None:
+    wish = {"keys": {"providers": {"openai": ["sk-canary-1234567890"]}, "groups": {"openai": ["ours", "theirs"]}}}
+    problem = parse_config(wish).failure().problems[0]
+    assert (problem.path, problem.message) == ("keys.groups.openai", "names the accounts of 2 keys, but openai has 1")

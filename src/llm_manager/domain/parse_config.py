@@ -68,6 +68,11 @@ def _keys(config: LLMConfig) -> Iterator[Problem]:
         yield from _provider(f"keys.providers.{provider}", provider)
         for index, key in enumerate(keys):
             yield from _key(f"keys.providers.{provider}.{index}", key)
+    for provider, groups in config.keys.groups.items():
+        count = len(config.keys.providers.get(provider, ()))
+        if len(groups) > count:
+            said = f"names the accounts of {len(groups)} keys, but {provider} has {count}"
+            yield Problem(f"keys.groups.{provider}", said)
 
 
 def _models(config: LLMConfig) -> Iterator[Problem]:

@@ -140,10 +140,12 @@ class BreakerSettings:
 class KeySettings:
     """API keys by provider (``portkey`` is one), several for one provider take turns.
 
-    *cool_down_s* is how long a key rests after a 429 that names no time of its own.
+    *groups* names, by provider, the account of each of its keys in order: keys of one account share its limits and
+    rest together. *cool_down_s* is how long a key rests after a 429 that names no time of its own.
     """
 
     providers: Mapping[str, tuple[Secret, ...]] = field(default_factory=dict[str, tuple[Secret, ...]])
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     max_connections_per_key: Count = 5
     cool_down_s: Amount = 1.0
 

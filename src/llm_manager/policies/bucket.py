@@ -1,6 +1,7 @@
 """Token buckets for requests and for tokens a minute, taken from together or not at all.
 
 A balance may go below zero: usage that turns out larger than its estimate is a debt that later requests wait for.
+Who waits in which order is an adapter's matter; :func:`served` lets it see to the end of its queue.
 """
 
 from __future__ import annotations
@@ -10,6 +11,9 @@ from dataclasses import dataclass
 from llm_manager.domain.settings import LimiterSettings
 
 MINUTE_S = 60.0
+
+DUST = 1e-6
+"""Less than this is missing only by rounding. Without it a clock could be asked to sleep for less than it resolves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +46,14 @@ def full(now_s: float, settings: LimiterSettings) -> Levels:
 
 
 def refilled(levels: Levels, now_s: float, settings: LimiterSettings) -> Levels:
-    """The buckets at *now_s*, which is not earlier than before."""
-    minutes = max(now_s - levels.at_s, 0.0) / MINUTE_S
+    """The buckets at *now_s*; as they are if that is no later."""
+    if now_s <= levels.at_s:
+        return levels
+    minutes = (now_s - levels.at_s) / MINUTE_S
     return Levels(
         _refill(levels.requests, minutes, settings.requests_per_minute),
         _refill(levels.tokens, minutes, settings.tokens_per_minute),
-        max(now_s, levels.at_s),
+        now_s,
     )
 
 
@@ -56,10 +62,21 @@ def wait_s(levels: Levels, need: Need, settings: LimiterSettings) -> float | Too
     capacity = _capacity(settings.tokens_per_minute)
     if need.tokens > capacity or need.requests > _capacity(settings.requests_per_minute):
         return TooLarge(capacity)
-    return max(
-        _time_to(need.requests - levels.requests, settings.requests_per_minute),
-        _time_to(need.tokens - levels.tokens, settings.tokens_per_minute),
-    )
+    return _wait_s(levels, need, settings)
+
+
+def taken(levels: Levels, need: Need, settings: LimiterSettings) -> Levels:
+    """The buckets without *need*."""
+    return changed(levels, -need.requests, -need.tokens, settings)
+
+
+def served(levels: Levels, need: Need, settings: LimiterSettings) -> Levels:
+    """The buckets as soon as *need*, which fits into full ones, has been waited for and taken; ``at_s`` is when.
+
+    Folded over a queue it tells exactly when its last waiter is served, what overflows meanwhile included.
+    """
+    then_s = levels.at_s + _wait_s(levels, need, settings)
+    return taken(refilled(levels, then_s, settings), need, settings)
 
 
 def changed(levels: Levels, requests: float, tokens: float, settings: LimiterSettings) -> Levels:
@@ -68,6 +85,13 @@ def changed(levels: Levels, requests: float, tokens: float, settings: LimiterSet
         min(levels.requests + requests, _capacity(settings.requests_per_minute)),
         min(levels.tokens + tokens, _capacity(settings.tokens_per_minute)),
         levels.at_s,
+    )
+
+
+def _wait_s(levels: Levels, need: Need, settings: LimiterSettings) -> float:
+    return max(
+        _time_to(need.requests - levels.requests, settings.requests_per_minute),
+        _time_to(need.tokens - levels.tokens, settings.tokens_per_minute),
     )
 
 
@@ -80,4 +104,4 @@ def _refill(level: float, minutes: float, per_minute: int | None) -> float:
 
 
 def _time_to(missing: float, per_minute: int | None) -> float:
-    return 0.0 if per_minute is None or missing <= 0 else missing / per_minute * MINUTE_S
+    return 0.0 if per_minute is None or missing <= DUST else missing / per_minute * MINUTE_S

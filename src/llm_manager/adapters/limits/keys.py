@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
-from typing import final
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias, final
 
 import anyio
 from returns.result import Failure, Success
@@ -16,52 +16,68 @@ from llm_manager.domain.settings import KeySettings
 from llm_manager.policies import key_ring
 from llm_manager.ports import Lease
 
+Answer: TypeAlias = Outcome[Lease, key_ring.KeyRefusal]
+
+
+@final
+class _Waiter:
+    """Somebody who waits for a key that may use *model*; *answer* is there once *served* is set."""
+
+    __slots__ = ("answer", "model", "served")
+
+    def __init__(self, model: str) -> None:
+        self.model = model
+        self.served = anyio.Event()
+        self.answer: Answer | None = None
+
 
 @final
 class _Pool:
-    __slots__ = ("ring", "secrets", "waiting")
+    """The keys of one provider and who waits for them. *now_s* is the latest time anybody told."""
 
-    def __init__(self, secrets: tuple[Secret, ...]) -> None:
+    __slots__ = ("indexes", "names", "now_s", "ring", "secrets", "waiting")
+
+    def __init__(self, provider: str, secrets: tuple[Secret, ...], groups: Sequence[str]) -> None:
         self.secrets = secrets
-        self.ring = key_ring.Ring(tuple(key_ring.KeyState() for _ in secrets))
-        self.waiting: deque[anyio.Event] = deque()
+        self.names = tuple(f"{provider}#{number}" for number in range(1, len(secrets) + 1))
+        self.indexes = {name: index for index, name in enumerate(self.names)}
+        self.ring = key_ring.ring_of(len(secrets), groups)
+        self.waiting: deque[_Waiter] = deque()
+        self.now_s = 0.0
 
 
 @final
 class MemoryKeys:
-    """Keys take turns; a caller waits while every healthy one has all the calls in flight that it may."""
+    """Keys take turns; a caller waits in line while every healthy one has all the calls in flight that it may.
+
+    A key that comes back is handed to the first who can use it before anybody new may take it, and a refusal to
+    everybody whom it concerns: nobody waits for a call that will never end.
+    """
 
     __slots__ = ("_pools", "_settings")
 
     def __init__(self, settings: KeySettings) -> None:
         self._settings = settings
         self._pools: Mapping[str, _Pool] = {
-            provider: _Pool(secrets) for provider, secrets in settings.providers.items() if secrets
+            provider: _Pool(provider, secrets, settings.groups.get(provider, ()))
+            for provider, secrets in settings.providers.items()
+            if secrets
         }
 
-    async def lease(self, provider: str, model: str, now_s: float, /) -> Outcome[Lease, key_ring.KeyRefusal]:
+    async def lease(self, provider: str, model: str, now_s: float, /) -> Answer:
         """The next healthy key with room."""
         pool = self._pools.get(provider)
         if pool is None:
             return Failure(AuthenticationFailed(model, message=f"no key for {provider} is configured"))
-        while True:
-            pool.ring, choice = key_ring.choose(pool.ring, model, now_s, self._settings)
-            match choice:
-                case key_ring.Chosen(index=index):
-                    key_id = f"{provider}#{index + 1}"
-                    return Success(Lease(provider=provider, key_id=key_id, model=model, secret=pool.secrets[index]))
-                case key_ring.Busy():
-                    await self._turn(pool)
-                case refusal:
-                    return Failure(refusal)
+        pool.now_s = max(pool.now_s, now_s)
+        if pool.waiting:  # a key may have had its rest meanwhile
+            self._serve(provider, pool)
+        answer = self._answer(provider, pool, model)
+        return await self._wait(pool, model) if answer is None else answer
 
     async def give_back(self, lease: Lease, error: LLMError | None, now_s: float, /) -> None:
-        """The call is over: remember what it said about the key, and let the next caller have it."""
-        pool = self._pools[lease.provider]
-        index = int(lease.key_id.rpartition("#")[2]) - 1
-        pool.ring = key_ring.given_back(pool.ring, index, lease.model, error, now_s, self._settings)
-        if pool.waiting:
-            pool.waiting.popleft().set()
+        """The call is over: remember what it said about the key, and let the next in line have it."""
+        self._return(self._pools[lease.provider], lease, error, now_s)
 
     async def usable(self, provider: str, model: str, now_s: float, /) -> bool:
         """Whether a lease would succeed now or after waiting for a call to end."""
@@ -71,14 +87,53 @@ class MemoryKeys:
         _, choice = key_ring.choose(pool.ring, model, now_s, self._settings)
         return isinstance(choice, key_ring.Chosen | key_ring.Busy)
 
-    async def _turn(self, pool: _Pool) -> None:
-        turn = anyio.Event()
-        pool.waiting.append(turn)
+    def _answer(self, provider: str, pool: _Pool, model: str) -> Answer | None:
+        """A lease, what keeps one from being had, or None while calls in flight are all that does."""
+        pool.ring, choice = key_ring.choose(pool.ring, model, pool.now_s, self._settings)
+        match choice:
+            case key_ring.Chosen(index=index):
+                secret = pool.secrets[index]
+                return Success(Lease(provider=provider, key_id=pool.names[index], model=model, secret=secret))
+            case key_ring.Busy():
+                return None
+            case refusal:
+                return Failure(refusal)
+
+    def _return(self, pool: _Pool, lease: Lease, error: LLMError | None, now_s: float) -> None:
+        pool.now_s = max(pool.now_s, now_s)
+        index = pool.indexes[lease.key_id]
+        pool.ring = key_ring.given_back(pool.ring, index, lease.model, error, pool.now_s, self._settings)
+        if pool.waiting:
+            self._serve(lease.provider, pool)
+
+    def _serve(self, provider: str, pool: _Pool) -> None:
+        """Answer, in order of arrival, everybody who need not wait any longer."""
+        busy: set[str] = set()
+        for waiter in tuple(pool.waiting):
+            if waiter.model in busy:
+                continue
+            waiter.answer = self._answer(provider, pool, waiter.model)
+            if waiter.answer is not None:
+                pool.waiting.remove(waiter)
+                waiter.served.set()
+            elif key_ring.serves_all_alike(pool.ring):
+                return
+            else:
+                busy.add(waiter.model)  # a key that it may not use can still serve another model
+
+    async def _wait(self, pool: _Pool, model: str) -> Answer:
+        waiter = _Waiter(model)
+        pool.waiting.append(waiter)
         try:
-            await turn.wait()
+            while waiter.answer is None:
+                await waiter.served.wait()
         except BaseException:
-            if turn.is_set() and pool.waiting:  # it was our turn and we leave: it is the next one's now
-                pool.waiting.popleft().set()
-            elif turn in pool.waiting:
-                pool.waiting.remove(turn)
+            match waiter.answer:
+                case None:
+                    pool.waiting.remove(waiter)
+                case Success(lease):  # it was our turn and we leave: it is the next one's now
+                    self._return(pool, lease, None, pool.now_s)
+                case _:
+                    pass
             raise
+        return waiter.answer

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from functools import reduce
 from typing import final
 
 import anyio
@@ -14,23 +15,32 @@ from llm_manager.domain.settings import LimiterSettings
 from llm_manager.policies import bucket
 from llm_manager.ports import Clock, Reservation
 
+SLACK_S = 0.001
+"""A waiter whose turn comes this much later than it allows stays: clocks round, and it has waited already."""
+
 
 @final
 class _Waiter:
-    __slots__ = ("first", "need")
+    """Somebody in a queue: told when it is *first*, and woken from its *sleep* when there is room sooner."""
+
+    __slots__ = ("first", "need", "sleep")
 
     def __init__(self, need: bucket.Need) -> None:
         self.need = need
         self.first = anyio.Event()
+        self.sleep: anyio.CancelScope | None = None
 
 
 @final
 class _Lane:
-    __slots__ = ("levels", "queue")
+    """The buckets of one target and who waits for them. *last* is :func:`_last` of the queue, None when it changed."""
+
+    __slots__ = ("last", "levels", "queue")
 
     def __init__(self, levels: bucket.Levels) -> None:
         self.levels = levels
         self.queue: deque[_Waiter] = deque()
+        self.last: bucket.Levels | None = None
 
 
 @final
@@ -46,68 +56,106 @@ class MemoryLimiter:
     async def acquire(
         self, key: str, model: str, tokens: float, max_wait_s: float, clock: Clock, /
     ) -> Outcome[Reservation, RateLimitExceeded]:
-        """Take one request and *tokens*, or wait for them *max_wait_s* at most."""
+        """Take one request and *tokens*, or wait for them *max_wait_s* at most.
+
+        Fails at once when the queue is longer than that, and later when the debts of others have made it so.
+        """
         reservation = Reservation(key=key, requests=1.0, tokens=tokens)
         if self._settings.requests_per_minute is None and self._settings.tokens_per_minute is None:
             return Success(reservation)
-        need = bucket.Need(tokens)
-        lane = self._lane(key, clock.monotonic())
-        wait_s = self._predicted_s(lane, need)
+        need, now_s = bucket.Need(tokens), clock.monotonic()
+        lane = self._lane(key, now_s)
+        wait_s = self._predicted_s(lane, need, now_s)
         if isinstance(wait_s, bucket.TooLarge):
             said = f"{tokens:.0f} tokens are more than the {wait_s.capacity_tokens:.0f} a minute that are allowed"
             return Failure(RateLimitExceeded(model, None, said))
-        if wait_s > max_wait_s:
-            return Failure(RateLimitExceeded(model, wait_s, "our own limit: the queue is longer than the wait allowed"))
+        if wait_s > max(max_wait_s, 0.0):
+            return Failure(_too_long(model, wait_s))
         if lane.queue or wait_s > 0:
-            await self._queue(lane, need, clock)
-        lane.levels = bucket.changed(lane.levels, -need.requests, -need.tokens, self._settings)
+            late_s = await self._queue(lane, need, clock, now_s + max_wait_s + SLACK_S)
+            if late_s is not None:
+                return Failure(_too_long(model, late_s))
+        lane.levels = bucket.taken(lane.levels, need, self._settings)
         return Success(reservation)
 
     async def settle(self, reservation: Reservation, used_tokens: float | None, now_s: float, /) -> None:
         """Replace the estimate by what was used."""
-        lane = self._lanes.get(reservation.key)
-        if lane is not None and used_tokens is not None:
-            self._refill(lane, now_s)
-            lane.levels = bucket.changed(lane.levels, 0.0, reservation.tokens - used_tokens, self._settings)
+        if used_tokens is not None and used_tokens != reservation.tokens:
+            self._put_back(reservation.key, 0.0, reservation.tokens - used_tokens, now_s)
 
     async def release(self, reservation: Reservation, now_s: float, /) -> None:
         """Give everything back."""
-        lane = self._lanes.get(reservation.key)
-        if lane is not None:
-            self._refill(lane, now_s)
-            lane.levels = bucket.changed(lane.levels, reservation.requests, reservation.tokens, self._settings)
+        self._put_back(reservation.key, reservation.requests, reservation.tokens, now_s)
+
+    def _put_back(self, key: str, requests: float, tokens: float, now_s: float) -> None:
+        lane = self._lanes.get(key)
+        if lane is None:
+            return
+        levels = bucket.refilled(lane.levels, now_s, self._settings)
+        lane.levels = bucket.changed(levels, requests, tokens, self._settings)
+        if lane.queue:
+            lane.last = None
+            sleep = lane.queue[0].sleep
+            if sleep is not None:
+                sleep.cancel()
 
     def _lane(self, key: str, now_s: float) -> _Lane:
         lane = self._lanes.get(key)
         if lane is None:
             lane = self._lanes[key] = _Lane(bucket.full(now_s, self._settings))
-        self._refill(lane, now_s)
+        lane.levels = bucket.refilled(lane.levels, now_s, self._settings)
         return lane
 
-    def _refill(self, lane: _Lane, now_s: float) -> None:
-        lane.levels = bucket.refilled(lane.levels, now_s, self._settings)
+    def _predicted_s(self, lane: _Lane, need: bucket.Need, now_s: float) -> float | bucket.TooLarge:
+        """Seconds until everybody in front is served and the buckets hold *need* as well."""
+        if not lane.queue:
+            return bucket.wait_s(lane.levels, need, self._settings)
+        last = bucket.refilled(self._last(lane), now_s, self._settings)
+        wait_s = bucket.wait_s(last, need, self._settings)
+        return wait_s if isinstance(wait_s, bucket.TooLarge) else last.at_s - now_s + wait_s
 
-    def _predicted_s(self, lane: _Lane, need: bucket.Need) -> float | bucket.TooLarge:
-        """Seconds until the buckets would hold what everybody in front needs, and *need*."""
-        levels = lane.levels
-        for waiter in lane.queue:
-            levels = bucket.changed(levels, -waiter.need.requests, -waiter.need.tokens, self._settings)
-        return bucket.wait_s(levels, need, self._settings)
+    def _last(self, lane: _Lane) -> bucket.Levels:
+        """The buckets as of when the last in the queue is served: walked once, then kept while the queue grows."""
+        if lane.last is None:
+            lane.last = reduce(self._served, (waiter.need for waiter in lane.queue), lane.levels)
+        return lane.last
 
-    async def _queue(self, lane: _Lane, need: bucket.Need, clock: Clock) -> None:
+    def _served(self, levels: bucket.Levels, need: bucket.Need) -> bucket.Levels:
+        return bucket.served(levels, need, self._settings)
+
+    async def _queue(self, lane: _Lane, need: bucket.Need, clock: Clock, until_s: float) -> float | None:
+        """Wait in line. None: it is our turn and there is room; a number: how long that would take after *until_s*."""
         waiter = _Waiter(need)
+        lane.last = self._served(self._last(lane), need)
         lane.queue.append(waiter)
         if lane.queue[0] is waiter:
             waiter.first.set()
+        left = True
         try:
             await waiter.first.wait()
-            while True:
-                self._refill(lane, clock.monotonic())
-                wait_s = bucket.wait_s(lane.levels, need, self._settings)
-                if isinstance(wait_s, bucket.TooLarge) or wait_s <= 0:
-                    return
-                await clock.sleep(wait_s)
+            late_s = await self._room(lane, waiter, clock, until_s)
+            left = late_s is not None
         finally:
             lane.queue.remove(waiter)
+            if left:
+                lane.last = None
             if lane.queue:
                 lane.queue[0].first.set()
+        return late_s
+
+    async def _room(self, lane: _Lane, head: _Waiter, clock: Clock, until_s: float) -> float | None:
+        while True:
+            now_s = clock.monotonic()
+            lane.levels = bucket.refilled(lane.levels, now_s, self._settings)
+            wait_s = self._served(lane.levels, head.need).at_s - lane.levels.at_s
+            if wait_s <= 0:
+                return None
+            if now_s + wait_s > until_s:
+                return wait_s
+            with anyio.CancelScope() as head.sleep:
+                await clock.sleep(wait_s)
+            head.sleep = None
+
+
+def _too_long(model: str, wait_s: float) -> RateLimitExceeded:
+    return RateLimitExceeded(model, wait_s, "our own limit: the queue is longer than the wait allowed")

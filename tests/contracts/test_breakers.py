@@ -1,0 +1,44 @@
+"""What everything that keeps circuit breakers must do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from returns.result import Success
+
+from llm_manager.adapters.limits.breakers import NoBreakers
+from llm_manager.domain.errors import CircuitOpen
+from llm_manager.domain.settings import BreakerSettings
+from llm_manager.ports import Breakers
+
+pytestmark = pytest.mark.anyio
+
+
+async def failing(breakers: Breakers, count: int, now_s: float = 0.0) -> None:
+    for _ in range(count):
+        permit = (await breakers.admit("k", "m", now_s)).unwrap()
+        await breakers.record(permit, "failure", now_s, 0.0)
+
+
+async def test_breakers_open_by_key_and_tell_their_state(make_breakers: Callable[[BreakerSettings], Breakers]) -> None:
+    breakers = make_breakers(BreakerSettings())
+    await failing(breakers, 5)
+    assert (await breakers.admit("k", "m", 1.0)).failure() == CircuitOpen("m", 59.0)
+    assert isinstance(await breakers.admit("other", "m", 1.0), Success)
+    assert await breakers.state("k", 1.0) == ("open", 59.0)
+    assert await breakers.state("k", 61.0) == ("half-open", 0.0)
+    assert await breakers.state("never", 0.0) == ("closed", 0.0)
+
+
+async def test_of_a_thousand_waiters_one_probes(make_breakers: Callable[[BreakerSettings], Breakers]) -> None:
+    breakers = make_breakers(BreakerSettings())
+    await failing(breakers, 5)
+    admitted = [await breakers.admit("k", "m", 60.0) for _ in range(1000)]
+    assert sum(isinstance(each, Success) for each in admitted) == 1
+
+
+async def test_breakers_that_are_off_let_everything_pass() -> None:
+    breakers = NoBreakers()
+    await failing(breakers, 50)
+    assert await breakers.state("k", 0.0) == ("closed", 0.0)
