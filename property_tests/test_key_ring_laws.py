@@ -15,8 +15,6 @@ GROUPS = ("ours", "theirs", "ours")
 COUNT = 4
 ERRORS: tuple[LLMError | None, ...] = (
     None,
-    None,
-    None,
     NetworkError("m"),
     RateLimitExceeded("m", 20.0),
     RateLimitExceeded("m", 5.0),
@@ -41,7 +39,7 @@ class Against(RuleBasedStateMachine):
         self.barred: set[tuple[int, str]] = set()
         self.last = -1
 
-    @rule(seconds=st.sampled_from([1.0, 3.0, 7.0, 20.0, 4000.0]))
+    @rule(seconds=st.sampled_from([1.0, 3.0, 7.0, 4000.0]))
     def time_passes(self, seconds: float) -> None:
         self.now_s += seconds
 
@@ -50,6 +48,11 @@ class Against(RuleBasedStateMachine):
 
     def may_use(self, model: str) -> list[int]:
         return [index for index in range(COUNT) if index not in self.gone and (index, model) not in self.barred]
+
+    @rule(model=models, count=st.integers(2, 6))
+    def several_ask(self, model: str, count: int) -> None:
+        for _ in range(count):
+            self.somebody_asks(model)
 
     @rule(model=models)
     def somebody_asks(self, model: str) -> None:
@@ -100,4 +103,4 @@ class Against(RuleBasedStateMachine):
 
 
 TestKeyRing = Against.TestCase
-TestKeyRing.settings = settings(max_examples=60, stateful_step_count=50, deadline=None)
+TestKeyRing.settings = settings(max_examples=200, stateful_step_count=40, deadline=None)

@@ -183,3 +183,25 @@ async def test_the_predicted_wait_counts_everybody_in_front(limits: Limiter) -> 
         group.cancel_scope.cancel()
     assert refused.retry_after_s == pytest.approx(501)
     assert served == []
+
+
+async def told(limits: Limiter, clock: VirtualClock, tokens: float) -> float | None:
+    """The wait that somebody is refused for who would not wait at all."""
+    return (await limits.acquire("k", "m", tokens, 0, clock)).failure().retry_after_s
+
+
+async def test_the_predicted_wait_does_not_count_who_has_left_and_counts_what_came_back(limits: Limiter) -> None:
+    clock = VirtualClock()
+    dear = (await limits.acquire("k", "m", 6000, 60, clock)).unwrap()
+    async with anyio.create_task_group() as group:
+        group.start_soon(limits.acquire, "k", "m", 3000, 60, clock)
+        await clock.advance(0)
+        async with anyio.create_task_group() as leaving:
+            leaving.start_soon(limits.acquire, "k", "m", 1000, 60, clock)
+            await clock.advance(0)
+            assert await told(limits, clock, 1000) == 50.0
+            leaving.cancel_scope.cancel()
+        assert await told(limits, clock, 1000) == 40.0
+        await limits.settle(dear, 5000, 0.0)
+        assert await told(limits, clock, 1000) == 30.0
+        group.cancel_scope.cancel()

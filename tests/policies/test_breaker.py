@@ -60,6 +60,13 @@ def test_calls_older_than_the_window_do_not_count() -> None:
     assert isinstance(after(old, mixed * 2, now_s=31.0), Closed)
 
 
+def test_a_call_counts_until_the_window_has_passed_it_to_the_second() -> None:
+    pair: list[Verdict] = ["failure", "success"]
+    four = after(Closed(), pair * 4)
+    assert isinstance(after(four, ["success", "failure"], now_s=29.9), Open)
+    assert isinstance(after(four, ["success", "failure"], now_s=30.0), Closed)
+
+
 def test_a_call_that_says_nothing_is_not_counted() -> None:
     nothing: list[Verdict] = ["neither"]
     assert after(Closed(), nothing * 20) == Closed()
