@@ -181,6 +181,6 @@ def test_the_wait_that_is_told_is_the_wait_that_passes(amounts: list[int], last:
             if told_s > 0:
                 group.start_soon(wait)
             await clock.advance(10_000)
-        assert waited == ([pytest.approx(told_s, abs=1e-3)] if told_s > 0 else [])
+            assert waited == ([pytest.approx(told_s, abs=1e-3)] if told_s > 0 else [])
 
     anyio.run(play)

@@ -157,8 +157,8 @@ async def test_the_predicted_wait_counts_what_overflows_meanwhile(
         group.start_soon(limits.acquire, "k", "m", 6000, 120, clock)
         await clock.advance(0)
         refused = (await limits.acquire("k", "m", 0, 120, clock)).failure()
+        assert refused.retry_after_s == 180.0
         group.cancel_scope.cancel()
-    assert refused.retry_after_s == 180.0
     assert (await limits.acquire("k", "m", 0, 0, clock)).failure().retry_after_s == 60.0
 
 
@@ -180,8 +180,8 @@ async def test_the_predicted_wait_counts_everybody_in_front(limits: Limiter) -> 
             group.start_soon(wait)
         await anyio.wait_all_tasks_blocked()
         refused = (await limits.acquire("k", "m", 1, 60, clock)).failure()
+        assert refused.retry_after_s == pytest.approx(501)
         group.cancel_scope.cancel()
-    assert refused.retry_after_s == pytest.approx(501)
     assert served == []
 
 
