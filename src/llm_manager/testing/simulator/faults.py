@@ -1,35 +1,19 @@
-"""Answers that are broken below the level of a status, as steps on the socket: bytes, pauses and endings."""
+"""Answers that are broken below the level of a status.
+
+The rule: a fault is one row, a function from the answer that would have been sound to what is done on the socket
+instead, so it breaks every wire in the same way. A fault of streams breaks the events even if none were asked for.
+"""
 
 from __future__ import annotations
 
 import gzip
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from functools import cache
 
+from llm_manager.testing.simulator.play import Pause, Play, Step, chunk, head
 from llm_manager.testing.simulator.replies import Fault, FaultKind
-
-End: TypeAlias = Literal["reset", "close", "keep", "hang"]
-
-
-@dataclass(frozen=True, slots=True)
-class Pause:
-    """Wait for so many seconds."""
-
-    seconds: float
-
-
-Step: TypeAlias = bytes | Pause
-
-
-@dataclass(frozen=True, slots=True)
-class Play:
-    """What is done on the socket, and how it ends."""
-
-    steps: Sequence[Step]
-    end: End = "keep"
-
 
 DRIP_S = 0.05
 BOMB_BYTES = 64 * 1024 * 1024
@@ -37,72 +21,169 @@ LINE_BYTES = 32 * 1024 * 1024
 DEPTH = 1_000_000
 DIGITS = 5_000
 
-_GOOD = b'{"id":"x","choices":[{"index":0,"message":{"role":"assistant","content":"hello"},"finish_reason":"stop"}]}'
+WORD = "hello"
+"""What a sound answer says; a fault finds it in the body to put something else there."""
 
+ACCENTED = "Grüße, 世界 😀"
+"""What it says where letters of two, three and four bytes are wanted."""
 
-def head(status: int, headers: Mapping[str, str], length: int | None = None) -> bytes:
-    """A status line and headers; without a *length* the body is chunked."""
-    framing = {"transfer-encoding": "chunked"} if length is None else {"content-length": str(length)}
-    lines = [f"HTTP/1.1 {status} Simulated", *(f"{name}: {value}" for name, value in {**headers, **framing}.items())]
-    return ("\r\n".join(lines) + "\r\n\r\n").encode()
-
-
-def chunk(data: bytes) -> bytes:
-    """One chunk of a chunked body; the empty one is its end."""
-    return f"{len(data):x}\r\n".encode() + data + b"\r\n"
-
-
-def whole(body: bytes, *, status: int = 200, **headers: str) -> Play:
-    """A complete answer."""
-    named = {"content-type": "application/json", **{name.replace("_", "-"): text for name, text in headers.items()}}
-    return Play((head(status, named, len(body)), body))
-
-
+_BLOCK = 1024 * 1024
 _JSON = {"content-type": "application/json"}
-_EVENTS = {"content-type": "text/event-stream"}
 
 
-def _drip(_: Fault) -> Play:
-    steps: list[Step] = [head(200, _JSON, len(_GOOD))]
-    for index in range(len(_GOOD)):
-        steps += [_GOOD[index : index + 1], Pause(DRIP_S)]
-    return Play(steps)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sound:
+    """What the wire would have sent: the whole body, or the events of the stream, and its words for trouble.
+
+    *accented* is such an answer in letters of several bytes, framed as it was asked for; *empty* is one without any
+    choice; *error* and *error_event* say in a body and in a stream that the model is overloaded.
+    """
+
+    body: bytes
+    events: tuple[bytes, ...]
+    streamed: bool
+    stream_type: str
+    accented: bytes
+    empty: bytes
+    error: bytes
+    error_event: bytes
+    ping: bytes
+
+    @property
+    def stream_headers(self) -> Mapping[str, str]:
+        """The headers of a stream."""
+        return {"content-type": self.stream_type}
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The headers of what was asked for."""
+        return self.stream_headers if self.streamed else _JSON
+
+    def half_events(self) -> bytes:
+        """Half of the events, the last of them cut in two."""
+        middle = len(self.events) // 2
+        return b"".join(self.events[:middle]) + self.events[middle][:9]
+
+    def half(self) -> bytes:
+        """Half of what was asked for."""
+        return self.half_events() if self.streamed else self.body[: len(self.body) // 2]
 
 
-def _bomb(_: Fault) -> Play:
+def broken(fault: Fault, sound: Sound) -> Play:
+    """What *fault* does with the *sound* answer."""
+    done = FAULTS[fault.kind](fault, sound)
+    return Play(_after(fault.after_s, done), done.end) if fault.after_s else done
+
+
+def _after(seconds: float, play: Play) -> Iterator[Step]:
+    yield Pause(seconds)
+    yield from play.steps
+
+
+def _whole(body: bytes, *, status: int = 200, headers: Mapping[str, str] = _JSON) -> Play:
+    return Play((head(status, headers, len(body)), body))
+
+
+def _dripped(data: bytes, gap_s: float) -> Iterator[Step]:
+    for index in range(len(data)):
+        yield data[index : index + 1]
+        yield Pause(gap_s)
+
+
+def _slow_headers(fault: Fault, sound: Sound) -> Play:
+    def steps() -> Iterator[Step]:
+        yield from _dripped(head(200, _JSON, len(sound.body)), fault.gap_s or DRIP_S)
+        yield sound.body
+
+    return Play(steps())
+
+
+def _drip(fault: Fault, sound: Sound) -> Play:
+    def steps() -> Iterator[Step]:
+        yield head(200, _JSON, len(sound.body))
+        yield from _dripped(sound.body, fault.gap_s or DRIP_S)
+
+    return Play(steps())
+
+
+def _pings(fault: Fault, sound: Sound) -> Play:
+    def steps() -> Iterator[Step]:
+        yield head(200, sound.stream_headers)
+        while True:
+            yield chunk(sound.ping)
+            yield Pause(fault.gap_s or DRIP_S)
+
+    return Play(steps())
+
+
+def _stream(sound: Sound, *events: bytes) -> Play:
+    return Play((head(200, sound.stream_headers), *(chunk(event) for event in events), chunk(b"")))
+
+
+def _begun(sound: Sound) -> tuple[bytes, bytes]:
+    """The beginning of the answer in the framing that it would have had, without its end."""
+    if sound.streamed:
+        return head(200, sound.headers), chunk(sound.half())
+    return head(200, sound.headers, len(sound.body)), sound.half()
+
+
+def _split_utf8(_: Fault, sound: Sound) -> Play:
+    letters = (sound.accented[index : index + 1] for index in range(len(sound.accented)))
+    return Play((head(200, sound.headers), *(chunk(letter) for letter in letters), chunk(b"")))
+
+
+def _giant_line(_: Fault, sound: Sound) -> Play:
+    def steps() -> Iterator[Step]:
+        yield head(200, sound.stream_headers)
+        yield chunk(b"data: ")
+        for _ in range(LINE_BYTES // _BLOCK):
+            yield chunk(b"x" * _BLOCK)
+        yield chunk(b"")
+
+    return Play(steps())
+
+
+@cache
+def _bomb() -> bytes:
+    """Spaces: sound JSON may begin with them, so nothing but their number is wrong."""
     packer = zlib.compressobj(9, zlib.DEFLATED, zlib.MAX_WBITS | 16)
-    block = b" " * (1024 * 1024)
-    body = b"".join(packer.compress(block) for _ in range(BOMB_BYTES // len(block))) + packer.flush()
-    return whole(body, content_encoding="gzip")
+    block = b" " * _BLOCK
+    return b"".join(packer.compress(block) for _ in range(BOMB_BYTES // _BLOCK)) + packer.flush()
 
 
-def _content(text: str) -> bytes:
-    return _GOOD.replace(b'"hello"', text.encode())
+def _instead(value: bytes) -> Callable[[Fault, Sound], Play]:
+    """The sound body with something else in place of the text and its quotes."""
+    return lambda _, sound: _whole(sound.body.replace(f'"{WORD}"'.encode(), value))
 
 
-FAULTS: Mapping[FaultKind, Callable[[Fault], Play]] = {
-    "reset": lambda _: Play((), "reset"),
-    "reset_in_headers": lambda _: Play((head(200, _JSON, 10)[:25],), "reset"),
-    "hang": lambda _: Play((), "hang"),
+_PACKED = {**_JSON, "content-encoding": "gzip"}
+
+FAULTS: Mapping[FaultKind, Callable[[Fault, Sound], Play]] = {
+    "reset": lambda _, __: Play((), "reset"),
+    "reset_in_headers": lambda _, __: Play((head(200, _JSON, 10)[:25], Pause(DRIP_S)), "reset"),
+    "hang": lambda _, __: Play((), "hang"),
+    "slow_headers": _slow_headers,
     "drip": _drip,
-    "short_body": lambda _: Play((head(200, _JSON, len(_GOOD)), _GOOD[:40]), "close"),
-    "cut_chunks": lambda _: Play((head(200, _JSON), chunk(_GOOD[:40])), "close"),
-    "reset_in_body": lambda _: Play((head(200, _JSON, len(_GOOD)), _GOOD[:40], Pause(0.05)), "reset"),
-    "stream_without_end": lambda _: Play(
-        (head(200, _EVENTS), chunk(b'data: {"choices":[{"index":0,"delta":{"content":"It"}}]}\n\n'), chunk(b""))
-    ),
-    "gzip_bomb": _bomb,
-    "giant_line": lambda _: Play((head(200, _EVENTS), chunk(b"data: " + b"x" * LINE_BYTES), chunk(b""))),
-    "corrupt_gzip": lambda _: whole(gzip.compress(_GOOD)[:30] + b"\xff" * 60, content_encoding="gzip"),
-    "html": lambda _: whole(b"<html><body>502 Bad Gateway</body></html>", content_type="text/html"),
-    "bad_utf8": lambda _: whole(_GOOD.replace(b"hello", b"\xff\xfe\xc3")),
-    "deep_json": lambda _: whole(b'{"choices":' + b"[" * DEPTH + b"]" * DEPTH + b"}"),
-    "nan": lambda _: whole(_content("NaN")),
-    "huge_integer": lambda _: whole(_content("9" * DIGITS)),
-    "redirect": lambda fault: whole(b"", status=307, location=fault.location),
-    "error_in_ok": lambda _: whole(
-        b'{"error":{"message":"slow down","type":"rate_limit_error","code":"rate_limit_exceeded"}}'
-    ),
-    "no_choices": lambda _: whole(b'{"id":"x","choices":[]}'),
-    "null_content": lambda _: whole(_content("null")),
+    "idle_stream": lambda _, sound: Play((head(200, sound.stream_headers), chunk(sound.half_events())), "hang"),
+    "pings": _pings,
+    "short_body": lambda _, sound: Play((head(200, _JSON, len(sound.body)), sound.body[:40]), "close"),
+    "cut_chunks": lambda _, sound: Play((head(200, sound.headers), chunk(sound.half())), "close"),
+    # A client is free to drop what it has not read yet when RST comes, so it is given time to read.
+    "reset_in_body": lambda _, sound: Play((*_begun(sound), Pause(DRIP_S)), "reset"),
+    "stream_without_end": lambda _, sound: _stream(sound, *sound.events[: len(sound.events) // 2]),
+    "stream_without_done": lambda _, sound: _stream(sound, *sound.events[:-1]),
+    "error_in_stream": lambda _, sound: _stream(sound, sound.error_event),
+    "split_utf8": _split_utf8,
+    "gzip_bomb": lambda _, __: _whole(_bomb(), headers=_PACKED),
+    "giant_line": _giant_line,
+    "corrupt_gzip": lambda _, sound: _whole(gzip.compress(sound.body)[:30] + b"\xff" * 60, headers=_PACKED),
+    "html": lambda _, __: _whole(b"<html><body>502 Bad Gateway</body></html>", headers={"content-type": "text/html"}),
+    "bad_utf8": _instead(b'"\xff\xfe\xc3"'),
+    "deep_json": _instead(b"[" * DEPTH + b"]" * DEPTH),
+    "nan": _instead(b"NaN"),
+    "huge_integer": _instead(b"9" * DIGITS),
+    "redirect": lambda fault, _: _whole(b"", status=307, headers={"location": fault.location}),
+    "error_in_ok": lambda _, sound: _whole(sound.error),
+    "no_choices": lambda _, sound: _whole(sound.empty),
+    "null_content": _instead(b"null"),
 }

@@ -1,58 +1,48 @@
-"""The server: sockets, requests in, scripted answers out."""
+"""The server: sockets, requests in, what the script says out."""
 
 from __future__ import annotations
 
-import gzip
-import json
 import socket
 import struct
 from collections import deque
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from types import TracebackType
-from typing import Any, Self, final
+from typing import Self, final
 
 import anyio
 import anyio.abc
 import h11
 
-from llm_manager.testing.simulator.faults import FAULTS, Pause, Play, Step, chunk, head
-from llm_manager.testing.simulator.replies import CallTools, Fault, Reply, Say, Status
-from llm_manager.testing.simulator.wires import openai
+from llm_manager.testing.simulator.exchange import exchange
+from llm_manager.testing.simulator.play import End, Pause, Play
+from llm_manager.testing.simulator.received import Received
+from llm_manager.testing.simulator.replies import Reply
 
 _CHUNK_BYTES = 65536
-
-
-@dataclass(frozen=True, slots=True)
-class Received:
-    """One request as it arrived; header names are in lower case."""
-
-    method: str
-    path: str
-    headers: Mapping[str, str]
-    body: bytes
-
-    @property
-    def json(self) -> Any:
-        """The body, read as JSON."""
-        return json.loads(self.body)
 
 
 @final
 class Simulator:
     """Listens on a free port of 127.0.0.1 inside its ``async with`` block, on asyncio and trio.
 
-    A model answers from its script, and sensibly once that is used up. Leaving the block ends every connection at once.
+    A model answers from its script, and sensibly once that is used up. A request with Portkey's headers is answered as
+    Portkey's gateway would. Leaving the block ends every connection at once, in the middle of whatever it does.
     """
 
     def __init__(self) -> None:
         self.url = ""
         self.received: list[Received] = []
         self._scripts: dict[str, deque[Reply]] = {}
+        self._to_drop = 0
 
-    def script(self, model: str, replies: Sequence[Reply]) -> None:
-        """What *model* answers next, one reply a request."""
-        self._scripts.setdefault(model, deque()).extend(replies)
+    def script(self, model_or_path: str, replies: Sequence[Reply]) -> None:
+        """What a model, or a path such as ``/v1/models``, answers next, one reply a request; a path goes first."""
+        self._scripts.setdefault(model_or_path, deque()).extend(replies)
+
+    def drop_connections(self, count: int) -> None:
+        """Reset the next *count* connections before anything of their request is read."""
+        self._to_drop += count
 
     async def __aenter__(self) -> Self:
         self._listener = await anyio.create_tcp_listener(local_host="127.0.0.1", local_port=0)
@@ -76,76 +66,63 @@ class Simulator:
     async def _serve(self, stream: anyio.abc.SocketStream) -> None:
         try:
             async with stream:
-                while await self._exchange(stream, h11.Connection(h11.SERVER)):
-                    pass
+                if self._to_drop > 0:
+                    self._to_drop -= 1
+                    _linger(stream)
+                    return
+                await self._converse(stream)
         except (anyio.BrokenResourceError, anyio.ClosedResourceError, anyio.EndOfStream, h11.RemoteProtocolError):
-            return  # the client went away
+            return  # the client went away, or does not speak HTTP
 
-    async def _exchange(self, stream: anyio.abc.SocketStream, parser: h11.Connection) -> bool:
-        """One request and its answer; False when the connection is over."""
-        received = await _received(stream, parser)
-        if received is None:
-            return False
-        self.received.append(received)
-        play = self._play(received)
-        for step in play.steps:
-            if isinstance(step, Pause):
-                await anyio.sleep(step.seconds)
-            else:
-                await stream.send(step)
-        if play.end == "hang":
-            await anyio.sleep_forever()
-        if play.end == "reset":  # SO_LINGER of 0 makes close() send RST
-            raw = stream.extra(anyio.abc.SocketAttribute.raw_socket)
-            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        return play.end == "keep"
+    async def _converse(self, stream: anyio.abc.SocketStream) -> None:
+        """Requests and their answers, until one of the two sides has enough."""
+        unread, end = b"", "keep"
+        while end == "keep":
+            parser = h11.Connection(h11.SERVER)
+            if unread:
+                parser.receive_data(unread)
+            received = await _received(stream, parser)
+            if received is None:
+                return
+            unread, _ = parser.trailing_data
+            self.received.append(received)
+            end = await _perform(stream, exchange(received, len(self.received), self._take))
+            if received.headers.get("connection") == "close":
+                return
 
-    def _play(self, received: Received) -> Play:
-        if received.method == "GET" and received.path.endswith("/models"):
-            body = openai.models()
-            return Play((head(200, {"content-type": "application/json"}, len(body)), body))
-        if received.method != "POST" or not received.path.endswith("/chat/completions"):
-            return self._answer({"model": ""}, Status(404, "unknown_url", f"Unknown request URL: {received.path}"))
-        try:
-            asked = received.json
-        except ValueError:
-            return self._answer({"model": ""}, Status(400, None, "We could not parse the JSON body of your request."))
-        refused = openai.complaint(asked)
-        if refused is not None:
-            return self._answer(asked, refused)
-        script = self._scripts.get(asked["model"])
-        return self._answer(asked, script.popleft() if script else openai.default_reply(asked))
-
-    def _answer(self, asked: Any, reply: Reply) -> Play:
-        number = len(self.received)
-        wait: tuple[Step, ...] = (Pause(reply.after_s),) if reply.after_s else ()
-        if isinstance(reply, Fault):
-            play = FAULTS[reply.kind](reply)
-            return Play((*wait, *play.steps), play.end)
-        headers = {"x-request-id": f"req_{number}", **openai.RATE_HEADERS}
-        if isinstance(reply, Status):
-            return Play((*wait, *_body({**headers, **reply.headers}, reply.status, openai.error(reply))))
-        if asked.get("stream"):
-            return Play((*wait, *_events(headers, openai.chunks(asked, reply, number), reply.gap_s)))
-        return Play((*wait, *_completion(headers, asked, reply, number)))
+    def _take(self, path: str, model: str | None) -> Reply | None:
+        for name in (path, model):
+            script = self._scripts.get(name or "")
+            if script:
+                return script.popleft()
+        return None
 
 
-def _completion(headers: Mapping[str, str], asked: Any, reply: Say | CallTools, number: int) -> Sequence[Step]:
-    body = openai.completion(asked, reply, number)
-    if isinstance(reply, Say) and reply.gzip:
-        return _body({**headers, "content-encoding": "gzip"}, 200, gzip.compress(body))
-    return _body(headers, 200, body)
+@contextmanager
+def refused_url() -> Generator[str, None, None]:
+    """An address on loopback that refuses connections: its port is taken, so nobody else can begin to listen there."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{taken.getsockname()[1]}"
 
 
-def _body(headers: Mapping[str, str], status: int, body: bytes) -> Sequence[Step]:
-    return (head(status, {"content-type": "application/json", **headers}, len(body)) + body,)
+async def _perform(stream: anyio.abc.SocketStream, play: Play) -> End:
+    for step in play.steps:
+        if isinstance(step, Pause):
+            await anyio.sleep(step.seconds)
+        else:
+            await stream.send(step)
+    if play.end == "hang":
+        await anyio.sleep_forever()
+    if play.end == "reset":
+        _linger(stream)
+    return play.end
 
 
-def _events(headers: Mapping[str, str], events: Sequence[bytes], gap_s: float) -> Sequence[Step]:
-    steps: list[Step] = [head(200, {"content-type": "text/event-stream", **headers})]
-    for event in events:
-        steps += [chunk(event), Pause(gap_s)] if gap_s else [chunk(event)]
-    return [*steps, chunk(b"")]
+def _linger(stream: anyio.abc.SocketStream) -> None:
+    """Have close() send RST and not FIN: SO_LINGER with a time of zero."""
+    raw = stream.extra(anyio.abc.SocketAttribute.raw_socket)
+    raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 async def _received(stream: anyio.abc.SocketStream, parser: h11.Connection) -> Received | None:

@@ -1,13 +1,20 @@
-"""OpenAI's chat completions, as its API reference describes them and its SDK accepts them (2026-11-21)."""
+"""OpenAI's chat completions, as its API reference describes them and its SDK accepts them (checked 2026-11-21).
+
+Spoken by OpenAI under ``/v1``, by Groq under ``/openai/v1`` and by most gateways and local servers. What OpenAI itself
+would refuse is in `openai_rules`. Text is sent as UTF-8 and not as escapes, as OpenAI does.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
 
-from llm_manager.testing.simulator.replies import CallTools, Say, Status
-from llm_manager.testing.simulator.samples import sample
+from llm_manager.testing.simulator.asked import Asked
+from llm_manager.testing.simulator.received import Received
+from llm_manager.testing.simulator.replies import Answered, Arguments, CallTools, Say, Status, Usage
+from llm_manager.testing.simulator.wires.openai_rules import asked_by
+from llm_manager.testing.simulator.wires.wire import Wire
 
 MODELS = (
     "gpt-4o",
@@ -18,145 +25,173 @@ MODELS = (
     "llama-3.3-70b-versatile",
 )
 
+Fields: TypeAlias = Mapping[str, object]
+
 _CREATED = 1_700_000_000
 
-_TYPES = {
-    400: "invalid_request_error",
-    401: "invalid_request_error",
-    403: "permission_error",
-    404: "invalid_request_error",
-    429: "rate_limit_error",
-    500: "server_error",
+_BY_STATUS: Mapping[int, tuple[str, str | None, str]] = {
+    400: ("invalid_request_error", None, "The request could not be understood."),
+    401: ("invalid_request_error", "invalid_api_key", "Incorrect API key provided."),
+    402: ("insufficient_quota", "insufficient_quota", "You exceeded your current quota."),
+    403: ("permission_error", "permission_denied", "You are not allowed to use this model."),
+    404: ("invalid_request_error", "model_not_found", "The model does not exist or you do not have access to it."),
+    413: ("invalid_request_error", "request_too_large", "The request is too large."),
+    422: ("invalid_request_error", None, "The request could not be processed."),
+    429: ("rate_limit_error", "rate_limit_exceeded", "Rate limit reached. Please try again in 20ms."),
+    503: ("server_error", "overloaded", "That model is currently overloaded with other requests."),
+    529: ("overloaded_error", "overloaded", "Overloaded"),
+}
+"""Status to type, code and message; other statuses of 500 and above are server errors without a code."""
+
+_BY_CODE: Mapping[str, tuple[str, str]] = {
+    "insufficient_quota": (
+        "insufficient_quota",
+        "You exceeded your current quota, please check your plan and billing.",
+    ),
+    "context_length_exceeded": ("invalid_request_error", "This model's maximum context length is 8192 tokens."),
+    "content_filter": ("invalid_request_error", "The prompt was refused by the content filter."),
+    "unknown_url": ("invalid_request_error", "Unknown request URL."),
 }
 
-_CODES = {401: "invalid_api_key", 404: "model_not_found", 429: "rate_limit_exceeded"}
-
-RATE_HEADERS = {
+_RATE_HEADERS = {
     "x-ratelimit-limit-requests": "5000",
     "x-ratelimit-remaining-requests": "4999",
     "x-ratelimit-reset-requests": "12ms",
     "x-ratelimit-limit-tokens": "160000",
     "x-ratelimit-remaining-tokens": "159976",
-    "x-ratelimit-reset-tokens": "9ms",
+    "x-ratelimit-reset-tokens": "6m0s",
 }
 
-
-def default_reply(asked: Any) -> Say:
-    """What a model without a script says: a value of the schema it is held to, or the last message turned around."""
-    wanted: Any = asked.get("response_format") or {}
-    if wanted.get("type") == "json_schema":
-        return Say(json.dumps(sample(wanted["json_schema"]["schema"])))
-    if wanted.get("type") == "json_object":
-        return Say('{"ok": true}')
-    return Say(f"You said: {_last_text(asked)}")
+_FRAGMENT = 7
+"""Characters of a tool's arguments in one event."""
 
 
-def _last_text(asked: Any) -> str:
-    content = asked["messages"][-1].get("content") or ""
-    return content if isinstance(content, str) else " ".join(part.get("text", "<image>") for part in content)
+def _owns(path: str) -> bool:
+    return path.endswith("/chat/completions") or "/models" in path
 
 
-def complaint(asked: Any) -> Status | None:
-    """What OpenAI itself would refuse in *asked*."""
-    if not asked.get("model"):
-        return Status(400, "missing_required_parameter", "you must provide a model parameter")
-    if not asked.get("messages"):
-        return Status(400, "invalid_value", "[] is too short - 'messages'")
-    wanted: Any = asked.get("response_format") or {}
-    if wanted.get("type") == "json_object" and "json" not in json.dumps(asked["messages"]).lower():
-        return Status(400, None, "'messages' must contain the word 'json' in some form")
-    return None
-
-
-def completion(asked: Any, reply: Say | CallTools, number: int) -> bytes:
-    """The body of an answer that is not streamed."""
-    body = {
-        "id": f"chatcmpl-{number}",
-        "object": "chat.completion",
-        "created": _CREATED,
-        "model": asked["model"],
-        "choices": [{"index": 0, "message": _message(reply), "logprobs": None, "finish_reason": _finish(reply)}],
-        "system_fingerprint": "fp_simulated",
-    }
-    usage = _usage(reply)
-    return json.dumps(body if usage is None else {**body, "usage": usage}).encode()
-
-
-def chunks(asked: Any, reply: Say | CallTools, number: int) -> Sequence[bytes]:
-    """The events of a streamed answer, the last one ``[DONE]``."""
-    events = [_chunk(asked, number, {"role": "assistant", "content": ""})]
-    events += [_chunk(asked, number, delta) for delta in _deltas(reply)]
-    events.append(_chunk(asked, number, {}, _finish(reply)))
-    options: Any = asked.get("stream_options") or {}
-    if options.get("include_usage"):
-        events.append({**_chunk(asked, number, {}), "choices": [], "usage": _usage(reply)})
-    return [f"data: {json.dumps(event)}\n\n".encode() for event in events] + [b"data: [DONE]\n\n"]
-
-
-def error(reply: Status) -> bytes:
-    """The body of an error."""
-    code = reply.code or _CODES.get(reply.status)
-    kind = _TYPES.get(reply.status, "server_error" if reply.status >= 500 else "invalid_request_error")
-    if reply.code == "insufficient_quota":
-        kind = "insufficient_quota"
-    return json.dumps({"error": {"message": reply.message, "type": kind, "param": None, "code": code}}).encode()
-
-
-def models() -> bytes:
-    """The body of ``GET /v1/models``."""
+def _listing(received: Received) -> bytes | None:
+    """``GET /v1/models``, or one of them by its name."""
+    if received.method != "GET":
+        return None
     rows = [{"id": name, "object": "model", "created": _CREATED, "owned_by": "simulator"} for name in MODELS]
-    return json.dumps({"object": "list", "data": rows}).encode()
+    _, _, wanted = received.path.partition("/models/")
+    for row in rows:
+        if row["id"] == wanted:
+            return _bytes(row)
+    return None if wanted else _bytes({"object": "list", "data": rows})
 
 
-def _message(reply: Say | CallTools) -> dict[str, Any]:
+def _body(asked: Asked, reply: Answered, number: int) -> bytes:
+    message: Fields = {"role": "assistant", "content": None, "refusal": None, **_said(reply)}
+    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": _finish(reply)}
+    usage = {} if reply.usage is None else {"usage": _usage(reply, reply.usage)}
+    return _bytes({**_envelope(asked, number, "chat.completion"), "choices": [choice], **usage})
+
+
+def _events(asked: Asked, reply: Answered, number: int) -> Sequence[bytes]:
+    """The stream: who speaks, what is said, why it ended, what it cost if that was asked for, and ``[DONE]``."""
+    deltas: list[tuple[Fields, str | None]] = [({"role": "assistant", "content": "", "refusal": None}, None)]
+    deltas += [(delta, None) for delta in _deltas(reply)]
+    deltas.append(({}, _finish(reply)))
+    envelope = _envelope(asked, number, "chat.completion.chunk")
+    unknown = {"usage": None} if asked.usage_streamed else {}
+    events: list[Fields] = [
+        {**envelope, **unknown, "choices": [{"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}]}
+        for delta, finish in deltas
+    ]
+    if asked.usage_streamed and reply.usage is not None:
+        events.append({**envelope, "choices": [], "usage": _usage(reply, reply.usage)})
+    return [*(b"data: " + _bytes(event) + b"\n\n" for event in events), b"data: [DONE]\n\n"]
+
+
+def _envelope(asked: Asked, number: int, kind: str) -> Fields:
+    made = {"id": f"chatcmpl-{number}", "object": kind, "created": _CREATED, "model": asked.model}
+    return {**made, "system_fingerprint": "fp_simulated"}
+
+
+def _said(reply: Answered) -> Fields:
     if isinstance(reply, CallTools):
-        return {"role": "assistant", "content": None, "refusal": None, "tool_calls": _calls(reply)}
-    if reply.refusal:
-        return {"role": "assistant", "content": None, "refusal": reply.text}
-    return {"role": "assistant", "content": reply.text, "refusal": None}
+        return {"tool_calls": _calls(reply)}
+    return {"refusal": reply.text} if reply.refusal else {"content": reply.text}
 
 
-def _calls(reply: CallTools) -> list[dict[str, Any]]:
+def _calls(reply: CallTools) -> list[Fields]:
     return [
-        {"id": f"call_{index}", "type": "function", "function": {"name": name, "arguments": json.dumps(arguments)}}
-        for index, (name, arguments) in enumerate(reply.calls.items())
+        {"id": f"call_{index}", "type": "function", "function": {"name": name, "arguments": _arguments(arguments)}}
+        for index, (name, arguments) in enumerate(reply.pairs)
     ]
 
 
-def _deltas(reply: Say | CallTools) -> list[dict[str, Any]]:
-    if isinstance(reply, CallTools):
-        return [{"tool_calls": [{"index": index, **call}]} for index, call in enumerate(_calls(reply))]
-    return [{"content": word} for word in _words(reply.text)]
+def _arguments(arguments: Arguments) -> str:
+    return arguments if isinstance(arguments, str) else json.dumps(dict(arguments), ensure_ascii=False)
+
+
+def _deltas(reply: Answered) -> list[Fields]:
+    if isinstance(reply, Say):
+        return [{"refusal" if reply.refusal else "content": word} for word in _words(reply.text)]
+    deltas: list[Fields] = []
+    for index, (name, arguments) in enumerate(reply.pairs):
+        begun = {"index": index, "id": f"call_{index}", "type": "function"}
+        deltas.append({"tool_calls": [{**begun, "function": {"name": name, "arguments": ""}}]})
+        text = _arguments(arguments)
+        parts = [text[start : start + _FRAGMENT] for start in range(0, len(text), _FRAGMENT)]
+        deltas += [{"tool_calls": [{"index": index, "function": {"arguments": part}}]} for part in parts]
+    return deltas
 
 
 def _words(text: str) -> list[str]:
     return [word for word in text.replace(" ", " \0").split("\0") if word]
 
 
-def _finish(reply: Say | CallTools) -> str:
+def _finish(reply: Answered) -> str:
     return "tool_calls" if isinstance(reply, CallTools) else reply.finish
 
 
-def _usage(reply: Say | CallTools) -> dict[str, Any] | None:
-    if isinstance(reply, CallTools):
-        return {"prompt_tokens": 11, "completion_tokens": 22, "total_tokens": 33}
-    if reply.usage is None:
-        return None
-    prompt, completion_ = reply.usage
+def _usage(reply: Answered, usage: Usage) -> Fields:
+    prompt, answer = usage
+    cached, reasoned = (reply.cached_tokens, reply.reasoning_tokens) if isinstance(reply, Say) else (0, 0)
     return {
         "prompt_tokens": prompt,
-        "completion_tokens": completion_,
-        "total_tokens": prompt + completion_,
-        "prompt_tokens_details": {"cached_tokens": reply.cached_tokens, "audio_tokens": 0},
-        "completion_tokens_details": {"reasoning_tokens": reply.reasoning_tokens, "audio_tokens": 0},
+        "completion_tokens": answer,
+        "total_tokens": prompt + answer,
+        "prompt_tokens_details": {"cached_tokens": cached, "audio_tokens": 0},
+        "completion_tokens_details": {"reasoning_tokens": reasoned, "audio_tokens": 0},
     }
 
 
-def _chunk(asked: Any, number: int, delta: dict[str, Any], finish: str | None = None) -> dict[str, Any]:
-    return {
-        "id": f"chatcmpl-{number}",
-        "object": "chat.completion.chunk",
-        "created": _CREATED,
-        "model": asked["model"],
-        "choices": [{"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}],
-    }
+def _error(status: Status) -> bytes:
+    unnamed = ("server_error" if status.status >= 500 else "invalid_request_error", None, "Something went wrong.")
+    kind, code, message = _BY_STATUS.get(status.status, unnamed)
+    if status.code is not None:
+        code = status.code
+        kind, message = _BY_CODE.get(code, (kind, message))
+    said = message if status.message is None else status.message
+    return _bytes({"error": {"message": said, "type": kind, "param": None, "code": code}})
+
+
+def _error_event(status: Status) -> bytes:
+    return b"data: " + _error(status) + b"\n\n"
+
+
+def _headers(number: int) -> Mapping[str, str]:
+    return {"x-request-id": f"req_{number}", "openai-processing-ms": "1", **_RATE_HEADERS}
+
+
+def _bytes(value: object) -> bytes:
+    return json.dumps(value, ensure_ascii=False).encode()
+
+
+WIRE = Wire(
+    owns=_owns,
+    read=asked_by,
+    listing=_listing,
+    body=_body,
+    events=_events,
+    error=_error,
+    error_event=_error_event,
+    headers=_headers,
+    stream_type="text/event-stream; charset=utf-8",
+    empty=_bytes({"id": "chatcmpl-0", "object": "chat.completion", "created": _CREATED, "model": "", "choices": []}),
+    ping=b": ping\n\n",
+)

@@ -1,0 +1,188 @@
+"""What OpenAI's chat completions understand and what they refuse (API reference and error messages, 2026-11-21).
+
+A simulator that accepts everything proves nothing: what the vendor answers with 400 is answered with 400 here.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TypeAlias, cast
+
+from llm_manager.testing.simulator.asked import Asked, Tool
+from llm_manager.testing.simulator.received import Received
+from llm_manager.testing.simulator.replies import Status
+
+Fields: TypeAlias = Mapping[str, object]
+
+_ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
+_PARTS = frozenset({"text", "image_url", "input_audio", "file", "refusal"})
+_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+_REASONS = re.compile(r"(o\d|gpt-5)")
+
+
+def asked_by(received: Received) -> Asked | Status:
+    """What a ``POST .../chat/completions`` asks for, or how OpenAI refuses it."""
+    if received.method != "POST" or not received.path.endswith("/chat/completions"):
+        return Status(404, "unknown_url", f"Unknown request URL: {received.method} {received.path}.")
+    try:
+        body = json.loads(received.body)
+    except ValueError:
+        body = None
+    if not isinstance(body, dict):
+        return Status(400, None, "We could not parse the JSON body of your request.")
+    fields = cast("Fields", body)
+    if not received.headers.get("authorization", "").removeprefix("Bearer "):
+        return Status(401, None, "You didn't provide an API key.")
+    complaint = next(_complaints(fields), None)
+    return _asked(fields) if complaint is None else complaint
+
+
+def _asked(fields: Fields) -> Asked:
+    wanted = _fields(fields, "response_format")
+    return Asked(
+        model=str(fields["model"]),
+        last_text=_text(_rows(fields, "messages")[-1]),
+        streamed=bool(fields.get("stream")),
+        usage_streamed=bool(_fields(fields, "stream_options").get("include_usage")),
+        json_only=wanted.get("type") == "json_object",
+        schema=_fields(wanted, "json_schema").get("schema"),
+        tool=_tool(fields),
+    )
+
+
+def _tool(fields: Fields) -> Tool | None:
+    """The tool that the model is made to call: the one named, or the first if any will do."""
+    choice = fields.get("tool_choice")
+    if isinstance(choice, dict):
+        wanted = _fields(cast("Fields", choice), "function").get("name")
+    elif choice == "required":
+        wanted = None
+    else:
+        return None
+    for tool in _rows(fields, "tools"):
+        function = _fields(tool, "function")
+        if wanted in {None, function["name"]}:
+            return Tool(name=str(function["name"]), schema=function.get("parameters", {"type": "object"}))
+    return None
+
+
+def _complaints(fields: Fields) -> Iterator[Status]:
+    """Everything OpenAI would refuse, in the order in which it looks."""
+    if not isinstance(fields.get("model"), str) or not fields["model"]:
+        yield Status(400, "missing_required_parameter", "you must provide a model parameter")
+    if not _rows(fields, "messages"):
+        yield Status(400, "empty_array", "Invalid 'messages': empty array. Expected an array with minimum length 1.")
+    yield from _message_complaints(_rows(fields, "messages"))
+    yield from _number_complaints(fields)
+    yield from _format_complaints(fields)
+    yield from _tool_complaints(fields)
+
+
+def _message_complaints(messages: Sequence[Fields]) -> Iterator[Status]:
+    called: set[object] = set()
+    for index, message in enumerate(messages):
+        role = message.get("role")
+        if role not in _ROLES:
+            yield Status(400, "invalid_value", f"Invalid value: {role!r}. Supported values are: {sorted(_ROLES)}.")
+        if role == "tool" and message.get("tool_call_id") not in called:
+            yield Status(400, None, "messages with role 'tool' must be a response to a preceding 'tool_calls'.")
+        if role != "assistant" and message.get("content") is None:
+            yield Status(400, "invalid_type", f"Invalid value for 'messages[{index}].content': expected a string.")
+        for part in _rows(message, "content"):
+            if part.get("type") not in _PARTS:
+                yield Status(400, "invalid_value", f"Invalid value: {part.get('type')!r}.")
+            if part.get("type") == "image_url" and not _is_image(_fields(part, "image_url").get("url")):
+                yield Status(400, "invalid_image_url", "Expected a URL of an image or a data URL in base64.")
+        called |= {call.get("id") for call in _rows(message, "tool_calls")}
+
+
+def _is_image(url: object) -> bool:
+    return isinstance(url, str) and re.match(r"https?://|data:image/(png|jpeg|gif|webp);base64,", url) is not None
+
+
+def _number_complaints(fields: Fields) -> Iterator[Status]:
+    for name, low, high in (("temperature", 0, 2), ("top_p", 0, 1), ("presence_penalty", -2, 2)):
+        value = fields.get(name)
+        if isinstance(value, int | float) and not low <= value <= high:
+            yield Status(400, "decimal_out_of_range", f"Invalid {name!r}: expected a value between {low} and {high}.")
+    for name in ("max_tokens", "max_completion_tokens"):
+        value = fields.get(name)
+        if isinstance(value, int) and value < 1:
+            yield Status(400, "integer_below_min_value", f"Invalid {name!r}: expected a value >= 1.")
+    if _REASONS.match(str(fields.get("model"))) and fields.get("max_tokens") is not None:
+        said = "Unsupported parameter: 'max_tokens' is not supported with this model."
+        yield Status(400, "unsupported_parameter", f"{said} Use 'max_completion_tokens' instead.")
+    stops = fields.get("stop")
+    if isinstance(stops, list) and len(cast("list[object]", stops)) > 4:
+        yield Status(400, "array_above_max_length", "Invalid 'stop': array too long. Expected at most 4 elements.")
+    if fields.get("stream_options") is not None and not fields.get("stream"):
+        yield Status(400, None, "The 'stream_options' parameter is only allowed when 'stream' is enabled.")
+
+
+def _format_complaints(fields: Fields) -> Iterator[Status]:
+    wanted = _fields(fields, "response_format")
+    if wanted.get("type") == "json_object" and "json" not in json.dumps(fields["messages"]).lower():
+        yield Status(400, None, "'messages' must contain the word 'json' in some form, to use 'response_format'.")
+    if wanted.get("type") != "json_schema":
+        return
+    held = _fields(wanted, "json_schema")
+    if not _NAME.fullmatch(str(held.get("name", ""))):
+        yield Status(400, "missing_required_parameter", "Missing or invalid 'response_format.json_schema.name'.")
+    schema = held.get("schema")
+    reason = _not_strict(schema, "object") if held.get("strict") else None
+    if reason is not None:
+        name = held.get("name")
+        yield Status(400, "invalid_json_schema", f"Invalid schema for response_format '{name}': {reason}")
+
+
+def _tool_complaints(fields: Fields) -> Iterator[Status]:
+    for tool in _rows(fields, "tools"):
+        function = _fields(tool, "function")
+        if tool.get("type") != "function" or not _NAME.fullmatch(str(function.get("name", ""))):
+            yield Status(400, "invalid_value", "Invalid 'tools[].function.name': expected [a-zA-Z0-9_-]{1,64}.")
+        reason = _not_strict(function.get("parameters"), "object") if function.get("strict") else None
+        if reason is not None:
+            said = f"Invalid schema for function {function.get('name')!r}: {reason}"
+            yield Status(400, "invalid_function_parameters", said)
+    if fields.get("tool_choice") is not None and not _rows(fields, "tools"):
+        yield Status(400, None, "'tool_choice' is only allowed when 'tools' are specified.")
+
+
+def _not_strict(schema: object, root_type: str | None = None) -> str | None:
+    """Why OpenAI does not hold a model to *schema* ("Structured model outputs: supported schemas"), None if it does."""
+    if isinstance(schema, list):
+        return next((why for part in cast("list[object]", schema) if (why := _not_strict(part))), None)
+    if not isinstance(schema, Mapping):
+        return None if root_type is None else "schema must be a JSON Schema of 'type: \"object\"'."
+    fields = cast("Fields", schema)
+    if root_type is not None and fields.get("type") != root_type:
+        return f"schema must be a JSON Schema of 'type: \"object\"', got 'type: {fields.get('type')!r}'."
+    properties = _fields(fields, "properties")
+    if fields.get("type") == "object" and fields.get("additionalProperties") is not False:
+        return "'additionalProperties' is required to be supplied and to be false."
+    if set(properties) - set(cast("Sequence[str]", fields.get("required", ()))):
+        return "'required' is required to be supplied and to be an array including every key in properties."
+    inside = (*properties.values(), *_fields(fields, "$defs").values(), fields.get("items"), fields.get("anyOf"))
+    return next((why for part in inside if (why := _not_strict(part))), None)
+
+
+def _text(message: Fields) -> str:
+    content = message.get("content")
+    if isinstance(content, str):
+        return content
+    return " ".join(str(part.get("text", f"<{part.get('type')}>")) for part in _rows(message, "content"))
+
+
+def _fields(fields: Fields, name: str) -> Fields:
+    """The object under *name*, empty if there is none."""
+    found = fields.get(name)
+    return cast("Fields", found) if isinstance(found, dict) else {}
+
+
+def _rows(fields: Fields, name: str) -> Sequence[Fields]:
+    """The objects in the list under *name*."""
+    found = fields.get(name)
+    rows = cast("list[object]", found) if isinstance(found, list) else []
+    return [cast("Fields", row) for row in rows if isinstance(row, dict)]
