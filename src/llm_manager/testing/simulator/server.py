@@ -56,12 +56,14 @@ class Simulator:
         self, kind: type[BaseException] | None, cause: BaseException | None, trace: TracebackType | None, /
     ) -> None:
         self._group.cancel_scope.cancel()
-        if isinstance(cause, Exception):  # the body's own: it goes on bare and not in an exception group
-            await self._group.__aexit__(None, None, None)
-        else:
-            await self._group.__aexit__(kind, cause, trace)
-        with anyio.CancelScope(shield=True):
-            await self._listener.aclose()
+        try:
+            if isinstance(cause, Exception):  # the body's own: it goes on bare and not in an exception group
+                await self._group.__aexit__(None, None, None)
+            else:
+                await self._group.__aexit__(kind, cause, trace)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await self._listener.aclose()
 
     async def _serve(self, stream: anyio.abc.SocketStream) -> None:
         try:

@@ -72,7 +72,7 @@ def _owns(path: str) -> bool:
 
 def _listing(received: Received) -> bytes | None:
     """``GET /v1/models``, or one of them by its name."""
-    if received.method != "GET":
+    if received.method != "GET" or "/models" not in received.path:
         return None
     rows = [{"id": name, "object": "model", "created": _CREATED, "owned_by": "simulator"} for name in MODELS]
     _, _, wanted = received.path.partition("/models/")

@@ -1,7 +1,7 @@
 """Portkey's gateway as a client sees it, in front of any wire.
 
 Read out of the gateway itself (npm ``@portkey-ai/gateway`` 1.15.2) and Portkey's pages on headers, configs and the
-response schema, 2026-11-21; ``tests/simulator`` asks the real one and this one the same things and compares. Played
+response schema, 2026-11-21; ``tests/real`` asks the real one and this one the same things and compares. Played
 are its refusals, fallback and nested targets, retries, ``override_params``, the request timeout and the headers it
 adds. Load balancing takes the first target; caches and guardrails are left out.
 """
