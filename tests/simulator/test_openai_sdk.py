@@ -102,7 +102,7 @@ async def test_a_stream_ends_with_its_usage_and_only_if_it_was_asked_for(simulat
     assert "".join(chunk.choices[0].delta.content or "" for chunk in untold) == "It scatters a lot."
     assert told[-1].choices == []
     assert [chunk.usage is None for chunk in told] == [True] * (len(told) - 1) + [False]
-    assert {chunk.usage for chunk in untold} == {None}
+    assert [chunk.usage for chunk in untold] == [None] * len(untold)
 
 
 async def test_tool_calls_are_typed_at_once_and_put_together_from_a_stream(simulator: Simulator) -> None:
@@ -130,9 +130,8 @@ async def test_a_tool_that_must_be_called_is_called_with_valid_arguments(simulat
                 tools=[TOOL],
                 tool_choice="required" if choice == "required" else {"type": "function", "function": {"name": "look"}},
             )
-            [call] = answer.choices[0].message.tool_calls or ()
-            assert call.type == "function"
-            assert call.function.arguments == '{"at": "sample"}'
+            calls = [call for call in answer.choices[0].message.tool_calls or () if call.type == "function"]
+            assert [call.function.arguments for call in calls] == ['{"at": "sample"}']
 
 
 class Weather(BaseModel):

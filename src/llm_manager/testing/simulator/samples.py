@@ -172,8 +172,8 @@ def _multiple(schema: Schema, step: float, turn: int) -> float:
     """The multiple of *step* within bounds that is nearest to zero, or the *turn*-th after it."""
     low, high = _bounds(schema)
     first = math.ceil(low / step) if low > 0 else math.floor(min(high, 0) / step)
-    onward = -1 if high < 0 else 1
-    found = [value for n in range(turn + 3) if _is_within(schema, value := (first + n * onward) * step)]
+    onward = -1 if high <= 0 else 1
+    found = [value for n in range(turn + 2) if _is_within(schema, value := (first + n * onward) * step)]
     if not found:
         raise ValueError(f"no multiple of {step} lies within the bounds of {dict(schema)!r}")
     return found[turn % len(found)]

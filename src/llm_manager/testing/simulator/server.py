@@ -45,11 +45,11 @@ class Simulator:
         self._to_drop += count
 
     async def __aenter__(self) -> Self:
-        self._listener = await anyio.create_tcp_listener(local_host="127.0.0.1", local_port=0)
-        port = self._listener.extra(anyio.abc.SocketAttribute.local_port)
-        self.url = f"http://127.0.0.1:{port}"
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
+        self._listener.settimeout(0)
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self._group = await anyio.create_task_group().__aenter__()
-        self._group.start_soon(self._listener.serve, self._serve)
+        self._group.start_soon(self._accept)
         return self
 
     async def __aexit__(
@@ -62,8 +62,20 @@ class Simulator:
             else:
                 await self._group.__aexit__(kind, cause, trace)
         finally:
-            with anyio.CancelScope(shield=True):
-                await self._listener.aclose()
+            self._listener.close()
+
+    async def _accept(self) -> None:
+        """Take connections as they come. By hand: anyio's listener loses the one it takes while it is cancelled."""
+        while True:
+            await anyio.wait_readable(self._listener)
+            try:
+                connection, _ = self._listener.accept()
+            except (BlockingIOError, ConnectionAbortedError):
+                continue  # the client went away before its turn
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            stream = await _wrapped(connection)
+            if stream is not None:
+                self._group.start_soon(self._serve, stream)
 
     async def _serve(self, stream: anyio.abc.SocketStream) -> None:
         try:
@@ -106,6 +118,16 @@ def refused_url() -> Generator[str, None, None]:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         yield f"http://127.0.0.1:{taken.getsockname()[1]}"
+
+
+async def _wrapped(connection: socket.socket) -> anyio.abc.SocketStream | None:
+    """*connection* as a stream; None if the client has just reset it."""
+    with anyio.CancelScope(shield=True):
+        try:
+            return await anyio.abc.SocketStream.from_socket(connection)
+        except (ValueError, OSError):  # anyio's word for "no longer connected" is ValueError
+            connection.close()
+    return None
 
 
 async def _perform(stream: anyio.abc.SocketStream, play: Play) -> End:

@@ -23,6 +23,7 @@ Ask: TypeAlias = Callable[[Received], Answer | Play]
 _MODES = frozenset({"single", "fallback", "loadbalance", "conditional"})
 _PROVIDERS = frozenset({"openai", "groq", "anthropic", "google", "ollama", "lmstudio", "azure-openai", "together-ai"})
 _RETRIED = (429, 500, 502, 503, 504)
+_TIMED_OUT = 408
 
 
 class _Refused(Exception):
@@ -159,7 +160,7 @@ def _timed(outcome: Answer | Play, timeout_ms: str | None) -> Answer | Play:
     said = f"Request exceeded the timeout sent in the request: {timeout_ms}ms"
     body = {"error": {"message": said, "type": "timeout_error", "param": None, "code": None}}
     return Answer(
-        status=408,
+        status=_TIMED_OUT,
         headers={"content-type": "application/json"},
         parts=(json.dumps(body).encode(),),
         after_s=float(timeout_ms) / 1000,
@@ -175,7 +176,7 @@ def _relayed(spoken: _Spoken, answer: Answer, trace_id: str) -> Answer:
         "x-portkey-provider": spoken.provider,
     }
     parts = answer.parts
-    if answer.status >= 400:
+    if answer.status >= 400 and answer.status != _TIMED_OUT:
         parts = (_told(b"".join(parts), spoken.provider),)
     return replace(answer, headers={**answer.headers, **added}, parts=parts)
 
