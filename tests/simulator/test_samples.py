@@ -59,6 +59,7 @@ RECURSIVE: dict[str, Any] = {
         {"type": "array", "items": {"type": "number", "minimum": 0, "maximum": 1}, "minItems": 2, "uniqueItems": True},
         {"type": "array", "items": {"type": "boolean"}, "minItems": 2, "uniqueItems": True},
         {"type": "array", "maxItems": 0},
+        {"items": {"type": "null"}},
         {"prefixItems": [{"type": "integer"}, {"type": "string"}], "items": False},
         {"properties": {"a": {"type": "integer"}}, "required": ["a", "b"]},
         {"type": "object", "additionalProperties": {"type": "integer"}, "minProperties": 2},

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import socket
+import struct
+
 import anyio
 import httpx2
 import pytest
@@ -29,6 +32,22 @@ async def test_every_model_has_a_script_of_its_own() -> None:
         simulator.script("gpt-4o", [Say("two")])
         said = [await content(client, simulator, model) for model in ("gpt-4o", "gpt-4o-mini", "gpt-4o", "gpt-4o")]
     assert said == ["one", "mini", "two", "You said: hi"]
+
+
+async def test_an_answer_may_be_packed() -> None:
+    async with Simulator() as simulator, httpx2.AsyncClient() as client:
+        simulator.script("gpt-4o", [Say("packed", gzip=True)])
+        answer = await client.post(f"{simulator.url}/v1/chat/completions", json=asking(), headers=KEY)
+    assert (answer.headers["content-encoding"], answer.json()["choices"][0]["message"]["content"]) == ("gzip", "packed")
+
+
+async def test_connections_that_are_reset_before_their_turn_harm_nobody() -> None:
+    async with Simulator() as simulator, httpx2.AsyncClient() as client:
+        host, _, port = simulator.url.removeprefix("http://").partition(":")
+        for _ in range(5):
+            with socket.create_connection((host, int(port))) as gone:
+                gone.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        assert await content(client, simulator) == "You said: hi"
 
 
 async def test_what_arrives_is_kept() -> None:
