@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TypeVar
 
 from returns.result import Success
@@ -121,10 +122,12 @@ def _wants_other_key(error: LLMError) -> bool:
     return again(error) == "other_key"
 
 
+@lru_cache(maxsize=256)
 def default_schedule(settings: RetrySettings, keys: int = 1) -> Schedule[LLMError]:
     """The library's own: exponential with full jitter and a cap, Retry-After as a floor, and the fault matrix.
 
-    A refused key is replaced at once by another of the *keys*, outside the count of retries.
+    A refused key is replaced at once by another of the *keys*, outside the count of retries. Equal settings give the
+    same schedule: it is a description, and each run asks a driver of its own.
     """
     backoff = pipe(exponential(settings.base_s, settings.factor), capped(settings.cap_s), jittered)
     waits = both(both(backoff, recurs(settings.max_retries)), retry_after)
