@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import TypeAlias
 
@@ -217,3 +218,28 @@ async def test_keys_of_one_account_rest_together(make_keys: MakeKeys) -> None:
     refused = await pool.lease("p", "m", 2.0)
     assert isinstance(refused, Failure)
     assert refused.failure() == RateLimitExceeded("m", 4.0, "every key rests after a rate limit")
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_a_key_handed_to_a_task_that_asyncio_cancels_just_then_goes_to_the_next(make_keys: MakeKeys) -> None:
+    """``Task.cancel()``, unlike a cancel scope, reaches a task that has been woken and has not run yet."""
+    pool = keys(make_keys, 1, most=1)
+    first = await leased(pool)
+    leaves, stays = asyncio.create_task(leased(pool)), asyncio.create_task(leased(pool))
+    await anyio.wait_all_tasks_blocked()
+    await pool.give_back(first, None, 0.0)
+    leaves.cancel()
+    assert await stays == first
+    assert leaves.cancelled()
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_a_refusal_that_reaches_a_task_cancelled_just_then_is_dropped(make_keys: MakeKeys) -> None:
+    pool = keys(make_keys, 1, most=1)
+    first = await leased(pool)
+    leaves = asyncio.create_task(leased(pool))
+    await anyio.wait_all_tasks_blocked()
+    await pool.give_back(first, AuthenticationFailed("m"), 0.0)
+    leaves.cancel()
+    await asyncio.wait([leaves])
+    assert leaves.cancelled()

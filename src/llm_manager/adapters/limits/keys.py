@@ -128,12 +128,9 @@ class MemoryKeys:
             while waiter.answer is None:
                 await waiter.served.wait()
         except BaseException:
-            match waiter.answer:
-                case None:
-                    pool.waiting.remove(waiter)
-                case Success(lease):  # it was our turn and we leave: it is the next one's now
-                    self._return(pool, lease, None, pool.now_s)
-                case _:
-                    pass
+            if waiter.answer is None:
+                pool.waiting.remove(waiter)
+            elif isinstance(waiter.answer, Success):  # asyncio's own cancel() can hit between answer and waking
+                self._return(pool, waiter.answer.unwrap(), None, pool.now_s)
             raise
         return waiter.answer
