@@ -107,11 +107,15 @@ Answered: TypeAlias = Say | CallTools
 
 Reply: TypeAlias = Answered | Status | Fault
 
+_NOON = "Wed, 21 Oct 2015 12:00:00 GMT"
+"""When these answers were written; a date means something only beside it."""
+
 RETRY_AFTER: Mapping[str, Status] = {
     "seconds": Status(429, headers={"retry-after": "7"}),
     "milliseconds": Status(429, headers={"retry-after-ms": "1500", "retry-after": "2"}),
-    "a date gone by": Status(429, headers={"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"}),
-    "a date far off": Status(429, headers={"retry-after": "Fri, 31 Dec 9999 23:59:59 GMT"}),
+    "a date": Status(429, headers={"date": _NOON, "retry-after": "Wed, 21 Oct 2015 12:00:07 GMT"}),
+    "a date gone by": Status(429, headers={"date": _NOON, "retry-after": "Wed, 21 Oct 2015 11:59:53 GMT"}),
+    "a date far off": Status(429, headers={"date": _NOON, "retry-after": "Fri, 31 Dec 9999 23:59:59 GMT"}),
     "an hour": Status(429, headers={"retry-after": "3600"}),
     "negative": Status(429, headers={"retry-after": "-1"}),
     "not a number": Status(429, headers={"retry-after": "nan"}),
