@@ -75,6 +75,7 @@ EXPECTED: dict[FaultKind, LLMError] = {
     "reset": NetworkError("gpt-4o", ambiguous=True, cause="reset"),
     "reset_in_headers": NetworkError("gpt-4o", ambiguous=True, cause="reset"),
     "hang": RequestTimedOut("gpt-4o", 0.3, "first_byte"),
+    "slow_headers": RequestTimedOut("gpt-4o", 0.3, "first_byte"),
     "short_body": MalformedResponse("gpt-4o", "truncated"),
     "cut_chunks": MalformedResponse("gpt-4o", "truncated"),
     "reset_in_body": MalformedResponse("gpt-4o", "truncated"),

@@ -122,6 +122,12 @@ def test_when_all_rest_the_soonest_recovery_is_told() -> None:
     assert refusal.retry_after_s == 15.0
 
 
+def test_a_key_rests_for_a_day_at_most_whatever_the_vendor_says() -> None:
+    ring = given_back(Ring((KeyState(),)), 0, "m", RateLimitExceeded("m", 2.5e11), 0.0, KEYS)
+    assert isinstance(choose(ring, "m", 86_399.0, KEYS)[1], RateLimitExceeded)
+    assert isinstance(choose(ring, "m", 86_400.0, KEYS)[1], Chosen)
+
+
 def test_a_refused_key_is_disabled_and_a_forbidden_one_for_its_model() -> None:
     refused = given_back(Ring((KeyState(),)), 0, "m", AuthenticationFailed("m", message="bad key"), 0.0, KEYS)
     assert choose(refused, "m", 9e9, KEYS)[1] == AuthenticationFailed("m", message="bad key")

@@ -15,6 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, cast, final
 
+import anyio
 from returns.result import Failure, Success
 
 from llm_manager.domain.errors import (
@@ -108,10 +109,14 @@ class Http:
             )
         except (errors.InvalidURL, errors.LocalProtocolError, ValueError) as bad:
             return Failure(InvalidRequest((Problem("http", f"cannot be sent: {type(bad).__name__}"),)))
+        response: Response | None = None
         try:
-            response: Response = await client.send(request, stream=True, follow_redirects=False)
+            with anyio.move_on_after(self._timeouts.first_byte_s):  # the library's own limit begins anew at each read
+                response = await client.send(request, stream=True, follow_redirects=False)
         except errors.TransportError as bad:
             return Failure(_before_headers(errors, bad, call, self._timeouts))
+        if response is None:
+            return Failure(RequestTimedOut(call.model, self._timeouts.first_byte_s, "first_byte"))
         limits["read"] = self._timeouts.idle_s  # httpcore reads it anew for every read of the body
         try:
             return await self._read(errors, response, call)
@@ -122,11 +127,12 @@ class Http:
 
     def _limits(self) -> dict[str, float]:
         timeouts = self._timeouts
+        connect_s = min(timeouts.connect_s, timeouts.first_byte_s)
         return {
-            "connect": timeouts.connect_s,
+            "connect": connect_s,
             "read": timeouts.first_byte_s,
             "write": timeouts.first_byte_s,
-            "pool": timeouts.connect_s,
+            "pool": connect_s,
         }
 
     def _pool(self, name: str) -> Client:

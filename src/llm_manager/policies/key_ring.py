@@ -15,6 +15,9 @@ from llm_manager.domain.settings import KeySettings
 QUOTA_REST_S = 3600.0
 """How long a key without quota rests: vendors do not say when it resets, and asking costs nothing but a call."""
 
+LONGEST_REST_S = 86400.0
+"""A vendor's Retry-After above a day is held for a mistake: the key is tried again after one."""
+
 
 @dataclass(frozen=True, slots=True)
 class KeyState:
@@ -92,6 +95,10 @@ def _refusal(keys: Sequence[KeyState], model: str, now_s: float) -> KeyRefusal:
     return AuthenticationFailed(model, forbidden=forbidden, message=said or "no key may use it")
 
 
+def _rest_s(asked_s: float | None, settings: KeySettings) -> float:
+    return settings.cool_down_s if asked_s is None else min(asked_s, LONGEST_REST_S)
+
+
 def given_back(ring: Ring, index: int, model: str, error: LLMError | None, now_s: float, settings: KeySettings) -> Ring:
     """The call is over; what the provider said about the key is remembered. The longer of two rests wins."""
     key = _used(ring.keys[index], -1)
@@ -105,7 +112,7 @@ def given_back(ring: Ring, index: int, model: str, error: LLMError | None, now_s
         case QuotaExhausted():
             return _group_rests(ring, index, key, now_s + QUOTA_REST_S, error)
         case RateLimitExceeded(retry_after_s=asked_s):
-            return _group_rests(ring, index, key, now_s + (settings.cool_down_s if asked_s is None else asked_s), error)
+            return _group_rests(ring, index, key, now_s + _rest_s(asked_s, settings), error)
         case _:  # every other error speaks about the model or the network, not about the key
             pass
     return Ring(_with(ring.keys, index, key), ring.turn)
