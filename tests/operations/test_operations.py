@@ -19,6 +19,7 @@ from llm_manager import (
     JsonMode,
     JsonSchema,
     KeySettings,
+    LimiterSettings,
     LLMConfig,
     LLMRequest,
     LLMResponse,
@@ -225,6 +226,26 @@ async def test_every_key_is_tried_before_the_model_is_given_up() -> None:
     outcome = await provide(generate(only("gpt-4o")), layer)
     assert outcome == Failure(AuthenticationFailed("gpt-4o", message="revoked"))
     assert used == ["a", "b"]
+
+
+async def test_a_try_that_finds_no_key_costs_nothing_at_the_limiter() -> None:
+    """One key, refused once: were the tokens of the second request kept, the third would wait for a minute."""
+    config = LLMConfig(
+        keys=KeySettings(providers={"openai": (Secret("a" * 20),)}),
+        rate_limit=LimiterSettings(tokens_per_minute=100),
+    )
+
+    class Refusing:
+        async def complete(self, dispatch: Dispatch, /) -> Outcome[LLMResponse, AuthenticationFailed]:
+            return Failure(AuthenticationFailed("gpt-4o"))
+
+        async def models(self, target: Target, keys: object, /) -> Outcome[tuple[str, ...], AuthenticationFailed]:
+            return Success(())
+
+    async with scripted({}, config=config) | replacing(providers={"openai": Refusing()}) as context:
+        for _ in range(4):
+            await run(generate(only("gpt-4o", max_tokens=40)), context)
+        assert context.clock.monotonic() == 0.0
 
 
 async def test_a_service_that_nobody_provides_is_a_configuration_error() -> None:

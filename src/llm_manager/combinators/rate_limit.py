@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TypeVar
 
 from returns.result import Failure, Success
@@ -16,11 +17,18 @@ from llm_manager.effect.op import effect, run
 A = TypeVar("A")
 
 
-def rate_limit(key: str, cost: float = 0.0, *, model: str | None = None) -> Policy:
+def rate_limit(
+    key: str,
+    cost: float = 0.0,
+    *,
+    model: str | None = None,
+    never_left: Callable[[LLMError], bool] = nothing_was_sent,
+) -> Policy:
     """Wait for room for one request of *cost* tokens in the buckets filed under *key*, then run.
 
     Fails at once with ``RateLimitExceeded`` when the wait would pass ``rate_limit.max_wait_s`` or the deadline. *cost*
-    is an estimate: an answer with usage settles it, a request that never left gives it back, an unknown usage keeps it.
+    is an estimate: an answer with usage settles it, an unknown usage keeps it, and a failure for which *never_left*
+    holds gives it back.
     """
 
     def around(op: Op[A], /) -> Op[A]:
@@ -37,7 +45,7 @@ def rate_limit(key: str, cost: float = 0.0, *, model: str | None = None) -> Poli
             now_s = clock.monotonic()
             if isinstance(outcome, Success):
                 await limiter.settle(acquired.unwrap(), _used_tokens(outcome.unwrap()), now_s)
-            elif nothing_was_sent(outcome.failure()):
+            elif never_left(outcome.failure()):
                 await limiter.release(acquired.unwrap(), now_s)
             return outcome
 

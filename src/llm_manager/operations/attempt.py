@@ -31,6 +31,7 @@ from llm_manager.domain.problem import Problem
 from llm_manager.domain.request import LLMRequest
 from llm_manager.domain.response import Attempt, LLMResponse, Usage
 from llm_manager.domain.target import Target
+from llm_manager.domain.verdicts import nothing_was_sent
 from llm_manager.effect.context import Context, Op, emit, through
 from llm_manager.effect.op import effect, run
 from llm_manager.policies.planning import alternate_keys, key_owner, keys_of
@@ -45,10 +46,11 @@ def attempt(request: LLMRequest, target: Target) -> Op[LLMResponse]:
 
     async def attempting(context: Context) -> Outcome[LLMResponse, LLMError]:
         config = context.config
+        pace = _Pace(context.clock.monotonic())
         stack = through(
-            _one_try(request, target, _Pace(context.clock.monotonic())),
+            _one_try(request, target, pace),
             circuit_breaker(target.key, model=target.model),
-            rate_limit(target.key, _worst_tokens(request), model=target.model),
+            rate_limit(target.key, _worst_tokens(request), model=target.model, never_left=pace.never_left),
             retry(default_schedule(config.retry, keys_of(config, target)), budget=target.key),
         )
         return await run(stack, context)
@@ -66,6 +68,10 @@ class _Pace:
         self.since_s = since_s
         self.sent_s: float | None = None
         self.key_id: str | None = None
+
+    def never_left(self, error: LLMError) -> bool:
+        """Was nothing sent by the try that failed so: for want of a key, or with no connection?"""
+        return self.sent_s is None or nothing_was_sent(error)
 
 
 def _one_try(request: LLMRequest, target: Target, pace: _Pace) -> Op[LLMResponse]:
