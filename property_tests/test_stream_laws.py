@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from returns.result import Failure, Success
 
 from llm_manager.effect.op import Effect, Outcome, effect, run, succeed
-from llm_manager.effect.stream import END, Pulled, Stream, from_iterable, from_resource
+from llm_manager.effect.opened import END, Pulled
+from llm_manager.effect.stream import Stream, from_iterable, from_resource
 
 numbers = st.lists(st.integers(), max_size=6)
 Ending = Literal["end", "failure", "bug"]

@@ -20,7 +20,7 @@ E2 = TypeVar("E2")
 R = TypeVar("R")
 
 
-async def _children(count: int, child: Callable[[int], Awaitable[bool]], limit: int | None = None) -> None:
+async def children(count: int, child: Callable[[int], Awaitable[bool]], limit: int | None = None) -> None:
     """Run ``child(0)`` to ``child(count - 1)``, *limit* at a time; one that returns True cancels the others."""
     if count == 1:  # a task group costs more than the child
         await child(0)
@@ -64,7 +64,7 @@ def gather(ops: Sequence[Effect[A, E, R]], limit: int | None = None) -> Effect[t
             values[index] = outcome.unwrap()
             return False
 
-        await _children(len(ops), child, limit)
+        await children(len(ops), child, limit)
         return failures[0] if failures else Success(tuple(values[index] for index in range(len(ops))))
 
     return effect(gathering)
@@ -80,7 +80,7 @@ def settle(ops: Sequence[Effect[A, E, R]], limit: int | None = None) -> Effect[t
             outcomes[index] = await run(ops[index], context)
             return False
 
-        await _children(len(ops), child, limit)
+        await children(len(ops), child, limit)
         return Success(tuple(outcomes[index] for index in range(len(ops))))
 
     return effect(settling)
@@ -101,7 +101,7 @@ def race(ops: Sequence[Effect[A, E, R]], all_failed: Callable[[tuple[E, ...]], E
             won.append(outcome)
             return True
 
-        await _children(len(ops), child)
+        await children(len(ops), child)
         return won[0] if won else Failure(all_failed(tuple(errors[index] for index in sorted(errors))))
 
     return effect(racing)

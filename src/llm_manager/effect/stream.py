@@ -1,27 +1,37 @@
 """Streams: values that arrive one after the other, as a description that is opened, pulled and closed.
 
 Pulled and not pushed: the source does nothing until it is asked for the next value, so a slow reader slows the source
-down and nothing is buffered. A stream is opened in an ``async with`` block and its source released, once, when the
-block is left: at the end, early, by a failure or by a cancellation. No async generator is involved, which could be
-dropped half-way and finalized outside its task.
+down. There is no buffer, and so no size to choose, nothing to lose in it when the reader leaves, and no task that fills
+it. A stream is opened in an ``async with`` block and its source released, once, when the block is left: at the end,
+early, by a failure or by a cancellation. No async generator is involved, which could be dropped half-way and finalized
+outside its task.
 
-A typed failure ends a stream and is its last word. After an end or a failure the source is not asked again.
+A typed failure ends a stream and is its last word. After an end or a failure the source is not asked again. Who folds
+gets the failure as the failure of the fold; who reads with ``async for`` finds it in
+:attr:`Opened.ended <llm_manager.effect.opened.Opened.ended>`. What may fail for one value alone is an ``Outcome`` and
+a value like others: see :meth:`Stream.settle`.
+
+The rule of this room: an operation is one `open` that asks the stage before it, and returns one `pull`. What it holds
+between two pulls it leaves, when it is opened, to the scope.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from types import TracebackType
-from typing import Generic, Never, Self, TypeAlias, TypeVar, final
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Generic, Never, TypeVar, final
 
+from returns.maybe import Maybe, Some
 from returns.result import Failure, Success
 
+from llm_manager.effect.crew import Crew
 from llm_manager.effect.op import Effect, Outcome, effect, run
+from llm_manager.effect.opened import END, End, Opened, Opening, Pull, Pulled
 from llm_manager.effect.scope import Scope
 
 A = TypeVar("A")
 B = TypeVar("B")
 E = TypeVar("E")
+E2 = TypeVar("E2")
 R = TypeVar("R")
 S = TypeVar("S")
 A_co = TypeVar("A_co", covariant=True)
@@ -30,41 +40,33 @@ R_contra = TypeVar("R_contra", contravariant=True)
 
 
 @final
-class End:
-    """Nothing more comes."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return "END"
-
-
-END = End()
-
-Pulled: TypeAlias = Success[A] | Failure[E] | End
-"""The next value, why there is none, or that there are no more."""
-
-Pull: TypeAlias = Callable[[], Awaitable[Pulled[A, E]]]
-
-
-@final
 class Stream(Generic[A_co, E_co, R_contra]):
-    """How to open a source of ``A`` values in a context ``R``; ``E`` is how it can fail. Immutable and re-openable."""
+    """How to open a source of ``A`` values in a context ``R``; ``E`` is how it can fail. Immutable and re-openable.
+
+    >>> import anyio
+    >>> evens = from_iterable(range(10)).filter(lambda n: n % 2 == 0).map(str)
+    >>> anyio.run(run, evens.take(3).collect(), None)
+    <Success: ('0', '2', '4')>
+    """
 
     __slots__ = ("_open",)
 
-    def __init__(self, open_: Callable[[R_contra, Scope], Awaitable[Pull[A_co, E_co]]]) -> None:
+    def __init__(self, open_: Callable[[R_contra, Opening], Awaitable[Pull[A_co, E_co]]]) -> None:
         self._open = open_
+
+    def open(self, context: R_contra, opening: Opening) -> Awaitable[Pull[A_co, E_co]]:
+        """What to pull, for an operation on streams; whoever reads one asks for :meth:`opened`."""
+        return self._open(context, opening)
 
     def opened(self, context: R_contra) -> Opened[A_co, E_co]:
         """The stream for one ``async with`` block."""
-        return Opened(lambda scope: self._open(context, scope))
+        return Opened(lambda opening: self._open(context, opening))
 
     def map(self, change: Callable[[A_co], B]) -> Stream[B, E_co, R_contra]:
         """The stream of changed values."""
 
-        async def open_(context: R_contra, scope: Scope) -> Pull[B, E_co]:
-            pull = await self._open(context, scope)
+        async def open_(context: R_contra, opening: Opening) -> Pull[B, E_co]:
+            pull = await self._open(context, opening)
 
             async def pulling() -> Pulled[B, E_co]:
                 got = await pull()
@@ -74,17 +76,57 @@ class Stream(Generic[A_co, E_co, R_contra]):
 
         return Stream(open_)
 
-    def filter(self, wanted: Callable[[A_co], bool]) -> Stream[A_co, E_co, R_contra]:
+    def map_error(self, change: Callable[[E_co], E2]) -> Stream[A_co, E2, R_contra]:
+        """The stream with a changed failure."""
+
+        async def open_(context: R_contra, opening: Opening) -> Pull[A_co, E2]:
+            pull = await self._open(context, opening)
+
+            async def pulling() -> Pulled[A_co, E2]:
+                got = await pull()
+                return Failure(change(got.failure())) if isinstance(got, Failure) else got
+
+            return pulling
+
+        return Stream(open_)
+
+    def filter(self: Stream[A, E, R], wanted: Callable[[A], bool]) -> Stream[A, E, R]:
         """The stream of the values for which *wanted* holds."""
+        return self.filter_map(lambda value: Some(value) if wanted(value) else Maybe.empty)
 
-        async def open_(context: R_contra, scope: Scope) -> Pull[A_co, E_co]:
-            pull = await self._open(context, scope)
+    def filter_map(self, change: Callable[[A_co], Maybe[B]]) -> Stream[B, E_co, R_contra]:
+        """The stream of what is inside ``Some``; ``Nothing`` is left out."""
 
-            async def pulling() -> Pulled[A_co, E_co]:
+        async def open_(context: R_contra, opening: Opening) -> Pull[B, E_co]:
+            pull = await self._open(context, opening)
+
+            async def pulling() -> Pulled[B, E_co]:
                 while True:
                     got = await pull()
-                    if not isinstance(got, Success) or wanted(got.unwrap()):
+                    if not isinstance(got, Success):
                         return got
+                    changed = change(got.unwrap())
+                    if isinstance(changed, Some):
+                        return Success(changed.unwrap())
+
+            return pulling
+
+        return Stream(open_)
+
+    def scan(self, initial: S, step: Callable[[S, A_co], S]) -> Stream[S, E_co, R_contra]:
+        """What :meth:`fold` has in hand after each value: the growing text of an answer, say."""
+
+        async def open_(context: R_contra, opening: Opening) -> Pull[S, E_co]:
+            pull = await self._open(context, opening)
+            state = initial
+
+            async def pulling() -> Pulled[S, E_co]:
+                nonlocal state
+                got = await pull()
+                if not isinstance(got, Success):
+                    return got
+                state = step(state, got.unwrap())
+                return Success(state)
 
             return pulling
 
@@ -93,8 +135,8 @@ class Stream(Generic[A_co, E_co, R_contra]):
     def take(self, count: int) -> Stream[A_co, E_co, R_contra]:
         """The first *count* values; the source is not asked for one more."""
 
-        async def open_(context: R_contra, scope: Scope) -> Pull[A_co, E_co]:
-            pull = await self._open(context, scope)
+        async def open_(context: R_contra, opening: Opening) -> Pull[A_co, E_co]:
+            pull = await self._open(context, opening)
             left = count
 
             async def pulling() -> Pulled[A_co, E_co]:
@@ -109,8 +151,8 @@ class Stream(Generic[A_co, E_co, R_contra]):
     def take_while(self, goes_on: Callable[[A_co], bool]) -> Stream[A_co, E_co, R_contra]:
         """The values up to, not including, the first one for which *goes_on* does not hold."""
 
-        async def open_(context: R_contra, scope: Scope) -> Pull[A_co, E_co]:
-            pull = await self._open(context, scope)
+        async def open_(context: R_contra, opening: Opening) -> Pull[A_co, E_co]:
+            pull = await self._open(context, opening)
 
             async def pulling() -> Pulled[A_co, E_co]:
                 got = await pull()
@@ -120,22 +162,25 @@ class Stream(Generic[A_co, E_co, R_contra]):
 
         return Stream(open_)
 
-    def then(self: Stream[A, E, R], other: Stream[A, E, R]) -> Stream[A, E, R]:
-        """This stream, then *other*: opened when this one has ended and its source has been released."""
+    def then(self: Stream[A, E, R], other: Stream[B, E2, R]) -> Stream[A | B, E | E2, R]:
+        """This stream, then *other*: opened when this one has ended and its source has been released.
 
-        async def open_(context: R, scope: Scope) -> Pull[A, E]:
+        For many, ``from_iterable(streams).flat_map(lambda stream: stream)`` costs the same however many there are.
+        """
+
+        async def open_(context: R, opening: Opening) -> Pull[A | B, E | E2]:
             first = Scope()
-            scope.add(first.close)
-            pull = await self._open(context, first)
+            opening.scope.add(first.close)
+            pull: Pull[A | B, E | E2] = await self.open(context, Opening(first, opening.workers))
             is_first = True
 
-            async def pulling() -> Pulled[A, E]:
+            async def pulling() -> Pulled[A | B, E | E2]:
                 nonlocal pull, is_first
                 got = await pull()
                 if is_first and isinstance(got, End):
                     is_first = False
                     await first.close()
-                    pull = await other._open(context, scope)  # the same class
+                    pull = await other.open(context, opening)
                     got = await pull()
                 return got
 
@@ -143,17 +188,83 @@ class Stream(Generic[A_co, E_co, R_contra]):
 
         return Stream(open_)
 
-    def map_effect(self: Stream[A, E, R], change: Callable[[A], Effect[B, E, R]]) -> Stream[B, E, R]:
+    def flat_map(self: Stream[A, E, R], make: Callable[[A], Stream[B, E2, R]]) -> Stream[B, E | E2, R]:
+        """The values of the stream that *make* makes of each value, one after the other.
+
+        Each is released before the next is opened.
+        """
+
+        async def open_(context: R, opening: Opening) -> Pull[B, E | E2]:
+            outer = await self.open(context, opening)
+            current = Opening(Scope(), opening.workers)
+            opening.scope.add(current.scope.close)
+            inner: Pull[B, E2] | None = None
+
+            async def pulling() -> Pulled[B, E | E2]:
+                nonlocal inner
+                while True:
+                    if inner is None:
+                        made = await outer()
+                        if not isinstance(made, Success):
+                            return made
+                        inner = await make(made.unwrap()).open(context, current)
+                    got = await inner()
+                    if not isinstance(got, End):
+                        return got
+                    inner = None
+                    await current.scope.close()
+
+            return pulling
+
+        return Stream(open_)
+
+    def map_effect(self: Stream[A, E, R], change: Callable[[A], Effect[B, E2, R]]) -> Stream[B, E | E2, R]:
         """Run an effect for each value, one at a time; its failure ends the stream."""
 
-        async def open_(context: R, scope: Scope) -> Pull[B, E]:
-            pull = await self._open(context, scope)
+        async def open_(context: R, opening: Opening) -> Pull[B, E | E2]:
+            pull = await self.open(context, opening)
 
-            async def pulling() -> Pulled[B, E]:
+            async def pulling() -> Pulled[B, E | E2]:
                 got = await pull()
                 return await run(change(got.unwrap()), context) if isinstance(got, Success) else got
 
             return pulling
+
+        return Stream(open_)
+
+    def tap(self: Stream[A, E, R], look: Callable[[A], Effect[object, E2, R]]) -> Stream[A, E | E2, R]:
+        """The same values, each one after *look* has run with it; a failure of *look* ends the stream."""
+
+        async def open_(context: R, opening: Opening) -> Pull[A, E | E2]:
+            pull = await self.open(context, opening)
+
+            async def pulling() -> Pulled[A, E | E2]:
+                got = await pull()
+                if not isinstance(got, Success):
+                    return got
+                looked = await run(look(got.unwrap()), context)
+                return looked if isinstance(looked, Failure) else got
+
+            return pulling
+
+        return Stream(open_)
+
+    def settle(
+        self: Stream[A, E, R], change: Callable[[A], Effect[B, E2, R]], limit: int
+    ) -> Stream[tuple[int, Outcome[B, E2]], E, R]:
+        """Run an effect for each value, *limit* at a time; every outcome with the value's position, as they come.
+
+        One failure loses none of the others. At most *limit* values are under way or waiting to be taken, so a slow
+        reader holds the work back; leaving the block cancels and awaits what is under way.
+        """
+        if limit < 1:
+            raise ValueError("limit is how many effects run at once: at least 1")
+
+        async def open_(context: R, opening: Opening) -> Pull[tuple[int, Outcome[B, E2]], E]:
+            pull = await self.open(context, opening)
+            crew = Crew(pull, lambda value: run(change(value), context), limit)
+            opening.scope.add(crew.stop)
+            return lambda: crew.pull(opening)
 
         return Stream(open_)
 
@@ -180,57 +291,10 @@ class Stream(Generic[A_co, E_co, R_contra]):
         return effect(collecting)
 
 
-@final
-class Opened(Generic[A, E]):
-    """A stream inside its block: ``async for`` gives the values; *failure* is how it ended, None if all went well."""
-
-    __slots__ = ("_open", "_pull", "_scope", "failure")
-
-    def __init__(self, open_: Callable[[Scope], Awaitable[Pull[A, E]]]) -> None:
-        self._open = open_
-        self._scope = Scope()
-        self._pull: Pull[A, E] | None = None
-        self.failure: Failure[E] | None = None
-
-    async def __aenter__(self) -> Self:
-        try:
-            self._pull = await self._open(self._scope)
-        except BaseException:
-            await self._scope.close()
-            raise
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, cause: BaseException | None, trace: TracebackType | None, /
-    ) -> None:
-        self._pull = None
-        await self._scope.__aexit__(kind, cause, trace)
-
-    async def pull(self) -> Pulled[A, E]:
-        """The next value. After an end or a failure, and outside the block, the same answer or ``END`` for ever."""
-        if self._pull is None:
-            return END if self.failure is None else self.failure
-        got = await self._pull()
-        if isinstance(got, Failure):
-            self.failure = got
-        if not isinstance(got, Success):
-            self._pull = None
-        return got
-
-    def __aiter__(self) -> AsyncIterator[A]:
-        return self
-
-    async def __anext__(self) -> A:
-        got = await self.pull()
-        if isinstance(got, Success):
-            return got.unwrap()
-        raise StopAsyncIteration
-
-
 def from_iterable(values: Iterable[A]) -> Stream[A, Never, object]:
     """The stream of *values*; iterated anew each time it is opened, so give a collection and not an iterator."""
 
-    async def open_(_context: object, _scope: Scope) -> Pull[A, Never]:
+    async def open_(_context: object, _opening: Opening) -> Pull[A, Never]:
         iterator = iter(values)
 
         async def pulling() -> Pulled[A, Never]:
@@ -244,24 +308,37 @@ def from_iterable(values: Iterable[A]) -> Stream[A, Never, object]:
 
 
 def from_resource(
-    acquire: Effect[S, E, R], pull: Callable[[S], Awaitable[Pulled[A, E]]], release: Callable[[S], Awaitable[object]]
-) -> Stream[A, E, R]:
+    acquire: Effect[S, E, R], pull: Callable[[S], Awaitable[Pulled[A, E2]]], release: Callable[[S], Awaitable[object]]
+) -> Stream[A, E | E2, R]:
     """The stream that pulls from a resource: acquired when the stream is opened, released when it is closed.
 
-    Failing to acquire it is the stream's failure.
+    Failing to acquire it is the stream's failure. *acquire* may be cancelled, for it may wait long for a connection:
+    what it holds by then is its own to release. *release* is shielded, for as long as a scope shields.
     """
 
-    async def open_(context: R, scope: Scope) -> Pull[A, E]:
+    async def open_(context: R, opening: Opening) -> Pull[A, E | E2]:
         acquired = await run(acquire, context)
         if isinstance(acquired, Failure):
-            failed = acquired
-
-            async def failing() -> Pulled[A, E]:
-                return failed
-
-            return failing
+            return _failing(acquired)
         resource = acquired.unwrap()
-        scope.add(lambda: release(resource))
+        opening.scope.add(lambda: release(resource))
         return lambda: pull(resource)
 
     return Stream(open_)
+
+
+def unwrap(op: Effect[Stream[A, E, R], E2, R]) -> Stream[A, E | E2, R]:
+    """The stream that *op* makes when it is opened; a failure to make it is the stream's failure."""
+
+    async def open_(context: R, opening: Opening) -> Pull[A, E | E2]:
+        made = await run(op, context)
+        return _failing(made) if isinstance(made, Failure) else await made.unwrap().open(context, opening)
+
+    return Stream(open_)
+
+
+def _failing(failure: Failure[E]) -> Pull[Never, E]:
+    async def pulling() -> Pulled[Never, E]:
+        return failure
+
+    return pulling
