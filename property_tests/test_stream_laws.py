@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from contextlib import suppress
 from functools import reduce
-from typing import Literal
+from typing import Literal, Never, assert_never
 
 import anyio
 from hypothesis import given
 from hypothesis import strategies as st
 from returns.result import Failure, Success
 
-from llm_manager.effect.op import Effect, Outcome, effect, run, succeed
+from llm_manager.effect.op import Effect, Outcome, effect, fail, run, succeed
 from llm_manager.effect.opened import END, Pulled
-from llm_manager.effect.stream import Stream, from_iterable, from_resource
+from llm_manager.effect.sources import from_iterable, from_resource
+from llm_manager.effect.stream import Stream
 
 numbers = st.lists(st.integers(), max_size=6)
 Ending = Literal["end", "failure", "bug"]
@@ -57,6 +58,48 @@ def test_then_is_associative_and_the_empty_stream_its_identity(a: list[int], b: 
     assert collected(of([]).then(of(a))) == collected(of(a).then(of([]))) == collected(of(a))
 
 
+@given(numbers, st.lists(numbers, max_size=4), numbers)
+def test_flat_map_is_a_monad(a: list[int], b: list[list[int]], c: list[int]) -> None:
+    def one(value: int) -> Stream[int, str, object]:
+        return of([value])
+
+    def some(value: int) -> Stream[int, str, object]:
+        return of(b[value % len(b)] if b else [])
+
+    def more(value: int) -> Stream[int, str, object]:
+        return of([value, *c])
+
+    assert collected(of(a).flat_map(one)) == collected(of(a))
+    assert collected(one(len(a)).flat_map(some)) == collected(some(len(a)))
+    inside = of(a).flat_map(lambda value: some(value).flat_map(more))
+    assert collected(of(a).flat_map(some).flat_map(more)) == collected(inside)
+
+
+@given(numbers, numbers, st.integers(0, 14))
+def test_take_goes_over_the_seam_of_two_streams(a: list[int], b: list[int], count: int) -> None:
+    seam = of(a).take(count).then(of(b).take(max(0, count - len(a))))
+    assert collected(of(a).then(of(b)).take(count)) == collected(seam)
+
+
+@given(numbers)
+def test_the_last_of_a_scan_is_the_fold(values: list[int]) -> None:
+    scanned = collected(of(values).scan(0, lambda total, value: total * 3 + value)).unwrap()
+    assert (0, *scanned)[-1] == reduce(lambda total, value: total * 3 + value, values, 0)
+    assert len(scanned) == len(values)
+
+
+@given(numbers, st.sets(st.integers(0, 5)), st.integers(1, 4))
+def test_settling_gives_every_outcome_once_whatever_the_limit(values: list[int], odd: set[int], limit: int) -> None:
+    def work(position: int) -> Effect[int, str, object]:
+        return fail(str(position)) if position in odd else succeed(position)
+
+    async def main() -> Outcome[tuple[tuple[int, Outcome[int, str]], ...], Never]:
+        return await run(from_iterable(range(len(values))).settle(work, limit).collect(), None)
+
+    expected = [(at, Failure(str(at)) if at in odd else Success(at)) for at in range(len(values))]
+    assert sorted(anyio.run(main).unwrap(), key=lambda each: each[0]) == expected
+
+
 @given(numbers, st.integers(0, 8))
 def test_take_gives_a_prefix(values: list[int], count: int) -> None:
     assert collected(of(values).take(count)) == Success(tuple(values[:count]))
@@ -96,15 +139,29 @@ class Source:
         return from_resource(effect(acquire), pull, release)
 
 
-endings = st.sampled_from(["end", "failure", "bug"])
+endings: st.SearchStrategy[Ending] = st.sampled_from(["end", "failure", "bug"])
+Shape = Literal["then", "flat_map", "settle"]
+shapes: st.SearchStrategy[Shape] = st.sampled_from(["then", "flat_map", "settle"])
 
 
-@given(st.integers(0, 4), endings, st.integers(0, 4), endings, st.integers(0, 10), st.booleans())
+def shaped(shape: Shape, a: Stream[int, str, object], b: Stream[int, str, object]) -> Stream[int, str, object]:
+    """Two sources in one stream; *b* may be opened never, once, or many times."""
+    match shape:
+        case "then":
+            return a.then(b)
+        case "flat_map":
+            return a.flat_map(lambda _: b)
+        case "settle":
+            return a.settle(lambda _: b.collect(), 2).map(lambda each: each[0])
+    assert_never(shape)
+
+
+@given(shapes, st.integers(0, 4), endings, st.integers(0, 4), endings, st.integers(0, 10), st.booleans())
 def test_what_is_acquired_is_released_once_however_it_ends(
-    first: int, first_ends: Ending, second: int, second_ends: Ending, reads: int, cancelled: bool
+    shape: Shape, first: int, first_ends: Ending, second: int, second_ends: Ending, reads: int, cancelled: bool
 ) -> None:
     log: list[str] = []
-    both = Source("a", first, first_ends, log).stream().then(Source("b", second, second_ends, log).stream())
+    both = shaped(shape, Source("a", first, first_ends, log).stream(), Source("b", second, second_ends, log).stream())
 
     async def main() -> None:
         with anyio.CancelScope() as scope:
@@ -115,12 +172,37 @@ def test_what_is_acquired_is_released_once_however_it_ends(
                     scope.cancel()
                     await source.pull()
 
-    with suppress(ZeroDivisionError):
-        anyio.run(main)
-    opened = [entry[1:] for entry in log if entry[0] == "+"]
-    assert [f"-{name}" for name in opened] == [entry for entry in log if entry[0] == "-"]
-    assert log[:1] == ["+a"]
-    assert log[-1][0] == "-"
+    for backend in ("asyncio", "trio"):
+        log.clear()
+        with suppress(ZeroDivisionError):
+            anyio.run(main, backend=backend)
+        assert log.count("+a") == log.count("-a") == 1
+        assert log.count("+b") == log.count("-b")
+        assert log[0] == "+a"
+        assert shape == "then" or log[-1] == "-a"
+
+
+@given(st.integers(1, 5), st.integers(0, 6))
+def test_what_is_acquired_last_is_released_first(depth: int, reads: int) -> None:
+    log: list[str] = []
+
+    def nested(level: int) -> Stream[int, str, object]:
+        source = Source(str(level), 2, "end", log).stream()
+        return source if level == depth else source.flat_map(lambda _: nested(level + 1))
+
+    async def main() -> None:
+        async with nested(1).opened(None) as source:
+            for _ in range(reads):
+                await source.pull()
+
+    anyio.run(main)
+    held: list[str] = []
+    for entry in log:
+        if entry[0] == "+":
+            held.append(entry[1:])
+        else:
+            assert held.pop() == entry[1:]
+    assert held == []
 
 
 def test_an_effect_is_run_for_each_value_and_its_failure_ends_the_stream() -> None:

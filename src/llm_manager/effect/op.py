@@ -122,6 +122,10 @@ def map_error(op: Effect[A, E, R], change: Callable[[E], E2]) -> Effect[A, E2, R
     return effect(mapping)
 
 
+@overload  # where nothing can fail in one place: pyright calls the union of two empty types unknown
+def flat_map(op: Effect[A, Never, R], then: Callable[[A], Effect[B, E2, R]]) -> Effect[B, E2, R]: ...
+@overload
+def flat_map(op: Effect[A, E, R], then: Callable[[A], Effect[B, E2, R]]) -> Effect[B, E | E2, R]: ...
 def flat_map(op: Effect[A, E, R], then: Callable[[A], Effect[B, E2, R]]) -> Effect[B, E | E2, R]:
     """Run *op*, then the effect that *then* makes of its value; the error unions add up."""
 

@@ -11,14 +11,16 @@ gets the failure as the failure of the fold; who reads with ``async for`` finds 
 :attr:`Opened.ended <llm_manager.effect.opened.Opened.ended>`. What may fail for one value alone is an ``Outcome`` and
 a value like others: see :meth:`Stream.settle`.
 
-The rule of this room: an operation is one `open` that asks the stage before it, and returns one `pull`. What it holds
-between two pulls it leaves, when it is opened, to the scope.
+The rule of this room: an operation is one ``open_`` that opens the stage before it and returns one ``pulling``; how to
+release what it holds between two pulls it leaves to the scope. Where an operation brings an effect or a stream along,
+a first overload lets a source that needs nothing take on what that one needs, because checkers fix a method's types
+by its object before they look at the arguments.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
-from typing import Generic, Never, TypeVar, final
+from collections.abc import Awaitable, Callable
+from typing import Generic, TypeVar, final, overload
 
 from returns.maybe import Maybe, Some
 from returns.result import Failure, Success
@@ -44,6 +46,7 @@ class Stream(Generic[A_co, E_co, R_contra]):
     """How to open a source of ``A`` values in a context ``R``; ``E`` is how it can fail. Immutable and re-openable.
 
     >>> import anyio
+    >>> from llm_manager.effect.sources import from_iterable
     >>> evens = from_iterable(range(10)).filter(lambda n: n % 2 == 0).map(str)
     >>> anyio.run(run, evens.take(3).collect(), None)
     <Success: ('0', '2', '4')>
@@ -162,6 +165,10 @@ class Stream(Generic[A_co, E_co, R_contra]):
 
         return Stream(open_)
 
+    @overload
+    def then(self: Stream[A, E, object], other: Stream[B, E2, R]) -> Stream[A | B, E | E2, R]: ...
+    @overload
+    def then(self: Stream[A, E, R], other: Stream[B, E2, R]) -> Stream[A | B, E | E2, R]: ...
     def then(self: Stream[A, E, R], other: Stream[B, E2, R]) -> Stream[A | B, E | E2, R]:
         """This stream, then *other*: opened when this one has ended and its source has been released.
 
@@ -188,6 +195,10 @@ class Stream(Generic[A_co, E_co, R_contra]):
 
         return Stream(open_)
 
+    @overload
+    def flat_map(self: Stream[A, E, object], make: Callable[[A], Stream[B, E2, R]]) -> Stream[B, E | E2, R]: ...
+    @overload
+    def flat_map(self: Stream[A, E, R], make: Callable[[A], Stream[B, E2, R]]) -> Stream[B, E | E2, R]: ...
     def flat_map(self: Stream[A, E, R], make: Callable[[A], Stream[B, E2, R]]) -> Stream[B, E | E2, R]:
         """The values of the stream that *make* makes of each value, one after the other.
 
@@ -218,6 +229,10 @@ class Stream(Generic[A_co, E_co, R_contra]):
 
         return Stream(open_)
 
+    @overload
+    def map_effect(self: Stream[A, E, object], change: Callable[[A], Effect[B, E2, R]]) -> Stream[B, E | E2, R]: ...
+    @overload
+    def map_effect(self: Stream[A, E, R], change: Callable[[A], Effect[B, E2, R]]) -> Stream[B, E | E2, R]: ...
     def map_effect(self: Stream[A, E, R], change: Callable[[A], Effect[B, E2, R]]) -> Stream[B, E | E2, R]:
         """Run an effect for each value, one at a time; its failure ends the stream."""
 
@@ -232,6 +247,10 @@ class Stream(Generic[A_co, E_co, R_contra]):
 
         return Stream(open_)
 
+    @overload
+    def tap(self: Stream[A, E, object], look: Callable[[A], Effect[object, E2, R]]) -> Stream[A, E | E2, R]: ...
+    @overload
+    def tap(self: Stream[A, E, R], look: Callable[[A], Effect[object, E2, R]]) -> Stream[A, E | E2, R]: ...
     def tap(self: Stream[A, E, R], look: Callable[[A], Effect[object, E2, R]]) -> Stream[A, E | E2, R]:
         """The same values, each one after *look* has run with it; a failure of *look* ends the stream."""
 
@@ -249,6 +268,14 @@ class Stream(Generic[A_co, E_co, R_contra]):
 
         return Stream(open_)
 
+    @overload
+    def settle(
+        self: Stream[A, E, object], change: Callable[[A], Effect[B, E2, R]], limit: int
+    ) -> Stream[tuple[int, Outcome[B, E2]], E, R]: ...
+    @overload
+    def settle(
+        self: Stream[A, E, R], change: Callable[[A], Effect[B, E2, R]], limit: int
+    ) -> Stream[tuple[int, Outcome[B, E2]], E, R]: ...
     def settle(
         self: Stream[A, E, R], change: Callable[[A], Effect[B, E2, R]], limit: int
     ) -> Stream[tuple[int, Outcome[B, E2]], E, R]:
@@ -289,56 +316,3 @@ class Stream(Generic[A_co, E_co, R_contra]):
             return Success(tuple(values)) if source.failure is None else source.failure
 
         return effect(collecting)
-
-
-def from_iterable(values: Iterable[A]) -> Stream[A, Never, object]:
-    """The stream of *values*; iterated anew each time it is opened, so give a collection and not an iterator."""
-
-    async def open_(_context: object, _opening: Opening) -> Pull[A, Never]:
-        iterator = iter(values)
-
-        async def pulling() -> Pulled[A, Never]:
-            for value in iterator:
-                return Success(value)
-            return END
-
-        return pulling
-
-    return Stream(open_)
-
-
-def from_resource(
-    acquire: Effect[S, E, R], pull: Callable[[S], Awaitable[Pulled[A, E2]]], release: Callable[[S], Awaitable[object]]
-) -> Stream[A, E | E2, R]:
-    """The stream that pulls from a resource: acquired when the stream is opened, released when it is closed.
-
-    Failing to acquire it is the stream's failure. *acquire* may be cancelled, for it may wait long for a connection:
-    what it holds by then is its own to release. *release* is shielded, for as long as a scope shields.
-    """
-
-    async def open_(context: R, opening: Opening) -> Pull[A, E | E2]:
-        acquired = await run(acquire, context)
-        if isinstance(acquired, Failure):
-            return _failing(acquired)
-        resource = acquired.unwrap()
-        opening.scope.add(lambda: release(resource))
-        return lambda: pull(resource)
-
-    return Stream(open_)
-
-
-def unwrap(op: Effect[Stream[A, E, R], E2, R]) -> Stream[A, E | E2, R]:
-    """The stream that *op* makes when it is opened; a failure to make it is the stream's failure."""
-
-    async def open_(context: R, opening: Opening) -> Pull[A, E | E2]:
-        made = await run(op, context)
-        return _failing(made) if isinstance(made, Failure) else await made.unwrap().open(context, opening)
-
-    return Stream(open_)
-
-
-def _failing(failure: Failure[E]) -> Pull[Never, E]:
-    async def pulling() -> Pulled[Never, E]:
-        return failure
-
-    return pulling
