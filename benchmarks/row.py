@@ -1,24 +1,29 @@
-"""One line of the table, and how a figure is measured."""
+"""One line of the table, and how figures are measured beside each other."""
 
 from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
-ROUNDS = 9
+ROUNDS = 15
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """What was measured, the median and the spread (slowest less fastest) of it, and the most it should be."""
+    """What was measured: median and spread (slowest less fastest), the most it should be, and how it compares.
+
+    *ratio* is to the median of the peer that is named in *peer*, measured in the same run.
+    """
 
     name: str
     unit: str
     median: float
     spread: float
     target: float | None = None
+    peer: str = ""
+    ratio: float | None = None
 
     @property
     def verdict(self) -> str:
@@ -28,18 +33,25 @@ class Row:
         return "met" if self.median <= self.target else f"MISSED by {self.median / self.target - 1:.0%}"
 
 
-def row(name: str, unit: str, figures: list[float], target: float | None = None) -> Row:
-    """The row of several measurements."""
+def row(name: str, unit: str, figures: list[float], target: float | None = None, peer: Row | None = None) -> Row:
+    """The row of several measurements, beside *peer*."""
+    median = statistics.median(figures)
     spread = max(figures) - min(figures)
-    return Row(name=name, unit=unit, median=statistics.median(figures), spread=spread, target=target)
+    line = Row(name=name, unit=unit, median=median, spread=spread, target=target)
+    if peer is None:
+        return line
+    return Row(
+        name=name, unit=unit, median=median, spread=spread, target=target, peer=peer.name, ratio=median / peer.median
+    )
 
 
-async def us_a_call(call: Callable[[], Awaitable[object]], calls: int) -> list[float]:
-    """Microseconds a call, several rounds."""
-    figures: list[float] = []
+async def us_a_call(calls: Mapping[str, Callable[[], Awaitable[object]]], count: int) -> dict[str, list[float]]:
+    """Microseconds a call for each of *calls*: in every round each has its turn, so that a busy moment hurts all."""
+    figures: dict[str, list[float]] = {name: [] for name in calls}
     for _ in range(ROUNDS):
-        started = time.perf_counter()
-        for _ in range(calls):
-            await call()
-        figures.append((time.perf_counter() - started) / calls * 1e6)
+        for name, call in calls.items():
+            started = time.perf_counter()
+            for _ in range(count):
+                await call()
+            figures[name].append((time.perf_counter() - started) / count * 1e6)
     return figures

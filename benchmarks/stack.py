@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
 from dataclasses import replace
-from typing import Any
 
 import anyio
 from returns.future import FutureResult
@@ -81,22 +79,50 @@ async def _bound() -> object:
     return await future
 
 
+def _layer(op: Op[int]) -> Op[int]:
+    """An effect that does nothing but run another: what a combinator costs before it does its work."""
+
+    async def passing(context: Context) -> Outcome[int, LLMError]:
+        return await run(op, context)
+
+    return effect(passing)
+
+
+def _layers() -> Op[int]:
+    op = NOTHING
+    for _ in range(DEPTH):
+        op = _layer(op)
+    return op
+
+
 async def _measured() -> list[Row]:
     lines = {"gpt": [_answer] * 1_000_000}
+    nested = _layers()
     async with scripted(lines) as virtual:
         context = replace(virtual, clock=SystemClock())
-
-        def running(op: Op[Any]) -> Coroutine[Any, Any, list[float]]:
-            return us_a_call(lambda: run(op, context), 2000)
-
-        return [
-            row("eight combinators on a no-op", "us", await running(EIGHT), STACK_US),
-            row("  peer: eight nested coroutines", "us", await us_a_call(lambda: _bare(DEPTH, context), 2000)),
-            row("  peer: eight `bind` of returns", "us", await us_a_call(_bound, 2000)),
-            row("generate on a no-op provider, no cache", "us", await running(route_request(ASK)), STACK_US),
-            row("generate, answered by the cache", "us", await running(generate(ASK)), HIT_US),
-            row("plan", "us", await running(plan(ASK)), PLAN_US),
-        ]
+        took = await us_a_call(
+            {
+                "eight": lambda: run(EIGHT, context),
+                "layers": lambda: run(nested, context),
+                "bare": lambda: _bare(DEPTH, context),
+                "bound": _bound,
+                "miss": lambda: run(route_request(ASK), context),
+                "hit": lambda: run(generate(ASK), context),
+                "plan": lambda: run(plan(ASK), context),
+            },
+            1000,
+        )
+    bare = row("  peer: eight nested coroutines", "us", took["bare"])
+    bound = row("  peer: eight `bind` of returns", "us", took["bound"])
+    return [
+        row("eight combinators on a no-op", "us", took["eight"], STACK_US, bound),
+        row("eight effects that only pass on", "us", took["layers"], peer=bare),
+        bare,
+        bound,
+        row("generate on a no-op provider, no cache", "us", took["miss"], STACK_US),
+        row("generate, answered by the cache", "us", took["hit"], HIT_US),
+        row("plan", "us", took["plan"], PLAN_US),
+    ]
 
 
 def rows() -> list[Row]:
