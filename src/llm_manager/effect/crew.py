@@ -63,7 +63,10 @@ class Crew(Generic[A, B, E, E2]):
         return END if self._ended is None else self._ended
 
     async def stop(self) -> None:
-        """Cancel the workers and wait until they are gone."""
+        """Cancel the workers and wait until they are gone, or until the scope that calls this runs out of time.
+
+        A worker that cleans up for longer is awaited all the same, when the block is left.
+        """
         self._scope.cancel()
         if self._gone is not None:
             await self._gone.wait()
