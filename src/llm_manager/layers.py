@@ -16,6 +16,7 @@ from llm_manager.adapters.config_file import config_from_env
 from llm_manager.adapters.in_process import in_process_context
 from llm_manager.adapters.observers.plain import Only, Silent
 from llm_manager.adapters.system import SystemClock, SystemRandom
+from llm_manager.domain.catalog import PROVIDERS
 from llm_manager.domain.config import LLMConfig
 from llm_manager.domain.errors import ConfigurationError
 from llm_manager.domain.events import GatewayTimed
@@ -37,7 +38,7 @@ from llm_manager.ports import (
 )
 
 if TYPE_CHECKING:
-    from llm_manager.adapters.http import Client
+    from llm_manager.adapters.http.httpx_engine import Client
 
 
 def live(
@@ -145,15 +146,23 @@ def _observer(config: LLMConfig) -> Observer:
 
 def _providers(config: LLMConfig, scope: Scope, clock: Clock, http_client: Client | None) -> Mapping[str, Provider]:
     """One driver for all that is behind HTTP, closed with the scope. Local engines load when first asked."""
-    from llm_manager.adapters.hosted import OpenAICompatible, Portkey  # noqa: PLC0415  # not needed to import us
-    from llm_manager.adapters.http import Http  # noqa: PLC0415  # as above
+    from llm_manager.adapters.dialects import openai  # noqa: PLC0415  # not needed to import us
+    from llm_manager.adapters.hosted import Direct, Hosted  # noqa: PLC0415  # as above
+    from llm_manager.adapters.http.driver import Http  # noqa: PLC0415  # as above
+    from llm_manager.adapters.http.httpx_engine import HttpxEngine  # noqa: PLC0415  # as above
     from llm_manager.adapters.llama_cpp import LlamaCpp  # noqa: PLC0415  # as above
+    from llm_manager.adapters.portkey import Gateway  # noqa: PLC0415  # as above
 
-    http = Http(config.http, config.timeouts, http_client)
+    http = Http(config.http, config.timeouts, HttpxEngine(config.http, config.timeouts, http_client))
     scope.add(http.aclose)
     engines = LlamaCpp()
     scope.add(engines.aclose)
-    direct = OpenAICompatible(http)
+    dialects = {"openai": openai.DIALECT}
+    direct = {
+        row.name: Hosted(http, config.http, dialects[row.wire], Direct(dialects[row.wire]))
+        for row in PROVIDERS.values()
+        if row.wire in dialects
+    }
     gateway_keys = config.keys.providers.get("portkey", ())
-    gateway = Portkey(http, config.http.portkey, gateway_keys[0] if gateway_keys else None, clock)
-    return {"openai": direct, "groq": direct, "lm_studio": direct, "portkey": gateway, "llama_cpp": engines}
+    gateway = Gateway(config.http.portkey, gateway_keys[0] if gateway_keys else None, clock)
+    return {**direct, "portkey": Hosted(http, config.http, openai.DIALECT, gateway), "llama_cpp": engines}

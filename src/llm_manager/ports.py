@@ -6,7 +6,7 @@ To add a kind of service, write its Protocol here and give :class:`~llm_manager.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeAlias
@@ -24,9 +24,10 @@ from llm_manager.domain.errors import (
 from llm_manager.domain.events import Event
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.request import LLMRequest
-from llm_manager.domain.response import LLMResponse
+from llm_manager.domain.response import LLMResponse, Usage
 from llm_manager.domain.secret import Secret
 from llm_manager.domain.status import CacheStatus, CircuitState, MetricsSnapshot
+from llm_manager.domain.stream import Delta
 from llm_manager.domain.target import Target
 
 
@@ -66,16 +67,34 @@ class Observer(Protocol):
 class Dispatch:
     """One request on its way to one target. *keys* is by provider name; *trace_id* ties the calls of one run together.
 
-    *timeout_s* is what is left for this attempt: a provider that can tell a gateway or an engine does; who enforces
-    it is the caller. *observer* is for what only the provider knows.
+    *sent_s* is now, on the context's clock, and *timeout_s* what is left for this attempt: a provider that can tell a
+    gateway or an engine does; who enforces it is the caller. *observer* is for what only the provider knows.
     """
 
     request: LLMRequest
     target: Target
+    sent_s: float = 0.0
     timeout_s: float
     keys: Mapping[str, Secret] = field(default_factory=dict[str, Secret])
     trace_id: str | None = None
     observer: Observer
+
+
+class Incoming(Protocol):
+    """An answer on its way. It has one reader, and whoever opened it closes it."""
+
+    async def pull(self) -> Outcome[Sequence[Delta] | LLMResponse, LLMError]:
+        """What came next, at least one piece; the whole response once there is no more; or how it broke off."""
+        ...
+
+    @property
+    def usage(self) -> Usage:
+        """What the provider has told of it so far."""
+        ...
+
+    async def aclose(self) -> None:
+        """Let go of it, at once if it has not ended."""
+        ...
 
 
 class Provider(Protocol):
@@ -83,6 +102,10 @@ class Provider(Protocol):
 
     async def complete(self, dispatch: Dispatch, /) -> Outcome[LLMResponse, LLMError]:
         """Ask the model and read its whole answer."""
+        ...
+
+    async def stream(self, dispatch: Dispatch, /) -> Outcome[Incoming, LLMError]:
+        """Ask the model and read its answer as it comes."""
         ...
 
     async def models(self, target: Target, keys: Mapping[str, Secret], /) -> Outcome[tuple[str, ...], LLMError]:

@@ -35,7 +35,9 @@ from llm_manager import (
     provide,
     run,
 )
-from llm_manager.adapters.http import Client, Http, HttpCall
+from llm_manager.adapters.http.driver import Http
+from llm_manager.adapters.http.engine import HttpCall
+from llm_manager.adapters.http.httpx_engine import Client, HttpxEngine
 from llm_manager.domain.errors import ConfigurationError, InvalidRequest
 from llm_manager.testing.simulator import Fault, Reply, Say, Simulator, Status
 from llm_manager.testing.simulator.replies import FaultKind
@@ -221,16 +223,21 @@ class Strange:
         raise NotImplementedError
 
 
+def driver(client: Client | None = None) -> Http:
+    settings, timeouts = HttpSettings(), TimeoutSettings()
+    return Http(settings, timeouts, HttpxEngine(settings, timeouts, client))
+
+
 async def test_a_call_that_cannot_even_be_built_is_an_invalid_request() -> None:
     call = HttpCall(method="GET", url="http://127.0.0.1:1/", headers={}, pool="p", model="m")
     strange: Client = Strange()
-    answered = await Http(HttpSettings(), TimeoutSettings(), strange).call(call)
+    answered = await driver(strange).call(call)
     assert isinstance(answered.failure(), InvalidRequest)
 
 
 async def test_a_header_with_a_line_break_is_never_sent() -> None:
     call = HttpCall(method="GET", url="http://127.0.0.1:1/", headers={"x": "a\r\nb"}, pool="p", model="m")
-    assert isinstance((await Http(HttpSettings(), TimeoutSettings()).call(call)).failure(), InvalidRequest)
+    assert isinstance((await driver().call(call)).failure(), InvalidRequest)
 
 
 def test_a_call_does_not_show_its_headers() -> None:

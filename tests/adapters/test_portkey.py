@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
 
-from llm_manager.adapters.portkey import answered_by, gateway_headers, option_index, read_gateway_error, timed
+from llm_manager.adapters.observers.plain import Silent
+from llm_manager.adapters.portkey import Gateway, answered_by, option_index
 from llm_manager.domain.catalog import PROVIDERS, ModelFacts
 from llm_manager.domain.errors import GatewayError
-from llm_manager.domain.events import GatewayTimed
+from llm_manager.domain.events import Event, GatewayTimed
+from llm_manager.domain.request import LLMRequest
 from llm_manager.domain.secret import Secret
 from llm_manager.domain.settings import PortkeySettings
 from llm_manager.domain.target import Target
+from llm_manager.ports import Dispatch, Observer
+from llm_manager.testing import VirtualClock
 
 GPT = Target(
     model="gpt-4o",
@@ -26,13 +31,39 @@ GPT = Target(
 CLAUDE = replace(
     GPT, model="claude-sonnet-5-5", provider=PROVIDERS["anthropic"], virtual_key=Secret("vk-canary-0123456789")
 )
-KEYS = {"openai": Secret("sk-openai"), "portkey": Secret("pk-portkey")}
+KEYS = {"openai": Secret("sk-openai")}
 
 
-def headers(target: Target, settings: PortkeySettings | None = None) -> dict[str, str]:
-    return gateway_headers(
-        target, settings or PortkeySettings(), keys=KEYS, trace_id="t1", timeout_s=1.5, namespace="tenant"
+def gateway(settings: PortkeySettings | None = None) -> Gateway:
+    return Gateway(settings or PortkeySettings(), Secret("pk-portkey"), VirtualClock(5.0))
+
+
+def dispatch(target: Target, trace_id: str | None = "t1", observer: Observer | None = None) -> Dispatch:
+    return Dispatch(
+        request=LLMRequest(prompt="hi", namespace="tenant"),
+        target=target,
+        sent_s=4.5,
+        timeout_s=1.5,
+        keys=KEYS,
+        trace_id=trace_id,
+        observer=observer or Silent(),
     )
+
+
+def headers(target: Target, settings: PortkeySettings | None = None) -> Mapping[str, str]:
+    way = gateway(settings)
+    return way.headers(target, way.keys(KEYS), dispatch(target))
+
+
+def test_a_list_of_models_is_asked_of_one_provider() -> None:
+    way = gateway()
+    assert way.headers(replace(GPT, alternates=(CLAUDE,)), way.keys(KEYS), None) == {
+        "authorization": "Bearer sk-openai",
+        "x-portkey-api-key": "pk-portkey",
+        "x-portkey-mode": "single",
+        "x-portkey-provider": "openai",
+        "x-portkey-request-timeout": "10000",
+    }
 
 
 def test_a_call_names_the_provider_the_keys_the_run_and_the_tenant() -> None:
@@ -88,10 +119,10 @@ def test_in_fallback_mode_the_config_lists_the_targets_in_order() -> None:
 
 def test_the_gateways_own_errors_are_told_from_those_of_the_model() -> None:
     own = b'{"status": "failure", "message": "Invalid config"}'
-    assert read_gateway_error(400, own) == GatewayError(400, "Invalid config")
-    assert read_gateway_error(401, b'{"error": {"message": "openai error: bad key"}, "provider": "openai"}') is None
-    assert read_gateway_error(502, b"<html>") is None
-    assert read_gateway_error(200, own) is None
+    assert gateway().refusal(400, own) == GatewayError(400, "Invalid config")
+    assert gateway().refusal(401, b'{"error": {"message": "openai error: bad key"}, "provider": "openai"}') is None
+    assert gateway().refusal(502, b"<html>") is None
+    assert gateway().refusal(200, own) is None
 
 
 @pytest.mark.parametrize(
@@ -104,10 +135,30 @@ def test_which_target_answered_is_read_from_its_place(text: str, index: int | No
     assert answered_by(both, answer) == (CLAUDE if index == 1 else both)
 
 
+class Told:
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+
+    def notify(self, event: Event, /) -> None:
+        self.events.append(event)
+
+
 def test_the_timing_of_a_call_is_read_from_its_answer() -> None:
     answer = {"x-portkey-trace-id": "t2", "x-portkey-retry-attempt-count": "2", "x-portkey-cache-status": "MISS"}
-    assert timed(GPT, answer, "t1", 5.0, 12.0) == GatewayTimed(
-        at_s=5.0, model="gpt-4o", trace_id="t2", latency_ms=12.0, retries=2, option_index=None, cache_status="MISS"
+    told = Told()
+    way = gateway(PortkeySettings(timings=True))
+    assert way.arrived(dispatch(GPT, observer=told), answer) is GPT
+    way.arrived(dispatch(GPT, None, told), {"x-portkey-retry-attempt-count": "many"})
+    timing, odd = (event for event in told.events if isinstance(event, GatewayTimed))
+    assert timing == GatewayTimed(
+        at_s=5.0,
+        model="gpt-4o",
+        trace_id="t2",
+        latency_ms=500.0,
+        retries=2,
+        option_index=None,
+        cache_status="MISS",
     )
-    odd = timed(GPT, {"x-portkey-retry-attempt-count": "many"}, None, 0.0, 0.0)
     assert (odd.trace_id, odd.retries) == ("", 0)
+    gateway().arrived(dispatch(GPT, observer=told), answer)
+    assert len(told.events) == 2, "nobody asked for it"

@@ -21,6 +21,7 @@ from llm_manager import (
     KeySettings,
     LimiterSettings,
     LLMConfig,
+    LLMError,
     LLMRequest,
     LLMResponse,
     ModelSettings,
@@ -60,7 +61,7 @@ from llm_manager import (
 from llm_manager.domain.events import Event, FellBack, Reasked, RequestFinished, TargetSkipped
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.target import Target
-from llm_manager.ports import Dispatch, Provider
+from llm_manager.ports import Dispatch, Incoming, Provider
 from llm_manager.testing import Line, Pause, ScriptedProvider, scripted
 
 pytestmark = pytest.mark.anyio
@@ -80,6 +81,13 @@ class Listener:
 
 def only(model: str, **wish: object) -> LLMRequest:
     return replace(ASK, preferences=Preferences(model=model, fallback="none", **wish))  # type: ignore[arg-type]
+
+
+class Unstreamed:
+    """What a provider of these tests has beside what it is there for."""
+
+    async def stream(self, dispatch: Dispatch, /) -> Outcome[Incoming, LLMError]:
+        raise NotImplementedError(dispatch)
 
 
 async def test_generate_retries_falls_back_and_keeps_the_whole_account() -> None:
@@ -214,7 +222,7 @@ async def test_every_key_is_tried_before_the_model_is_given_up() -> None:
     keys = KeySettings(providers={"openai": (Secret("a" * 20), Secret("b" * 20))})
     used: list[str] = []
 
-    class Refusing:
+    class Refusing(Unstreamed):
         async def complete(self, dispatch: Dispatch, /) -> Outcome[LLMResponse, AuthenticationFailed]:
             used.append(dispatch.keys["openai"].reveal()[0])
             return Failure(AuthenticationFailed("gpt-4o", message="revoked"))
@@ -235,7 +243,7 @@ async def test_a_try_that_finds_no_key_costs_nothing_at_the_limiter() -> None:
         rate_limit=LimiterSettings(tokens_per_minute=100),
     )
 
-    class Refusing:
+    class Refusing(Unstreamed):
         async def complete(self, dispatch: Dispatch, /) -> Outcome[LLMResponse, AuthenticationFailed]:
             return Failure(AuthenticationFailed("gpt-4o"))
 
@@ -264,7 +272,7 @@ async def test_a_cancelled_call_gives_its_key_back() -> None:
     keys = KeySettings(providers={"openai": (Secret("a" * 20),)}, max_connections_per_key=1)
     answers: list[float] = [1000.0, 0.0]
 
-    class Slow:
+    class Slow(Unstreamed):
         async def complete(self, dispatch: Dispatch, /) -> Outcome[LLMResponse, ModelUnavailable]:
             await context.clock.sleep(answers.pop(0))
             return Success(LLMResponse(content="x", model="gpt-4o"))
@@ -459,7 +467,7 @@ async def test_a_provider_that_does_not_answer_is_not_healthy() -> None:
         keys=KeySettings(providers={"openai": (Secret("a" * 20),)}),
     )
 
-    class Down:
+    class Down(Unstreamed):
         async def complete(self, dispatch: Dispatch, /) -> Outcome[LLMResponse, RateLimitExceeded]:
             return Failure(RateLimitExceeded("m"))
 

@@ -75,9 +75,21 @@ def test_a_known_model_without_a_key_says_which_variable_would_help() -> None:
     assert "OPENAI_API_KEY" in error.message
 
 
-def test_a_provider_without_a_wire_of_its_own_here_needs_the_gateway() -> None:
-    direct = LLMConfig(keys=KeySettings(providers={"anthropic": KEY}))
-    assert isinstance(resolve(direct, "claude-sonnet-5-5").failure(), UnsupportedCapability)
+@pytest.mark.parametrize(
+    ("model", "address"),
+    [
+        ("claude-sonnet-5-5", "https://api.anthropic.com/v1"),
+        ("gemini-3.8-flash", "https://generativelanguage.googleapis.com/v1beta"),
+        ("ollama/llama3.2", "http://127.0.0.1:11434/api"),
+    ],
+)
+def test_each_provider_is_called_directly_where_its_own_wire_begins(model: str, address: str) -> None:
+    keys = KeySettings(providers={"anthropic": (KEY[0],), "gemini": (KEY[0],)})
+    direct = LLMConfig(keys=keys, http=HttpSettings(base_urls={"ollama": "http://127.0.0.1:11434"}))
+    assert resolve(direct, model).unwrap().base_url == address
+
+
+def test_a_gateway_takes_the_place_of_a_direct_connection() -> None:
     assert resolve(GATEWAY, "claude-sonnet-5-5").unwrap().service == "portkey"
 
 

@@ -1,127 +1,150 @@
-"""Models behind HTTP: the provider port on the OpenAI wire, directly or through the Portkey gateway."""
+"""Models behind HTTP: the provider port on any dialect, whichever way a request takes to get there."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import final
+from typing import Protocol, final
 
-from returns.result import Failure
+from returns.result import Failure, Success
 
-from llm_manager.adapters.dialects.openai import chat_body
-from llm_manager.adapters.dialects.openai_answers import read_answer, read_models
-from llm_manager.adapters.http import Http, HttpAnswer, HttpCall
-from llm_manager.adapters.portkey import answered_by, gateway_headers, read_gateway_error, timed
+from llm_manager.adapters.dialects.dialect import Dialect, Headers
+from llm_manager.adapters.http.driver import Http, HttpAnswer, HttpStream
+from llm_manager.adapters.http.engine import HttpCall
+from llm_manager.adapters.incoming import Streamed, Whole
 from llm_manager.domain.errors import LLMError
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.response import LLMResponse
 from llm_manager.domain.secret import Secret
-from llm_manager.domain.settings import PortkeySettings
+from llm_manager.domain.settings import HttpSettings
 from llm_manager.domain.target import Target
-from llm_manager.ports import Clock, Dispatch
+from llm_manager.ports import Dispatch, Incoming
 
-_COMMON = {"content-type": "application/json", "accept": "application/json", "accept-encoding": "gzip, deflate"}
+_COMMON = {"content-type": "application/json", "accept-encoding": "gzip, deflate"}
+
+WHOLE_TYPES = ("application/json", "text/html")
+"""What no stream says it is: an error under status 200, a server that cannot stream, the page of a proxy."""
 
 
-@final
-class OpenAICompatible:
-    """Every provider of the OpenAI wire that is called directly."""
+class Route(Protocol):
+    """The way to a provider and back."""
 
-    __slots__ = ("_http",)
+    def keys(self, keys: Mapping[str, Secret], /) -> Mapping[str, Secret]:
+        """*keys* and those that belong to the way itself."""
+        ...
 
-    def __init__(self, http: Http) -> None:
-        self._http = http
+    def headers(self, target: Target, keys: Mapping[str, Secret], dispatch: Dispatch | None, /) -> Headers:
+        """What shows it who asks whom; *dispatch* is None when only a list of models is asked for."""
+        ...
 
-    async def complete(self, dispatch: Dispatch, /) -> Outcome[LLMResponse, LLMError]:
-        """One chat completion."""
-        target = dispatch.target
-        headers = {**_COMMON, **_authorization(target, dispatch.keys)}
-        body = chat_body(dispatch.request, target)
-        answered = await self._http.call(_call("POST", "chat/completions", target, headers, body))
-        if isinstance(answered, Failure):
-            return answered
-        answer = _clean(answered.unwrap(), dispatch.keys)
-        return read_answer(answer.status, answer.headers, answer.body, target)
+    def arrived(self, dispatch: Dispatch, headers: Headers, /) -> Target:
+        """The head of an answer is there: who gave it."""
+        ...
 
-    async def models(self, target: Target, keys: Mapping[str, Secret], /) -> Outcome[tuple[str, ...], LLMError]:
-        """``GET /models``."""
-        headers = {**_COMMON, **_authorization(target, keys)}
-        answered = await self._http.call(_call("GET", "models", target, headers, b""))
-        if isinstance(answered, Failure):
-            return answered
-        answer = _clean(answered.unwrap(), keys)
-        return read_models(answer.status, answer.headers, answer.body, target)
+    def refusal(self, status: int, body: bytes, /) -> LLMError | None:
+        """The error that the way itself made, None if the answer is the provider's."""
+        ...
 
 
 @final
-class Portkey:
-    """Every hosted provider, through the gateway."""
+class Hosted:
+    """The providers that speak *dialect* at the end of *route*."""
 
-    __slots__ = ("_clock", "_http", "_key", "_settings")
+    __slots__ = ("_dialect", "_http", "_route", "_settings")
 
-    def __init__(self, http: Http, settings: PortkeySettings, key: Secret | None, clock: Clock) -> None:
+    def __init__(self, http: Http, settings: HttpSettings, dialect: Dialect, route: Route) -> None:
         self._http = http
         self._settings = settings
-        self._key = key
-        self._clock = clock
+        self._dialect = dialect
+        self._route = route
 
     async def complete(self, dispatch: Dispatch, /) -> Outcome[LLMResponse, LLMError]:
-        """One chat completion; the response names the target that gave it when the gateway fell back."""
-        target = dispatch.target
-        keys = self._with_own(dispatch.keys)
-        headers = gateway_headers(
-            target,
-            self._settings,
-            keys=keys,
-            trace_id=dispatch.trace_id,
-            timeout_s=dispatch.timeout_s,
-            namespace=dispatch.request.namespace,
-        )
-        body = chat_body(dispatch.request, target)
-        started_s = self._clock.monotonic()
-        answered = await self._http.call(_call("POST", "chat/completions", target, {**_COMMON, **headers}, body))
+        """One answer."""
+        keys = self._route.keys(dispatch.keys)
+        answered = await self._http.call(self._question(dispatch, keys, streamed=False))
         if isinstance(answered, Failure):
             return answered
-        answer = _clean(answered.unwrap(), keys)
-        self._time(dispatch, answer, started_s)
-        refused = read_gateway_error(answer.status, answer.body)
-        if refused is not None:
-            return Failure(refused)
-        by = answered_by(target, answer.headers)
-        return read_answer(answer.status, answer.headers, answer.body, by)
+        answer = answered.unwrap()
+        return self._read(answer, self._route.arrived(dispatch, answer.headers), keys)
+
+    async def stream(self, dispatch: Dispatch, /) -> Outcome[Incoming, LLMError]:
+        """One answer as it comes; what is no stream is read as a whole."""
+        keys = self._route.keys(dispatch.keys)
+        opened = await self._http.stream(self._question(dispatch, keys, streamed=True))
+        if isinstance(opened, Failure):
+            return opened
+        stream = opened.unwrap()
+        by = self._route.arrived(dispatch, stream.headers)
+        if stream.status == 200 and not stream.headers.get("content-type", "").startswith(WHOLE_TYPES):
+            reader = self._dialect.reader(stream.headers, by)
+            return Success(Streamed(stream, reader, self._dialect.framing, self._settings, model=by.model, keys=keys))
+        return await self._whole(stream, by, keys)
 
     async def models(self, target: Target, keys: Mapping[str, Secret], /) -> Outcome[tuple[str, ...], LLMError]:
-        """What the provider behind the gateway lists."""
-        known = self._with_own(keys)
-        headers = gateway_headers(
-            replace(target, alternates=()),
-            self._settings,
-            keys=known,
-            trace_id=None,
-            timeout_s=10.0,
-            namespace="",
-        )
-        answered = await self._http.call(_call("GET", "models", target, {**_COMMON, **headers}, b""))
+        """What the provider lists."""
+        known = self._route.keys(keys)
+        headers = {**_COMMON, "accept": "application/json", **self._route.headers(target, known, None)}
+        answered = await self._http.call(_call("GET", self._dialect.models_path, target, headers, b""))
         if isinstance(answered, Failure):
             return answered
-        answer = _clean(answered.unwrap(), known)
-        refused = read_gateway_error(answer.status, answer.body)
+        answer = _without(known, answered.unwrap())
+        refused = self._route.refusal(answer.status, answer.body)
         if refused is not None:
             return Failure(refused)
-        return read_models(answer.status, answer.headers, answer.body, target)
+        return self._dialect.read_models(answer.status, answer.headers, answer.body, target)
 
-    def _with_own(self, keys: Mapping[str, Secret]) -> Mapping[str, Secret]:
-        return keys if self._key is None else {**keys, "portkey": self._key}
+    def _question(self, dispatch: Dispatch, keys: Mapping[str, Secret], *, streamed: bool) -> HttpCall:
+        target = dispatch.target
+        encoded = self._dialect.encode(dispatch.request, target, streamed)
+        accepted = self._dialect.stream_type if streamed else "application/json"
+        known = self._route.headers(target, keys, dispatch)
+        headers = {**_COMMON, "accept": accepted, **encoded.headers, **known}
+        return _call("POST", encoded.path, target, headers, encoded.body)
 
-    def _time(self, dispatch: Dispatch, answer: HttpAnswer, started_s: float) -> None:
-        if not self._settings.timings:
-            return
-        now_s = self._clock.monotonic()
-        latency_ms = (now_s - started_s) * 1000
-        dispatch.observer.notify(timed(dispatch.target, answer.headers, dispatch.trace_id, now_s, latency_ms))
+    async def _whole(self, stream: HttpStream, by: Target, keys: Mapping[str, Secret]) -> Outcome[Incoming, LLMError]:
+        try:
+            body = await stream.whole(self._settings.max_body_bytes)
+        finally:
+            await stream.aclose()
+        if isinstance(body, Failure):
+            return body
+        read = self._read(HttpAnswer(status=stream.status, headers=stream.headers, body=body.unwrap()), by, keys)
+        return read if isinstance(read, Failure) else Success(Whole(read.unwrap()))
+
+    def _read(self, answer: HttpAnswer, by: Target, keys: Mapping[str, Secret]) -> Outcome[LLMResponse, LLMError]:
+        clean = _without(keys, answer)
+        refused = self._route.refusal(clean.status, clean.body)
+        if refused is not None:
+            return Failure(refused)
+        return self._dialect.read_answer(clean.status, clean.headers, clean.body, by)
 
 
-def _call(method: str, path: str, target: Target, headers: Mapping[str, str], body: bytes) -> HttpCall:
+@final
+class Direct:
+    """Straight to the provider, with its own key."""
+
+    __slots__ = ("_dialect",)
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._dialect = dialect
+
+    def keys(self, keys: Mapping[str, Secret], /) -> Mapping[str, Secret]:
+        """No more."""
+        return keys
+
+    def headers(self, target: Target, keys: Mapping[str, Secret], _dispatch: Dispatch | None, /) -> Headers:
+        """The key, as the dialect carries it."""
+        return self._dialect.authorization(keys.get(target.provider.name))
+
+    def arrived(self, dispatch: Dispatch, _headers: Headers, /) -> Target:
+        """Who was asked."""
+        return dispatch.target
+
+    def refusal(self, _status: int, _body: bytes, /) -> None:
+        """Nobody stands between."""
+
+
+def _call(method: str, path: str, target: Target, headers: Headers, body: bytes) -> HttpCall:
     return HttpCall(
         method=method,
         url=f"{target.base_url}/{path}",
@@ -132,12 +155,7 @@ def _call(method: str, path: str, target: Target, headers: Mapping[str, str], bo
     )
 
 
-def _authorization(target: Target, keys: Mapping[str, Secret]) -> Mapping[str, str]:
-    key = keys.get(target.provider.name)
-    return {} if key is None else {"authorization": f"Bearer {key.reveal()}"}
-
-
-def _clean(answer: HttpAnswer, keys: Mapping[str, Secret]) -> HttpAnswer:
+def _without(keys: Mapping[str, Secret], answer: HttpAnswer) -> HttpAnswer:
     """*answer* without the keys that a vendor may echo in it."""
     body = answer.body
     for key in keys.values():

@@ -10,26 +10,28 @@ from __future__ import annotations
 
 import struct
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any, final
 
 import anyio
 import anyio.to_thread
 from returns.result import Failure, Success
 
-from llm_manager.adapters.dialects.json_values import Json, as_count, as_list, as_object, as_text
-from llm_manager.adapters.dialects.openai import chat_fields
-from llm_manager.adapters.dialects.openai_answers import response_of
+from llm_manager.adapters.dialects.json_values import Json, as_count, as_object, as_text
+from llm_manager.adapters.dialects.openai import STREAMED, chat_fields
+from llm_manager.adapters.dialects.openai_stream import CompletionReader
 from llm_manager.domain.errors import ConfigurationError, ContextTooLarge, LLMError
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.problem import Problem
-from llm_manager.domain.response import LLMResponse
+from llm_manager.domain.response import LLMResponse, Usage
 from llm_manager.domain.secret import Secret
 from llm_manager.domain.settings import ModelSettings
+from llm_manager.domain.stream import Delta
 from llm_manager.domain.target import Target
-from llm_manager.ports import Dispatch
+from llm_manager.ports import Dispatch, Incoming
 
 MAGIC = b"GGUF"
 VERSIONS = (2, 3)
@@ -56,14 +58,16 @@ class LlamaCpp:
 
     async def complete(self, dispatch: Dispatch, /) -> Outcome[LLMResponse, LLMError]:
         """One answer; the schema or JSON mode of the request becomes a grammar that the sampler cannot leave."""
-        target = dispatch.target
-        loaded = await self._engine(target)
+        begun = await self.stream(dispatch)
+        return begun if isinstance(begun, Failure) else await _all_of(begun.unwrap())
+
+    async def stream(self, dispatch: Dispatch, /) -> Outcome[Incoming, LLMError]:
+        """One answer, token by token."""
+        loaded = await self._engine(dispatch.target)
         if isinstance(loaded, Failure):
             return loaded
-        fields = {**chat_fields(dispatch.request, target), "stream": True, "stream_options": {"include_usage": True}}
-        answer = await _generated(loaded.unwrap(), fields)
-        too_large = _too_large(answer, target)
-        return response_of(answer, {}, target) if too_large is None else Failure(too_large)
+        fields = {**chat_fields(dispatch.request, dispatch.target), **STREAMED}
+        return Success(_Generating(loaded.unwrap(), fields, dispatch.target))
 
     async def models(self, target: Target, _keys: Mapping[str, Secret], /) -> Outcome[tuple[str, ...], LLMError]:
         """Load the file of *target*: then it can answer."""
@@ -129,40 +133,69 @@ def _what_is_wrong(path: Path) -> str | None:
     return None if version in VERSIONS else f"is GGUF version {version}: llama.cpp reads {VERSIONS}"
 
 
-async def _generated(engine: Any, fields: Mapping[str, Any]) -> Json:
-    """The chat completion that the chunks of one run add up to."""
-    chunks: list[Json] = []
-    unwanted = threading.Event()
+@final
+class _Generating:
+    """An answer that the engine is making in a thread of its own.
 
-    def take(chunk: object) -> bool:
-        chunks.append(as_object(chunk))
-        return unwanted.is_set()  # True stops the engine
+    The thread leaves its chunks in a queue. It ends with the answer, or at the first token after nobody wants more.
+    """
 
-    def work() -> None:
-        engine.handle_chat_completions(dict(fields), take)
+    __slots__ = ("_chunks", "_ended", "_reader", "_target", "_unwanted")
 
+    def __init__(self, engine: Any, fields: Mapping[str, Any], target: Target) -> None:
+        self._target = target
+        self._reader = CompletionReader({}, target)
+        self._chunks: SimpleQueue[Json | None] = SimpleQueue()
+        self._unwanted = threading.Event()
+        self._ended: Outcome[LLMResponse, LLMError] | None = None
+        threading.Thread(target=self._work, args=(engine, fields), name="llama.cpp", daemon=True).start()
+
+    def _work(self, engine: Any, fields: Mapping[str, Any]) -> None:
+        def take(chunk: object) -> bool:
+            self._chunks.put(as_object(chunk))
+            return self._unwanted.is_set()  # True stops the engine
+
+        try:
+            engine.handle_chat_completions(dict(fields), take)
+        finally:
+            self._chunks.put(None)
+
+    async def pull(self) -> Outcome[Sequence[Delta] | LLMResponse, LLMError]:
+        """What the next token adds; one that adds nothing is read on from."""
+        while self._ended is None:
+            chunk = await anyio.to_thread.run_sync(self._chunks.get, abandon_on_cancel=True)
+            if chunk is None:
+                self._ended = self._reader.end()
+                break
+            too_large = _too_large(chunk, self._target)
+            read = self._reader.read_chunk(chunk) if too_large is None else Failure(too_large)
+            if isinstance(read, Failure):
+                self._ended = read
+            elif deltas := read.unwrap():
+                return Success(deltas)
+        return self._ended
+
+    @property
+    def usage(self) -> Usage:
+        """What the engine has counted; it says so at the end."""
+        return self._reader.usage
+
+    async def aclose(self) -> None:
+        """Stop the engine at its next token."""
+        self._unwanted.set()
+
+
+async def _all_of(answer: Incoming) -> Outcome[LLMResponse, LLMError]:
+    """The whole of *answer*."""
     try:
-        await anyio.to_thread.run_sync(work, abandon_on_cancel=True)
-    except BaseException:
-        unwanted.set()
-        raise
-    return _joined(chunks)
-
-
-def _joined(chunks: list[Json]) -> Json:
-    """The chunks of a stream as the answer they are; an error among them is the answer."""
-    text: list[str] = []
-    finish: str | None = None
-    usage: Json = {}
-    for chunk in chunks:
-        if chunk.get("error") is not None:
-            return {"error": chunk["error"]}
-        usage = as_object(chunk.get("usage")) or usage
-        for choice in as_list(chunk.get("choices")):
-            text.append(as_text(as_object(as_object(choice).get("delta")).get("content")) or "")
-            finish = as_text(as_object(choice).get("finish_reason")) or finish
-    message = {"role": "assistant", "content": "".join(text)}
-    return {"choices": [{"message": message, "finish_reason": finish}], "usage": usage}
+        while True:
+            got = await answer.pull()
+            if isinstance(got, Failure):
+                return got
+            if isinstance(last := got.unwrap(), LLMResponse):
+                return Success(last)
+    finally:
+        await answer.aclose()
 
 
 def _too_large(answer: Json, target: Target) -> ContextTooLarge | None:

@@ -1,4 +1,4 @@
-"""Portkey's gateway on top of the OpenAI wire: the headers it wants, and which errors are its own.
+"""The way through Portkey's gateway, on the OpenAI wire: the headers it wants, and which errors are its own.
 
 Found on 2026-11-21 by asking the gateway itself (npm ``@portkey-ai/gateway`` 1.15.2, see ``tests/real``) and in
 Portkey's documentation of headers and configs. ``x-portkey-mode`` is sent as documented although this version decides
@@ -9,35 +9,76 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import replace
+from typing import Any, final
 
+from llm_manager.adapters.dialects.dialect import Headers
 from llm_manager.adapters.dialects.json_values import as_object, as_text, parse_json
+from llm_manager.adapters.dialects.statuses import MESSAGE_LENGTH
 from llm_manager.domain.errors import GatewayError
 from llm_manager.domain.events import GatewayTimed
 from llm_manager.domain.secret import Secret
 from llm_manager.domain.settings import PortkeySettings
 from llm_manager.domain.target import Target
+from llm_manager.ports import Clock, Dispatch
+
+LISTING_S = 10.0
+"""How long the gateway may take over a list of models."""
 
 
-def gateway_headers(
-    target: Target,
-    settings: PortkeySettings,
-    *,
-    keys: Mapping[str, Secret],
-    trace_id: str | None,
-    timeout_s: float,
-    namespace: str,
-) -> dict[str, str]:
-    """What the gateway is told about one call: who asks, for which provider, and how it may fall back."""
-    headers = {
-        "x-portkey-request-timeout": str(max(int(timeout_s * 1000), 1)),
-        "x-portkey-cache-namespace": namespace,
-        "x-portkey-mode": settings.mode,
-    }
+@final
+class Gateway:
+    """The way through the gateway; *key* is the user's with Portkey."""
+
+    __slots__ = ("_clock", "_key", "_settings")
+
+    def __init__(self, settings: PortkeySettings, key: Secret | None, clock: Clock) -> None:
+        self._settings = settings
+        self._key = key
+        self._clock = clock
+
+    def keys(self, keys: Mapping[str, Secret], /) -> Mapping[str, Secret]:
+        """*keys* and the one of the gateway."""
+        return keys if self._key is None else {**keys, "portkey": self._key}
+
+    def headers(self, target: Target, keys: Mapping[str, Secret], dispatch: Dispatch | None, /) -> Headers:
+        """Who asks, for which provider, and how the gateway may fall back."""
+        if dispatch is None:
+            return _headers(replace(target, alternates=()), self._settings, keys, LISTING_S)
+        headers = _headers(target, self._settings, keys, dispatch.timeout_s)
+        headers["x-portkey-cache-namespace"] = dispatch.request.namespace
+        if dispatch.trace_id is not None:
+            headers["x-portkey-trace-id"] = dispatch.trace_id
+        return headers
+
+    def arrived(self, dispatch: Dispatch, headers: Headers, /) -> Target:
+        """The target that answered, after its timings have been told if they are wanted."""
+        if self._settings.timings:
+            now_s = self._clock.monotonic()
+            dispatch.observer.notify(_timed(dispatch, headers, now_s))
+        return answered_by(dispatch.target, headers)
+
+    def refusal(self, status: int, body: bytes, /) -> GatewayError | None:
+        """The gateway's own failure; None when the answer is the model's behind it.
+
+        Its own errors are ``{"status": "failure", "message": ...}``; what a provider said keeps the shape of that wire
+        and names the provider.
+        """
+        if status == 200:
+            return None
+        try:
+            answer = as_object(parse_json(body))
+        except ValueError:
+            return None
+        if answer.get("status") != "failure":
+            return None
+        return GatewayError(status, (as_text(answer.get("message")) or "")[:MESSAGE_LENGTH])
+
+
+def _headers(target: Target, settings: PortkeySettings, keys: Mapping[str, Secret], timeout_s: float) -> dict[str, str]:
+    headers = {"x-portkey-request-timeout": str(max(int(timeout_s * 1000), 1)), "x-portkey-mode": settings.mode}
     if "portkey" in keys:
         headers["x-portkey-api-key"] = keys["portkey"].reveal()
-    if trace_id is not None:
-        headers["x-portkey-trace-id"] = trace_id
     if settings.metadata:
         headers["x-portkey-metadata"] = json.dumps(dict(settings.metadata))
     if settings.config is not None:
@@ -85,23 +126,6 @@ def _config_target(target: Target, keys: Mapping[str, Secret]) -> dict[str, Any]
     return fields
 
 
-def read_gateway_error(status: int, body: bytes) -> GatewayError | None:
-    """The gateway's own failure; None when the answer is the model's behind it.
-
-    Its own errors are ``{"status": "failure", "message": ...}``; what a provider said keeps the shape of that wire and
-    names the provider.
-    """
-    if status == 200:
-        return None
-    try:
-        answer = as_object(parse_json(body))
-    except ValueError:
-        return None
-    if answer.get("status") != "failure":
-        return None
-    return GatewayError(status, (as_text(answer.get("message")) or "")[:500])
-
-
 def answered_by(target: Target, headers: Mapping[str, str]) -> Target:
     """Which of the targets answered: the gateway counts those of its config from 0."""
     chain = (target, *target.alternates)
@@ -116,16 +140,14 @@ def option_index(headers: Mapping[str, str]) -> int | None:
     return int(digits) if digits else None
 
 
-def timed(
-    target: Target, headers: Mapping[str, str], trace_id: str | None, at_s: float, latency_ms: float
-) -> GatewayTimed:
+def _timed(dispatch: Dispatch, headers: Headers, now_s: float) -> GatewayTimed:
     """What ``DEBUG_PORTKEY_TIMING`` shows of one call."""
     retries = headers.get("x-portkey-retry-attempt-count", "0")
     return GatewayTimed(
-        at_s=at_s,
-        model=target.model,
-        trace_id=headers.get("x-portkey-trace-id") or trace_id or "",
-        latency_ms=latency_ms,
+        at_s=now_s,
+        model=dispatch.target.model,
+        trace_id=headers.get("x-portkey-trace-id") or dispatch.trace_id or "",
+        latency_ms=(now_s - dispatch.sent_s) * 1000,
         retries=int(retries) if retries.lstrip("-").isdigit() else 0,
         option_index=option_index(headers),
         cache_status=headers.get("x-portkey-cache-status"),

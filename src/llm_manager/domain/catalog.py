@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-Wire: TypeAlias = Literal["openai", "llama_cpp", "custom", "gateway"]
-"""How a provider is spoken to. ``gateway``: only through Portkey, until it has a dialect of its own here."""
+Wire: TypeAlias = Literal["openai", "anthropic", "gemini", "ollama", "llama_cpp", "custom"]
+"""How a provider is spoken to."""
 
 Capability: TypeAlias = Literal["vision", "tools", "json_mode", "json_schema"]
 
@@ -52,13 +52,15 @@ class ModelFacts:
 class ProviderFacts:
     """One provider: its *wire*, where it is, which key it wants and what its models can usually do.
 
-    *portkey_slug* is its name in the ``x-portkey-provider`` header, None for what runs on this machine.
+    *version_path* is what its wire puts between the host and everything else, added to an address that has no path of
+    its own. *portkey_slug* is its name in the ``x-portkey-provider`` header, None for what runs on this machine.
     *limit_field* is how its wire calls the most tokens of an answer.
     """
 
     name: str
     wire: Wire
     base_url: str = ""
+    version_path: str = "/v1"
     needs_key: bool = True
     key_variable: str | None = None
     url_variable: str | None = None
@@ -93,7 +95,8 @@ _PROVIDERS = (
     ),
     ProviderFacts(
         name="anthropic",
-        wire="gateway",
+        wire="anthropic",
+        base_url="https://api.anthropic.com/v1",
         key_variable="ANTHROPIC_API_KEY",
         portkey_slug="anthropic",
         capabilities=frozenset({"vision", "tools"}),
@@ -101,11 +104,21 @@ _PROVIDERS = (
     ),
     ProviderFacts(
         name="gemini",
-        wire="gateway",
+        wire="gemini",
+        base_url="https://generativelanguage.googleapis.com/v1beta",
+        version_path="/v1beta",
         key_variable="GEMINI_API_KEY",
         portkey_slug="google",
         capabilities=_FULL,
         prefixes=("gemini-",),
+    ),
+    ProviderFacts(
+        name="ollama",
+        wire="ollama",
+        version_path="/api",
+        needs_key=False,
+        url_variable="OLLAMA_HOST",
+        capabilities=_FULL,
     ),
     ProviderFacts(
         name="lm_studio",
@@ -129,7 +142,7 @@ PORTKEY_URL = "https://api.portkey.ai/v1"
 FAMILIES: Mapping[str, tuple[str, ...]] = {
     "gpt": ("gpt-5.6-terra", "openai/gpt-oss-120b"),
     "claude": ("claude-sonnet-5-5",),
-    "llama": ("lm_studio/local-model", "llama-3.3-70b-versatile"),
+    "llama": ("lm_studio/local-model", "ollama/llama3.2", "llama-3.3-70b-versatile"),
     "gemini": ("gemini-3.8-flash",),
 }
 """Short names for the models we would choose today, the first one that the configuration can reach. LM Studio answers

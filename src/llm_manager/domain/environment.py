@@ -46,6 +46,21 @@ def _flag(text: str) -> bool:
     return lowered in ("1", "true", "yes", "on")
 
 
+def _ollama_host(text: str) -> str:
+    """An address as Ollama reads this variable itself: ``host``, ``host:port`` or a URL (its ``envconfig.Host``).
+
+    ``0.0.0.0`` is where a server listens on every address; a client finds it on this machine.
+
+    >>> _ollama_host("gpu-box"), _ollama_host("0.0.0.0:11435"), _ollama_host("https://ollama.example/")
+    ('http://gpu-box:11434', 'http://127.0.0.1:11435', 'https://ollama.example')
+    """
+    scheme, has_scheme, rest = text.strip().rstrip("/").rpartition("://")
+    address = rest.replace("0.0.0.0", "127.0.0.1")  # noqa: S104  # not an address to listen on
+    if has_scheme:
+        return f"{scheme}://{address}"
+    return f"http://{address}" if ":" in address else f"http://{address}:11434"
+
+
 def _key(provider: str, *names: str) -> tuple[Variable, ...]:
     path = f"keys.providers.{provider}"
     singles = (Variable(name, path, _one) for name in names)
@@ -65,6 +80,7 @@ VARIABLES: tuple[Variable, ...] = (
     *_key("groq", "GROQ_API_KEY"),
     Variable("OPENAI_BASE_URL", "http.base_urls.openai", _text),
     Variable("ANTHROPIC_BASE_URL", "http.base_urls.anthropic", _text),
+    Variable("OLLAMA_HOST", "http.base_urls.ollama", _ollama_host),
     Variable("LM_STUDIO_URL", "http.base_urls.lm_studio", _text),
     Variable("LLAMA_MODEL_PATH", "models.llama.path", _text),
     Variable("MAX_REQUESTS_PER_MINUTE", "rate_limit.requests_per_minute", int, "a whole number"),
@@ -72,7 +88,7 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("DEBUG_PORTKEY_TIMING", "http.portkey.timings", _flag, "1 or 0"),
 )
 
-NOT_USED_YET = ("OLLAMA_HOST", "REDIS_URL", "DATABASE_URL")
+NOT_USED_YET = ("REDIS_URL", "DATABASE_URL")
 """Variables of this library's contract whose part is not built yet: ``llm-manager config`` says so when one is set."""
 
 

@@ -36,11 +36,15 @@ class ImagePart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolCall:
-    """A tool the model wants called; *arguments* is the JSON text it wrote, not yet trusted."""
+    """A tool the model wants called; *arguments* is the JSON text it wrote, not yet trusted.
+
+    *signature* is what some vendors want back with the call, unchanged: Gemini's proof of the thoughts that led to it.
+    """
 
     id: str
     name: str
     arguments: str
+    signature: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

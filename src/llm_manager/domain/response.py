@@ -86,11 +86,15 @@ class ResponseMetadata:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LLMResponse:
-    """An answer. *model* is the one that gave it, which need not be the one that was asked first."""
+    """An answer. *model* is the one that gave it, which need not be the one that was asked first.
+
+    *reasoning* is what the model thought before, as far as its vendor shows it; it is no part of *content*.
+    """
 
     content: str
     model: str
     usage: Usage = field(default_factory=Usage)
     finish_reason: FinishReason = "unknown"
     tool_calls: tuple[ToolCall, ...] = ()
+    reasoning: str = ""
     metadata: ResponseMetadata = field(default_factory=ResponseMetadata)

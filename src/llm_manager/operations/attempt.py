@@ -139,6 +139,7 @@ async def _ask(
     dispatch = Dispatch(
         request=fitted(request, mode),
         target=target,
+        sent_s=pace.sent_s,
         timeout_s=_remaining_s(context, pace.sent_s),
         keys=keys if lease is None else {**keys, lease.provider: lease.secret},
         trace_id=context.trace_id,

@@ -97,7 +97,7 @@ def reset_metrics() -> Op[None]:
 
 def _address(target: Target) -> tuple[str, ...]:
     """What is asked once: a server lists all its models at once, a local engine loads each file apart."""
-    alone = "" if target.provider.wire in ("openai", "gateway") else target.model
+    alone = target.model if target.provider.wire in ("llama_cpp", "custom") else ""
     return (target.service, target.provider.name, target.base_url, target.custom_host or "", alone)
 
 

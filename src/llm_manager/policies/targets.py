@@ -10,14 +10,14 @@ from returns.result import Failure, Success
 
 from llm_manager.domain.catalog import FAMILIES, PORTKEY_URL, PROVIDERS, ModelFacts, Price, ProviderFacts
 from llm_manager.domain.config import LLMConfig
-from llm_manager.domain.errors import AuthenticationFailed, ConfigurationError, InvalidRequest, UnsupportedCapability
+from llm_manager.domain.errors import AuthenticationFailed, ConfigurationError, InvalidRequest
 from llm_manager.domain.models import MODELS
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.problem import Problem
 from llm_manager.domain.settings import ModelSettings
 from llm_manager.domain.target import Target
 
-NoTarget: TypeAlias = InvalidRequest | AuthenticationFailed | ConfigurationError | UnsupportedCapability
+NoTarget: TypeAlias = InvalidRequest | AuthenticationFailed | ConfigurationError
 
 _NOTHING = ModelSettings()
 
@@ -107,10 +107,8 @@ def _target(
     missing = _missing(config, model, provider, settings, has_address=own_url is not None or gateway)
     if missing is not None:
         return Failure(missing)
-    if provider.wire == "gateway" and not gateway:
-        said = f"{provider.name} is reached only through Portkey so far: set PORTKEY_API_KEY or PORTKEY_BASE_URL"
-        return Failure(UnsupportedCapability(model, "a direct connection", said))
-    base_url = _address(config.http.base_urls.get("portkey", PORTKEY_URL) if gateway else own_url or provider.base_url)
+    own = _address(own_url or provider.base_url, provider.version_path)
+    base_url = _address(config.http.base_urls.get("portkey", PORTKEY_URL), "/v1") if gateway else own
     return Success(
         Target(
             model=model,
@@ -119,17 +117,17 @@ def _target(
             service="portkey" if gateway else provider.name,
             base_url=base_url,
             key=f"{provider.name}|{base_url}|{settings.path or model}",
-            custom_host=_address(own_url) if gateway and own_url else None,
+            custom_host=own if gateway and own_url else None,
             virtual_key=settings.virtual_key,
             settings=settings,
         )
     )
 
 
-def _address(url: str) -> str:
-    """*url* without a slash at the end, and with the version that every wire of these begins with if it has no path."""
+def _address(url: str, version_path: str) -> str:
+    """*url* without a slash at the end, and with the version that its wire begins with if it has no path."""
     stripped = url.rstrip("/")
-    return f"{stripped}/v1" if stripped and stripped.count("/") == 2 else stripped
+    return f"{stripped}{version_path}" if stripped and stripped.count("/") == 2 else stripped
 
 
 def _missing(
@@ -137,11 +135,9 @@ def _missing(
 ) -> AuthenticationFailed | ConfigurationError | None:
     """What keeps *provider* from being asked: no key, or no address where it has none of its own."""
     if provider.needs_key and not is_configured(config, provider) and settings.virtual_key is None:
-        gateway = "PORTKEY_API_KEY (it is reached only through Portkey so far)"
-        variable = gateway if provider.wire == "gateway" else provider.key_variable
-        said = f"no key for {provider.name} is configured: set {variable}"
+        said = f"no key for {provider.name} is configured: set {provider.key_variable}"
         return AuthenticationFailed(name, message=said)
-    if provider.wire == "openai" and not provider.base_url and not has_address:
+    if provider.url_variable is not None and not provider.base_url and not has_address:
         said = f"{provider.name} has no address: set {provider.url_variable}"
         return ConfigurationError((Problem(f"http.base_urls.{provider.name}", said),))
     return None

@@ -16,20 +16,22 @@ from typing import TypeAlias, final
 from returns.result import Failure, Success
 
 from llm_manager.adapters.in_process import in_process_context
+from llm_manager.adapters.incoming import Whole
 from llm_manager.adapters.observers.plain import Silent
 from llm_manager.adapters.system import SystemRandom
 from llm_manager.domain.config import LLMConfig
 from llm_manager.domain.errors import LLMError, ModelUnavailable
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.request import LLMRequest
-from llm_manager.domain.response import LLMResponse, ResponseMetadata
+from llm_manager.domain.response import LLMResponse, ResponseMetadata, Usage
 from llm_manager.domain.secret import Secret
 from llm_manager.domain.settings import ModelSettings
+from llm_manager.domain.stream import Delta, TextDelta
 from llm_manager.domain.target import Target
 from llm_manager.effect.context import Context
 from llm_manager.effect.layer import Layer, scoped
 from llm_manager.effect.scope import Scope
-from llm_manager.ports import Clock, Dispatch, Observer
+from llm_manager.ports import Clock, Dispatch, Incoming, Observer
 from llm_manager.testing.clock import VirtualClock
 
 
@@ -41,8 +43,19 @@ class Pause:
     line: Line
 
 
-Line: TypeAlias = "str | LLMResponse | LLMError | Pause | Callable[[LLMRequest], Line]"
-"""What a scripted model does next: say a text, give a whole response, fail, take its time, or look at the request."""
+@dataclass(frozen=True, slots=True)
+class Pieces:
+    """Say *texts* one after the other, each after *gap_s* of virtual time, and break off with *error* if there is
+    one."""
+
+    texts: Sequence[str]
+    error: LLMError | None = None
+    gap_s: float = 0.0
+
+
+Line: TypeAlias = "str | LLMResponse | LLMError | Pieces | Pause | Callable[[LLMRequest], Line]"
+"""What a scripted model does next: say a text, give a whole response, fail, speak in pieces, take its time, or look at
+the request."""
 
 
 @final
@@ -56,6 +69,12 @@ class ScriptedProvider:
 
     async def complete(self, dispatch: Dispatch, /) -> Outcome[LLMResponse, LLMError]:
         """Read the next line of the model; after the last one it is unavailable."""
+        line = await self._next(dispatch)
+        if isinstance(line, Pieces):
+            await self._clock.sleep(line.gap_s * len(line.texts))
+        return _read(line, dispatch.target)
+
+    async def _next(self, dispatch: Dispatch) -> str | LLMResponse | LLMError | Pieces:
         self.received.append(dispatch)
         model = dispatch.target.model
         script = self._lines.get(model)
@@ -66,13 +85,60 @@ class ScriptedProvider:
                 line = line.line
             else:
                 line = line(dispatch.request)
-        if isinstance(line, str):
-            return Success(_said(line, dispatch.target))
-        return Success(line) if isinstance(line, LLMResponse) else Failure(line)
+        return line
+
+    async def stream(self, dispatch: Dispatch, /) -> Outcome[Incoming, LLMError]:
+        """The next line as it is said: :class:`Pieces` one by one, everything else at once."""
+        line = await self._next(dispatch)
+        if isinstance(line, Pieces):
+            return Success(_Saying(line, dispatch.target, self._clock))
+        read = _read(line, dispatch.target)
+        return read if isinstance(read, Failure) else Success(Whole(read.unwrap()))
 
     async def models(self, target: Target, keys: Mapping[str, Secret], /) -> Outcome[tuple[str, ...], LLMError]:
         """The models that have a script."""
         return Success(tuple(self._lines))
+
+
+@final
+class _Saying:
+    """Pieces on their way."""
+
+    __slots__ = ("_clock", "_error", "_gap_s", "_left", "_response")
+
+    def __init__(self, pieces: Pieces, target: Target, clock: Clock) -> None:
+        self._clock = clock
+        self._gap_s = pieces.gap_s
+        self._error = pieces.error
+        self._left = deque(pieces.texts)
+        self._response = _said("".join(pieces.texts), target)
+
+    async def pull(self) -> Outcome[Sequence[Delta] | LLMResponse, LLMError]:
+        """The next piece."""
+        if self._left:
+            await self._clock.sleep(self._gap_s)
+            return Success((TextDelta(self._left.popleft()),))
+        return Success(self._response) if self._error is None else Failure(self._error)
+
+    @property
+    def usage(self) -> Usage:
+        """A script tells none."""
+        return Usage()
+
+    async def aclose(self) -> None:
+        """Nothing is held."""
+
+
+def _read(line: str | LLMResponse | LLMError | Pieces, target: Target) -> Outcome[LLMResponse, LLMError]:
+    match line:
+        case str():
+            return Success(_said(line, target))
+        case Pieces(texts=texts, error=error):
+            return Success(_said("".join(texts), target)) if error is None else Failure(error)
+        case LLMResponse():
+            return Success(line)
+        case _:
+            return Failure(line)
 
 
 def _said(text: str, target: Target) -> LLMResponse:

@@ -10,7 +10,10 @@ import json
 from base64 import b64encode
 from typing import Any
 
+from llm_manager.adapters.dialects.dialect import Dialect, Encoded, Headers
 from llm_manager.adapters.dialects.json_values import Json
+from llm_manager.adapters.dialects.openai_answers import read_answer, read_models
+from llm_manager.adapters.dialects.openai_stream import CompletionReader
 from llm_manager.domain.request import (
     ImagePart,
     JsonMode,
@@ -21,12 +24,24 @@ from llm_manager.domain.request import (
     Tool,
     ToolCall,
 )
+from llm_manager.domain.secret import Secret
 from llm_manager.domain.target import Target
 
 
-def chat_body(request: LLMRequest, target: Target) -> bytes:
-    """The body of ``POST /chat/completions``."""
-    return json.dumps(chat_fields(request, target), separators=(",", ":")).encode()
+def encode(request: LLMRequest, target: Target, streamed: bool) -> Encoded:  # noqa: FBT001  # the shape of a dialect
+    """``POST /chat/completions``. A stream is asked to tell its usage at the end."""
+    fields = chat_fields(request, target)
+    if streamed:
+        fields |= STREAMED
+    return Encoded(path="chat/completions", body=json.dumps(fields, separators=(",", ":")).encode())
+
+
+def authorization(key: Secret | None) -> Headers:
+    """The header that carries *key*; a server on this machine wants none."""
+    return {} if key is None else {"authorization": f"Bearer {key.reveal()}"}
+
+
+STREAMED = {"stream": True, "stream_options": {"include_usage": True}}
 
 
 def chat_fields(request: LLMRequest, target: Target) -> dict[str, Any]:
@@ -112,3 +127,12 @@ def _response_format(request: LLMRequest) -> Json | None:
             return {"type": "json_object"}
         case JsonSchema(schema=schema, name=name, strict=strict):
             return {"type": "json_schema", "json_schema": {"name": name, "schema": schema, "strict": strict}}
+
+
+DIALECT = Dialect(
+    encode=encode,
+    authorization=authorization,
+    read_answer=read_answer,
+    read_models=read_models,
+    reader=CompletionReader,
+)

@@ -6,28 +6,23 @@ one exception are the figures of a context that is too large, which the vendor g
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
-from email.utils import parsedate_to_datetime
 
 from returns.result import Failure, Success
 
 from llm_manager.adapters.dialects.json_values import Json, as_count, as_list, as_object, as_text, parse_json
+from llm_manager.adapters.dialects.statuses import MESSAGE_LENGTH, by_status, retry_after_s, unparsable
 from llm_manager.domain.errors import (
-    AuthenticationFailed,
     ContentFiltered,
     ContextTooLarge,
-    InvalidRequest,
     LLMError,
     MalformedResponse,
     ModelUnavailable,
     QuotaExhausted,
     RateLimitExceeded,
-    ServerError,
 )
 from llm_manager.domain.outcome import Outcome
-from llm_manager.domain.problem import Problem
 from llm_manager.domain.request import ToolCall
 from llm_manager.domain.response import (
     Cost,
@@ -39,9 +34,6 @@ from llm_manager.domain.response import (
     Usage,
 )
 from llm_manager.domain.target import Target
-
-MESSAGE_LENGTH = 500
-"""How much of a vendor's message is kept."""
 
 _FINISH: Mapping[str, FinishReason] = {
     "stop": "stop",
@@ -64,34 +56,26 @@ def read_answer(status: int, headers: Mapping[str, str], body: bytes, target: Ta
     try:
         answer = as_object(parse_json(body))
     except ValueError as bad:
-        return Failure(_unparsable(body, bad, target))
+        return Failure(unparsable(body, bad, target))
     return response_of(answer, headers, target)
 
 
 def response_of(answer: Json, headers: Mapping[str, str], target: Target) -> Outcome[LLMResponse, LLMError]:
     """The response in a chat completion that has been parsed, or the error it is."""
     if "choices" not in answer and answer.get("error") is not None:
-        return Failure(_error_inside(answer, headers, target))
+        return Failure(read_error_inside(answer, headers, target))
     choices = as_list(answer.get("choices"))
     if not choices:
         return Failure(MalformedResponse(target.model, "empty", "the answer has no choices"))
     return _response(answer, as_object(choices[0]), headers, target)
 
 
-def _unparsable(body: bytes, bad: ValueError, target: Target) -> MalformedResponse:
-    try:
-        body.decode()
-    except UnicodeDecodeError:
-        return MalformedResponse(target.model, "undecodable", "the body is not UTF-8")
-    return MalformedResponse(target.model, "unparsable", f"the body is not JSON: {bad}"[:MESSAGE_LENGTH])
-
-
 def _response(answer: Json, choice: Json, headers: Mapping[str, str], target: Target) -> Outcome[LLMResponse, LLMError]:
     message = as_object(choice.get("message"))
     refusal = as_text(message.get("refusal"))
-    content = _content(message.get("content"))
+    content = content_of(message.get("content"))
     calls = tuple(_tool_call(as_object(call)) for call in as_list(message.get("tool_calls")))
-    finish = _FINISH.get(as_text(choice.get("finish_reason")) or "", "unknown")
+    finish = finish_of(choice)
     if finish == "content_filter":
         return Failure(ContentFiltered(target.model, content or ""))
     if content is None and refusal is None and not calls:
@@ -100,9 +84,10 @@ def _response(answer: Json, choice: Json, headers: Mapping[str, str], target: Ta
         LLMResponse(
             content=refusal if content is None and refusal is not None else content or "",
             model=target.model,
-            usage=_usage(as_object(answer.get("usage"))),
+            usage=usage_of(as_object(answer.get("usage"))),
             finish_reason="refusal" if refusal is not None else finish,
             tool_calls=calls,
+            reasoning=reasoning_of(message),
             metadata=ResponseMetadata(
                 provider=target.provider.name, request_id=headers.get("x-request-id") or as_text(answer.get("id"))
             ),
@@ -110,7 +95,17 @@ def _response(answer: Json, choice: Json, headers: Mapping[str, str], target: Ta
     )
 
 
-def _content(content: object) -> str | None:
+def finish_of(choice: Json) -> FinishReason:
+    """Why the answer ended, in our own words."""
+    return _FINISH.get(as_text(choice.get("finish_reason")) or "", "unknown")
+
+
+def reasoning_of(message: Json) -> str:
+    """What a message or a piece of one tells of the thoughts before the answer: DeepSeek's name for it, or Groq's."""
+    return as_text(message.get("reasoning_content")) or as_text(message.get("reasoning")) or ""
+
+
+def content_of(content: object) -> str | None:
     """The text, which some servers send in parts."""
     listed = as_list(content)
     if listed:
@@ -128,7 +123,8 @@ def _tool_call(call: Json) -> ToolCall:
     )
 
 
-def _usage(usage: Json) -> Usage:
+def usage_of(usage: Json) -> Usage:
+    """The tokens and the cost that *usage* tells."""
     prompt, completion = as_count(usage.get("prompt_tokens")), as_count(usage.get("completion_tokens"))
     total = as_count(usage.get("total_tokens"))
     if total is None and prompt is not None and completion is not None:
@@ -159,7 +155,7 @@ def read_models(
     try:
         listed = as_list(as_object(parse_json(body)).get("data"))
     except ValueError as bad:
-        return Failure(_unparsable(body, bad, target))
+        return Failure(unparsable(body, bad, target))
     names = (as_text(as_object(row).get("id")) for row in listed)
     return Success(tuple(name for name in names if name is not None))
 
@@ -174,8 +170,8 @@ def read_error(status: int, headers: Mapping[str, str], body: bytes, target: Tar
     return _error(status, code, said, headers, target)
 
 
-def _error_inside(answer: Json, headers: Mapping[str, str], target: Target) -> LLMError:
-    """An error under status 200: its code is a status, or its type tells one."""
+def read_error_inside(answer: Json, headers: Mapping[str, str], target: Target) -> LLMError:
+    """What an error under status 200 means: its code is a status, or its type tells one."""
     said, code = _said(answer, b"")
     numbers = as_object(answer.get("error"))
     status = as_count(numbers.get("code")) or as_count(numbers.get("status")) or _STATUS_OF.get(code, 500)
@@ -211,7 +207,7 @@ def _error(status: int, code: str, said: str, headers: Mapping[str, str], target
     model = target.model
     if status == 429 and code not in _QUOTA_CODES:
         return RateLimitExceeded(model, retry_after_s(headers), said)
-    return _by_code(code, said, target) or _by_status(status, said, target)
+    return _by_code(code, said, target) or by_status(status, said, target)
 
 
 def _by_code(code: str, said: str, target: Target) -> LLMError | None:
@@ -227,23 +223,6 @@ def _by_code(code: str, said: str, target: Target) -> LLMError | None:
     return None
 
 
-def _by_status(status: int, said: str, target: Target) -> LLMError:
-    model = target.model
-    match status:
-        case 401 | 407:
-            return AuthenticationFailed(model, message=said)
-        case 402:
-            return QuotaExhausted(model, said)
-        case 403:
-            return AuthenticationFailed(model, forbidden=True, message=said)
-        case 404:
-            return ModelUnavailable(model, said)
-        case _ if status >= 500 or status == 408:
-            return ServerError(model, 504 if status == 408 else status, said)
-        case _:
-            return InvalidRequest((Problem("", said or f"status {status}"),), f"{model} refused it")
-
-
 _FIGURES = re.compile(r"(\d{3,9}) tokens")
 
 
@@ -252,32 +231,3 @@ def _too_large(said: str, target: Target) -> ContextTooLarge:
     figures = [int(figure) for figure in _FIGURES.findall(said)[:2]]
     window = figures[0] if figures else target.facts.window_tokens
     return ContextTooLarge(target.model, figures[1] if len(figures) == 2 else None, window, said)
-
-
-def retry_after_s(headers: Mapping[str, str]) -> float | None:
-    """Seconds to stay away: ``retry-after-ms``, or ``retry-after`` in seconds or as a date (RFC 9110, 10.2.3).
-
-    A date is held against the answer's own ``date``: clocks differ. What is negative or no number is ignored.
-    """
-    milliseconds = _number(headers.get("retry-after-ms"))
-    if milliseconds is not None:
-        return milliseconds / 1000
-    text = headers.get("retry-after")
-    seconds = _number(text)
-    return _until(text, headers.get("date")) if seconds is None and text else seconds
-
-
-def _number(text: str | None) -> float | None:
-    try:
-        number = float(text or "")
-    except ValueError:
-        return None
-    return number if math.isfinite(number) and number >= 0 else None
-
-
-def _until(text: str, now: str | None) -> float | None:
-    try:
-        seconds = (parsedate_to_datetime(text) - parsedate_to_datetime(now or "")).total_seconds()
-    except (ValueError, TypeError):
-        return None
-    return max(seconds, 0.0)

@@ -55,7 +55,8 @@ class _Timing:
 class Say(_Timing):
     """Answer with *text*. *usage* None leaves it out; *finish* is the wire's own word for why it ended.
 
-    A *refusal* is said where the wire puts refusals; *gzip* packs an answer that is not streamed.
+    A *refusal* is said where the wire puts refusals, *reasoning* where it puts what was thought before the answer;
+    *gzip* packs an answer that is not streamed.
     """
 
     text: str
@@ -63,6 +64,7 @@ class Say(_Timing):
     usage: Usage | None = field(default=(11, 22), kw_only=True)
     cached_tokens: int = field(default=0, kw_only=True)
     reasoning_tokens: int = field(default=0, kw_only=True)
+    reasoning: str = field(default="", kw_only=True)
     refusal: bool = field(default=False, kw_only=True)
     gzip: bool = field(default=False, kw_only=True)
 

@@ -1,7 +1,8 @@
 """OpenAI's chat completions, as its API reference describes them and its SDK accepts them (checked 2026-11-21).
 
 Spoken by OpenAI under ``/v1``, by Groq under ``/openai/v1`` and by most gateways and local servers. What OpenAI itself
-would refuse is in `openai_rules`. Text is sent as UTF-8 and not as escapes, as OpenAI does.
+would refuse is in `openai_rules`. Text is sent as UTF-8 and not as escapes, as OpenAI does. Reasoning is told as Groq
+tells it, in a field of its own beside the content; OpenAI itself tells none.
 """
 
 from __future__ import annotations
@@ -113,7 +114,8 @@ def _envelope(asked: Asked, number: int, kind: str) -> Fields:
 def _said(reply: Answered) -> Fields:
     if isinstance(reply, CallTools):
         return {"tool_calls": _calls(reply)}
-    return {"refusal": reply.text} if reply.refusal else {"content": reply.text}
+    said: Fields = {"refusal": reply.text} if reply.refusal else {"content": reply.text}
+    return {"reasoning": reply.reasoning, **said} if reply.reasoning else said
 
 
 def _calls(reply: CallTools) -> list[Fields]:
@@ -129,7 +131,8 @@ def _arguments(arguments: Arguments) -> str:
 
 def _deltas(reply: Answered) -> list[Fields]:
     if isinstance(reply, Say):
-        return [{"refusal" if reply.refusal else "content": word} for word in _words(reply.text)]
+        thought: list[Fields] = [{"reasoning": word} for word in _words(reply.reasoning)]
+        return [*thought, *({"refusal" if reply.refusal else "content": word} for word in _words(reply.text))]
     deltas: list[Fields] = []
     for index, (name, arguments) in enumerate(reply.pairs):
         begun = {"index": index, "id": f"call_{index}", "type": "function"}

@@ -1,0 +1,112 @@
+"""A streamed answer put together again: what every dialect's reader keeps while it reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import final
+
+from returns.result import Failure, Success
+
+from llm_manager.domain.errors import ContentFiltered, LLMError, MalformedResponse, StreamBroken
+from llm_manager.domain.outcome import Outcome
+from llm_manager.domain.request import ToolCall
+from llm_manager.domain.response import FinishReason, LLMResponse, ResponseMetadata, Usage
+from llm_manager.domain.stream import ReasoningDelta, TextDelta, ToolCallDelta
+from llm_manager.domain.target import Target
+
+
+@final
+@dataclass(slots=True)
+class _Call:
+    """A tool call that is still being said."""
+
+    id: str
+    name: str
+    arguments: list[str] = field(default_factory=list[str])
+    signature: str | None = None
+
+
+@final
+class Assembly:
+    """The answer of *target* so far. What is said is kept in pieces and joined once, so a long answer costs no more a
+    piece than a short one."""
+
+    __slots__ = ("_calls", "_reasoning", "_target", "_text", "finish", "refused", "request_id", "usage")
+
+    def __init__(self, target: Target, request_id: str | None = None) -> None:
+        self._target = target
+        self._text: list[str] = []
+        self._reasoning: list[str] = []
+        self._calls: dict[int, _Call] = {}
+        self.request_id = request_id
+        self.usage = Usage()
+        self.finish: FinishReason | None = None
+        self.refused = False
+
+    def say(self, text: str) -> TextDelta:
+        """More of the answer."""
+        self._text.append(text)
+        return TextDelta(text)
+
+    def think(self, text: str) -> ReasoningDelta:
+        """More of the reasoning."""
+        self._reasoning.append(text)
+        return ReasoningDelta(text)
+
+    def call(
+        self, index: int, id_: str | None, name: str | None, arguments: str, signature: str | None = None
+    ) -> Outcome[ToolCallDelta, MalformedResponse]:
+        """More of the call at *index*, which begins with its *name*. Calls come one after the other: an index that
+        leaves one out, or that is taken by another call, is against the protocol."""
+        known = self._calls.get(index)
+        if known is None:
+            if index != len(self._calls) or not name:
+                return Failure(self._protocol(f"a tool call at {index} that did not begin, after {len(self._calls)}"))
+            known = self._calls[index] = _Call(id_ or "", name)
+        elif (id_ and id_ != known.id) or (name and name != known.name):
+            return Failure(self._protocol(f"two tool calls at {index}: {known.name} and {name or known.name}"))
+        known.arguments.append(arguments)
+        known.signature = signature or known.signature
+        return Success(ToolCallDelta(index=index, id=id_, name=name, arguments=arguments))
+
+    @property
+    def calls_begun(self) -> int:
+        """How many tool calls there are so far."""
+        return len(self._calls)
+
+    @property
+    def text(self) -> str:
+        """The answer so far."""
+        return "".join(self._text)
+
+    def broken(self, why: str) -> StreamBroken:
+        """The stream ended here, before it was complete."""
+        return StreamBroken(self._target.model, self.text, why)
+
+    def whole(self) -> Outcome[LLMResponse, LLMError]:
+        """The answer, if the stream has said why it ended and holds one."""
+        if self.finish is None:
+            return Failure(self.broken("the stream ended before the answer did"))
+        text = self.text
+        if self.finish == "content_filter":
+            return Failure(ContentFiltered(self._target.model, text))
+        if not text and not self._calls and not self.refused and self.finish != "length":
+            return Failure(MalformedResponse(self._target.model, "empty", "neither text nor a tool call"))
+        calls = (self._calls[index] for index in sorted(self._calls))
+        return Success(
+            LLMResponse(
+                content=text,
+                model=self._target.model,
+                usage=self.usage,
+                finish_reason="refusal" if self.refused else self.finish,
+                tool_calls=tuple(
+                    ToolCall(id=call.id, name=call.name, arguments="".join(call.arguments), signature=call.signature)
+                    for call in calls
+                ),
+                reasoning="".join(self._reasoning),
+                metadata=ResponseMetadata(provider=self._target.provider.name, request_id=self.request_id),
+            )
+        )
+
+    def _protocol(self, said: str) -> MalformedResponse:
+        return MalformedResponse(self._target.model, "protocol", said)

@@ -1,0 +1,111 @@
+"""A streamed answer on the OpenAI wire: chunks of a chat completion, then ``[DONE]``.
+
+Checked on 2026-11-21 against OpenAI's API reference ("Streaming", "The chat completion chunk object"). The chunk with
+the usage comes after the last choice; Groq puts it under ``x_groq`` as well. An answer that has said why it ended is
+whole even if ``[DONE]`` is missing, which some gateways leave out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import final
+
+from returns.result import Failure, Success
+
+from llm_manager.adapters.dialects.assembly import Assembly
+from llm_manager.adapters.dialects.dialect import Headers
+from llm_manager.adapters.dialects.json_values import Json, as_count, as_list, as_object, as_text, parse_json
+from llm_manager.adapters.dialects.openai_answers import (
+    content_of,
+    finish_of,
+    read_error_inside,
+    reasoning_of,
+    usage_of,
+)
+from llm_manager.adapters.dialects.statuses import unparsable
+from llm_manager.domain.errors import LLMError, MalformedResponse, StreamBroken
+from llm_manager.domain.outcome import Outcome
+from llm_manager.domain.response import LLMResponse, Usage
+from llm_manager.domain.stream import Delta, ToolCallDelta
+from llm_manager.domain.target import Target
+
+DONE = b"[DONE]"
+
+
+@final
+class CompletionReader:
+    """One streamed chat completion."""
+
+    __slots__ = ("_answer", "_headers", "_target", "finished")
+
+    def __init__(self, headers: Headers, target: Target) -> None:
+        self._headers = headers
+        self._target = target
+        self._answer = Assembly(target, headers.get("x-request-id"))
+        self.finished = False
+
+    def read(self, frame: bytes, /) -> Outcome[Sequence[Delta], LLMError]:
+        """What one chunk adds."""
+        if frame.strip() == DONE:
+            self.finished = True
+            self._answer.finish = self._answer.finish or "unknown"
+            return Success(())
+        try:
+            chunk = as_object(parse_json(frame))
+        except ValueError as bad:
+            return Failure(unparsable(frame, bad, self._target))
+        return self.read_chunk(chunk)
+
+    def read_chunk(self, chunk: Json, /) -> Outcome[Sequence[Delta], LLMError]:
+        """As :meth:`read`, of a chunk that is no longer JSON text."""
+        if chunk.get("error") is not None:
+            return Failure(read_error_inside(chunk, self._headers, self._target))
+        answer = self._answer
+        answer.request_id = answer.request_id or as_text(chunk.get("id"))
+        usage = as_object(chunk.get("usage")) or as_object(as_object(chunk.get("x_groq")).get("usage"))
+        if usage:
+            answer.usage = usage_of(usage)
+        for each in as_list(chunk.get("choices")):
+            choice = as_object(each)
+            if choice.get("finish_reason") is not None:
+                answer.finish = finish_of(choice)
+            return self._deltas(as_object(choice.get("delta")))  # one answer was asked for
+        return Success(())
+
+    def broken(self, why: str, /) -> StreamBroken:
+        """It broke off here."""
+        return self._answer.broken(why)
+
+    def end(self) -> Outcome[LLMResponse, LLMError]:
+        """The whole answer."""
+        return self._answer.whole()
+
+    @property
+    def usage(self) -> Usage:
+        """What has been told of it: in the chunk before the last."""
+        return self._answer.usage
+
+    def _deltas(self, delta: Json) -> Outcome[Sequence[Delta], LLMError]:
+        answer = self._answer
+        deltas: list[Delta] = []
+        if reasoning := reasoning_of(delta):
+            deltas.append(answer.think(reasoning))
+        if text := content_of(delta.get("content")):
+            deltas.append(answer.say(text))
+        if refusal := as_text(delta.get("refusal")):
+            answer.refused = True
+            deltas.append(answer.say(refusal))
+        for each in as_list(delta.get("tool_calls")):
+            called = self._call(as_object(each))
+            if isinstance(called, Failure):
+                return called
+            deltas.append(called.unwrap())
+        return Success(deltas)
+
+    def _call(self, call: Json) -> Outcome[ToolCallDelta, MalformedResponse]:
+        """A piece of a tool call; one without an index, as some servers send it, begins a call if it has a name."""
+        function = as_object(call.get("function"))
+        index, name = as_count(call.get("index")), as_text(function.get("name"))
+        if index is None:
+            index = self._answer.calls_begun - (0 if name else 1)
+        return self._answer.call(index, as_text(call.get("id")), name, as_text(function.get("arguments")) or "")

@@ -1,0 +1,78 @@
+"""What all vendors' answers have in common: what a status means, how long to stay away, and bodies that are no JSON."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+
+from llm_manager.domain.errors import (
+    AuthenticationFailed,
+    InvalidRequest,
+    LLMError,
+    MalformedResponse,
+    ModelUnavailable,
+    QuotaExhausted,
+    ServerError,
+)
+from llm_manager.domain.problem import Problem
+from llm_manager.domain.target import Target
+
+MESSAGE_LENGTH = 500
+"""How much of a vendor's message is kept."""
+
+
+def unparsable(body: bytes, bad: ValueError, target: Target) -> MalformedResponse:
+    """Why *body*, which *bad* was said of, could not be read."""
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return MalformedResponse(target.model, "undecodable", "the body is not UTF-8")
+    return MalformedResponse(target.model, "unparsable", f"the body is not JSON: {bad}"[:MESSAGE_LENGTH])
+
+
+def by_status(status: int, said: str, target: Target) -> LLMError:
+    """What *status* means where the vendor's own code says nothing more; *said* is its message."""
+    model = target.model
+    match status:
+        case 401 | 407:
+            return AuthenticationFailed(model, message=said)
+        case 402:
+            return QuotaExhausted(model, said)
+        case 403:
+            return AuthenticationFailed(model, forbidden=True, message=said)
+        case 404:
+            return ModelUnavailable(model, said)
+        case _ if status >= 500 or status == 408:
+            return ServerError(model, 504 if status == 408 else status, said)
+        case _:
+            return InvalidRequest((Problem("", said or f"status {status}"),), f"{model} refused it")
+
+
+def retry_after_s(headers: Mapping[str, str]) -> float | None:
+    """Seconds to stay away: ``retry-after-ms``, or ``retry-after`` in seconds or as a date (RFC 9110, 10.2.3).
+
+    A date is held against the answer's own ``date``: clocks differ. What is negative or no number is ignored.
+    """
+    milliseconds = _number(headers.get("retry-after-ms"))
+    if milliseconds is not None:
+        return milliseconds / 1000
+    text = headers.get("retry-after")
+    seconds = _number(text)
+    return _until(text, headers.get("date")) if seconds is None and text else seconds
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        number = float(text or "")
+    except ValueError:
+        return None
+    return number if math.isfinite(number) and number >= 0 else None
+
+
+def _until(text: str, now: str | None) -> float | None:
+    try:
+        seconds = (parsedate_to_datetime(text) - parsedate_to_datetime(now or "")).total_seconds()
+    except (ValueError, TypeError):
+        return None
+    return max(seconds, 0.0)

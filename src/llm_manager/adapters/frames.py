@@ -1,0 +1,104 @@
+"""Streams cut into the JSON texts they carry, as they come: server-sent events, and one text to a line.
+
+Incremental, linear in time and bounded in memory: what has not ended is kept in pieces, and never more of it than the
+cap. A stream that stops in the middle of a text has not sent it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol, final
+
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+class Frames(Protocol):
+    """One stream as it is cut."""
+
+    def feed(self, chunk: bytes, /) -> Sequence[bytes] | None:
+        """The texts that *chunk* completes; None when one is larger than the cap, and then for ever."""
+        ...
+
+
+@final
+class _Lines:
+    """Lines that end with LF, CRLF or CR, each without its end. A CR at the end of a chunk may have its LF in the
+    next one."""
+
+    __slots__ = ("_after_cr", "_pieces", "pending_bytes")
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+        self._after_cr = False
+        self.pending_bytes = 0
+
+    def feed(self, chunk: bytes) -> list[bytes]:
+        if self._after_cr and chunk.startswith(b"\n"):
+            chunk = chunk[1:]
+        self._after_cr = chunk.endswith(b"\r") or (self._after_cr and not chunk)
+        lines = chunk.splitlines(keepends=True)
+        last = b"" if not lines or lines[-1].endswith((b"\n", b"\r")) else lines.pop()
+        whole = [line.rstrip(b"\r\n") for line in lines]
+        if whole and self._pieces:
+            whole[0] = b"".join((*self._pieces, whole[0]))
+            self._pieces.clear()
+            self.pending_bytes = 0
+        if last:
+            self._pieces.append(last)
+            self.pending_bytes += len(last)
+        return whole
+
+
+@final
+class Events:
+    """Server-sent events (WHATWG HTML, 9.2.6): the data of each. Comments and the other fields are passed over."""
+
+    __slots__ = ("_at_start", "_cap", "_data", "_lines", "_size")
+
+    def __init__(self, max_bytes: int) -> None:
+        self._cap = max_bytes
+        self._lines = _Lines()
+        self._data: list[bytes] = []
+        self._size = 0
+        self._at_start = True
+
+    def feed(self, chunk: bytes, /) -> Sequence[bytes] | None:
+        """The data of the events that *chunk* completes."""
+        frames: list[bytes] = []
+        for line in self._lines.feed(chunk):
+            if line:
+                self._field(line)
+            elif self._data:
+                frames.append(self._data[0] if len(self._data) == 1 else b"\n".join(self._data))
+                self._data = []
+                self._size = 0
+            if self._size > self._cap:
+                return None
+        return None if self._size + self._lines.pending_bytes > self._cap else frames
+
+    def _field(self, line: bytes) -> None:
+        if self._at_start:
+            line = line.removeprefix(_BYTE_ORDER_MARK)
+            self._at_start = False
+        name, _, value = line.partition(b":")
+        if name == b"data":
+            data = value.removeprefix(b" ")
+            self._data.append(data)
+            self._size += len(data) + 1
+
+
+@final
+class Texts:
+    """One JSON text to a line; blank lines are passed over."""
+
+    __slots__ = ("_cap", "_lines")
+
+    def __init__(self, max_bytes: int) -> None:
+        self._cap = max_bytes
+        self._lines = _Lines()
+
+    def feed(self, chunk: bytes, /) -> Sequence[bytes] | None:
+        """The texts that *chunk* completes."""
+        texts = [line for line in self._lines.feed(chunk) if line.strip()]
+        over = self._lines.pending_bytes > self._cap or any(len(text) > self._cap for text in texts)
+        return None if over else texts

@@ -1,0 +1,206 @@
+"""One HTTP call and what comes of it: nothing unencrypted, nothing followed, nothing unbounded, no call repeated.
+
+Works on any :class:`~llm_manager.adapters.http.engine.Engine`. Redirects are refused, because a redirect would carry
+credentials along; bodies are unpacked here, because the cap must hold for what comes out of them.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias, final
+
+import anyio
+from returns.result import Failure, Success
+
+from llm_manager.adapters.http.engine import Coming, Engine, HttpCall
+from llm_manager.domain.errors import (
+    ConfigurationError,
+    InvalidRequest,
+    LLMError,
+    MalformedResponse,
+    RequestTimedOut,
+)
+from llm_manager.domain.outcome import Outcome
+from llm_manager.domain.parse_config import is_encrypted_or_local
+from llm_manager.domain.problem import Problem
+from llm_manager.domain.settings import HttpSettings, TimeoutSettings
+
+PIECE_BYTES = 64 * 1024
+"""The most that is unpacked at once, so that a few bytes of a bomb never become many."""
+
+LEFTOVERS_S = 0.05
+"""How long to wait for the end of a body that has said all it had to say, so that its connection can be used again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpAnswer:
+    """What came back, unpacked. Header names are in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@final
+class HttpStream:
+    """An answer that is read while it comes. Whoever opened it closes it."""
+
+    __slots__ = ("_coming", "_model", "_packed", "_unpack", "ended")
+
+    def __init__(self, coming: Coming, unpack: _Unpack, model: str) -> None:
+        self._coming = coming
+        self._unpack = unpack
+        self._model = model
+        self._packed = b""
+        self.ended = False
+
+    @property
+    def status(self) -> int:
+        """The status code."""
+        return self._coming.status
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The headers; their names are in lower case."""
+        return self._coming.headers
+
+    async def read(self) -> Outcome[bytes | None, LLMError]:
+        """The next bytes, unpacked and never many at once; None once the body is over."""
+        packed = self._packed
+        while not packed:
+            got = await self._coming.read()
+            if isinstance(got, Failure):
+                return got
+            chunk = got.unwrap()
+            if chunk is None:
+                self.ended = True
+                return got
+            packed = chunk
+        try:
+            piece, self._packed = self._unpack(packed)
+        except zlib.error:
+            return Failure(MalformedResponse(self._model, "undecodable", "the compressed body is damaged"))
+        return Success(piece)
+
+    async def whole(self, cap: int) -> Outcome[bytes, LLMError]:
+        """All that comes, if it stays within *cap* bytes; never more than that and one piece in memory."""
+        body = bytearray()
+        while True:
+            got = await self.read()
+            if isinstance(got, Failure):
+                return got
+            piece = got.unwrap()
+            if piece is None:
+                return Success(bytes(body))
+            body += piece
+            if len(body) > cap:
+                return Failure(MalformedResponse(self._model, "oversize", f"the body is larger than {cap} bytes"))
+
+    async def aclose(self, *, said_all: bool = False) -> None:
+        """Let go of it, at once; if it has *said_all*, the end of its body is waited for a moment."""
+        try:
+            if said_all and not self.ended:
+                with anyio.move_on_after(LEFTOVERS_S):
+                    await self._leftovers()
+        finally:
+            await self._coming.aclose()
+
+    async def _leftovers(self) -> None:
+        while isinstance(got := await self._coming.read(), Success) and got.unwrap() is not None:
+            pass
+
+
+@final
+class Http:
+    """The driver."""
+
+    __slots__ = ("_engine", "_settings", "_timeouts")
+
+    def __init__(self, settings: HttpSettings, timeouts: TimeoutSettings, engine: Engine) -> None:
+        self._settings = settings
+        self._timeouts = timeouts
+        self._engine = engine
+
+    @property
+    def max_event_bytes(self) -> int:
+        """The largest event of a stream that is read."""
+        return self._settings.max_event_bytes
+
+    @property
+    def max_body_bytes(self) -> int:
+        """The largest body that is read."""
+        return self._settings.max_body_bytes
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._engine.aclose()
+
+    async def call(self, call: HttpCall) -> Outcome[HttpAnswer, LLMError]:
+        """Send it once and read the whole answer, within the caps."""
+        opened = await self.stream(call)
+        if isinstance(opened, Failure):
+            return opened
+        stream = opened.unwrap()
+        try:
+            body = await stream.whole(self._settings.max_body_bytes)
+        finally:
+            await stream.aclose()
+        if isinstance(body, Failure):
+            return body
+        return Success(HttpAnswer(status=stream.status, headers=stream.headers, body=body.unwrap()))
+
+    async def stream(self, call: HttpCall) -> Outcome[HttpStream, LLMError]:
+        """Send it once and wait for the head of the answer."""
+        refused = _refused(call, self._settings)
+        if refused is not None:
+            return Failure(refused)
+        opened: Outcome[Coming, LLMError] = Failure(
+            RequestTimedOut(call.model, self._timeouts.first_byte_s, "first_byte")
+        )
+        with anyio.move_on_after(self._timeouts.first_byte_s):  # an engine's own limit may begin anew at each read
+            opened = await self._engine.open(call)
+        if isinstance(opened, Failure):
+            return opened
+        coming = opened.unwrap()
+        unpack = _unpacker(coming.headers.get("content-encoding", ""))
+        if 300 <= coming.status < 400 or unpack is None:
+            await coming.aclose()
+            return Failure(_unreadable(call.model, coming.status))
+        return Success(HttpStream(coming, unpack, call.model))
+
+
+def _unreadable(model: str, status: int) -> MalformedResponse:
+    if 300 <= status < 400:
+        return MalformedResponse(model, "redirect", "a redirect was refused: set the final URL")
+    return MalformedResponse(model, "undecodable", "a compression nobody asked for")
+
+
+def _refused(call: HttpCall, settings: HttpSettings) -> LLMError | None:
+    """Why *call* may not be sent at all."""
+    if not settings.allow_http and not is_encrypted_or_local(call.url):
+        said = "is not encrypted: use https, or set http.allow_http for a network you trust"
+        return ConfigurationError((Problem("http.base_urls", said),))
+    for name, value in call.headers.items():
+        if not value.isprintable():
+            return InvalidRequest((Problem(f"header {name}", "holds a line break or another control character"),))
+    return None
+
+
+_Unpack: TypeAlias = Callable[[bytes], tuple[bytes, bytes]]
+"""Some bytes to what comes out of them, and those of them that are still packed."""
+
+
+def _unpacker(encoding: str) -> _Unpack | None:
+    name = encoding.strip().lower()
+    if name in ("", "identity"):
+        return lambda chunk: (chunk, b"")
+    if name not in ("gzip", "x-gzip", "deflate"):
+        return None
+    packer = zlib.decompressobj(zlib.MAX_WBITS | 32)  # 32: tell gzip from zlib by the first bytes
+
+    def unpack(chunk: bytes) -> tuple[bytes, bytes]:
+        return packer.decompress(chunk, PIECE_BYTES), packer.unconsumed_tail
+
+    return unpack

@@ -1,0 +1,122 @@
+"""Answers on their way: the port's face of a stream over HTTP, and of an answer that is already whole."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import final
+
+from returns.result import Failure, Success
+
+from llm_manager.adapters.dialects.dialect import AnswerReader, Framing
+from llm_manager.adapters.frames import Events, Frames, Texts
+from llm_manager.adapters.http.driver import HttpStream
+from llm_manager.domain.errors import LLMError, MalformedResponse
+from llm_manager.domain.outcome import Outcome
+from llm_manager.domain.response import LLMResponse, Usage
+from llm_manager.domain.secret import Secret
+from llm_manager.domain.settings import HttpSettings
+from llm_manager.domain.stream import Delta, deltas_of, size_of
+
+
+@final
+class Whole:
+    """An answer that is there already."""
+
+    __slots__ = ("_deltas", "_response")
+
+    def __init__(self, response: LLMResponse) -> None:
+        self._response = response
+        self._deltas = deltas_of(response)
+
+    async def pull(self) -> Outcome[Sequence[Delta] | LLMResponse, LLMError]:
+        """All its pieces, then the response."""
+        deltas, self._deltas = self._deltas, ()
+        return Success(deltas or self._response)
+
+    @property
+    def usage(self) -> Usage:
+        """That of the response."""
+        return self._response.usage
+
+    async def aclose(self) -> None:
+        """Nothing is held."""
+
+
+@final
+class Streamed:
+    """An answer that the reader of a dialect puts together from a stream. *keys* that a vendor echoes are masked."""
+
+    __slots__ = ("_cap", "_ended", "_frames", "_keys", "_model", "_reader", "_size", "_stream")
+
+    def __init__(
+        self,
+        stream: HttpStream,
+        reader: AnswerReader,
+        framing: Framing,
+        settings: HttpSettings,
+        *,
+        model: str,
+        keys: Mapping[str, Secret],
+    ) -> None:
+        self._stream = stream
+        self._reader = reader
+        self._frames: Frames = (Events if framing == "sse" else Texts)(settings.max_event_bytes)
+        self._cap = settings.max_body_bytes
+        self._model = model
+        self._keys = tuple((key.reveal().encode(), repr(key).encode()) for key in keys.values())
+        self._size = 0
+        self._ended: Outcome[LLMResponse, LLMError] | None = None
+
+    async def pull(self) -> Outcome[Sequence[Delta] | LLMResponse, LLMError]:
+        """The pieces that the next bytes bring; bytes that bring none are read on from."""
+        while self._ended is None:
+            got = await self._stream.read()
+            if isinstance(got, Failure):
+                self._ended = Failure(self._broken(got.failure()))
+            elif (chunk := got.unwrap()) is None:
+                self._ended = self._reader.end()
+            elif deltas := self._read(chunk):
+                return Success(deltas)
+        return self._ended
+
+    @property
+    def usage(self) -> Usage:
+        """What the vendor has told so far."""
+        return self._reader.usage
+
+    async def aclose(self) -> None:
+        """Close the connection, unless all has been said and it can be used again."""
+        await self._stream.aclose(said_all=self._reader.finished)
+
+    def _read(self, chunk: bytes) -> Sequence[Delta]:
+        frames = self._frames.feed(chunk)
+        if frames is None:
+            return self._oversize("an event of the stream")
+        deltas: list[Delta] = []
+        for frame in frames:
+            read = self._reader.read(self._masked(frame))
+            if isinstance(read, Failure):
+                self._ended = read
+                break
+            deltas.extend(read.unwrap())
+            if self._reader.finished:
+                self._ended = self._reader.end()
+                break
+        for delta in deltas:
+            self._size += size_of(delta)
+        return deltas if self._size <= self._cap else self._oversize("the answer")
+
+    def _masked(self, frame: bytes) -> bytes:
+        for key, mask in self._keys:
+            frame = frame.replace(key, mask)
+        return frame
+
+    def _oversize(self, what: str) -> Sequence[Delta]:
+        self._ended = Failure(MalformedResponse(self._model, "oversize", f"{what} is larger than its cap"))
+        return ()
+
+    def _broken(self, error: LLMError) -> LLMError:
+        """A body that was cut off is, of a stream, an answer that was."""
+        if isinstance(error, MalformedResponse) and error.reason == "truncated":
+            return self._reader.broken(error.message)
+        return error

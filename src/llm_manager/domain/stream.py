@@ -1,0 +1,88 @@
+"""What comes out of a stream, one event after the other; every stream ends in exactly one of the last two cases."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from llm_manager.domain.errors import LLMError
+from llm_manager.domain.response import LLMResponse
+
+
+@dataclass(frozen=True, slots=True)
+class TextDelta:
+    """More of the answer."""
+
+    text: str
+    tag: Literal["TextDelta"] = field(default="TextDelta", kw_only=True, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ReasoningDelta:
+    """More of what the model thinks before it answers, as far as its vendor shows it; never a part of the answer."""
+
+    text: str
+    tag: Literal["ReasoningDelta"] = field(default="ReasoningDelta", kw_only=True, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolCallDelta:
+    """More of the call at *index*: *id* and *name* where it begins, then pieces of the JSON text of its arguments."""
+
+    index: int
+    id: str | None = None
+    name: str | None = None
+    arguments: str = ""
+    tag: Literal["ToolCallDelta"] = field(default="ToolCallDelta", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class StreamResumed:
+    """The model that was answering broke off; *model* goes on from there and only new text follows."""
+
+    model: str
+    tag: Literal["StreamResumed"] = field(default="StreamResumed", kw_only=True, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class StreamFinished:
+    """The end of a whole answer: *response* is what ``generate`` would have given."""
+
+    response: LLMResponse
+    tag: Literal["StreamFinished"] = field(default="StreamFinished", kw_only=True, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class StreamFailed:
+    """The end of an answer that is not whole; *partial* is the text that had arrived."""
+
+    error: LLMError
+    partial: str = ""
+    tag: Literal["StreamFailed"] = field(default="StreamFailed", kw_only=True, repr=False)
+
+
+Delta: TypeAlias = TextDelta | ReasoningDelta | ToolCallDelta
+"""A piece of an answer."""
+
+StreamEnd: TypeAlias = StreamFinished | StreamFailed
+
+StreamEvent: TypeAlias = Delta | StreamResumed | StreamEnd
+
+
+def deltas_of(response: LLMResponse) -> tuple[Delta, ...]:
+    """A whole answer as the pieces of a stream.
+
+    >>> deltas_of(LLMResponse(content="Hi.", model="gpt"))
+    (TextDelta(text='Hi.'),)
+    """
+    calls = enumerate(response.tool_calls)
+    return (
+        *((ReasoningDelta(response.reasoning),) if response.reasoning else ()),
+        *((TextDelta(response.content),) if response.content else ()),
+        *(ToolCallDelta(index=index, id=call.id, name=call.name, arguments=call.arguments) for index, call in calls),
+    )
+
+
+def size_of(delta: Delta) -> int:
+    """How many characters *delta* adds to the answer."""
+    return len(delta.arguments) if isinstance(delta, ToolCallDelta) else len(delta.text)
