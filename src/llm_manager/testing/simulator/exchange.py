@@ -32,7 +32,7 @@ def exchange(received: Received, number: int, take: Take) -> Play:
 
 
 def _vendor(received: Received, number: int, take: Take) -> Answer | Play:
-    wire = next((wire for wire in WIRES if wire.owns(received.path)), openai.WIRE)
+    wire = next((wire for wire in WIRES if wire.owns(received)), openai.WIRE)
     listing = wire.listing(received)
     if listing is not None:
         scripted = take(received.path, None)

@@ -67,8 +67,8 @@ _FRAGMENT = 7
 """Characters of a tool's arguments in one event."""
 
 
-def _owns(path: str) -> bool:
-    return path.endswith("/chat/completions") or "/models" in path
+def _owns(received: Received) -> bool:
+    return received.path.endswith("/chat/completions") or "/models" in received.path
 
 
 def _listing(received: Received) -> bytes | None:
