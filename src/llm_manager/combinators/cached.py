@@ -13,7 +13,9 @@ from llm_manager.domain.events import CacheRead
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.response import ComputedCost, LLMResponse
 from llm_manager.effect.context import Context, Op, Policy, emit
+from llm_manager.effect.ongoing import Ongoing
 from llm_manager.effect.op import effect, run
+from llm_manager.ports import Cached
 
 A = TypeVar("A")
 
@@ -21,27 +23,34 @@ A = TypeVar("A")
 def cached(key: str, ttl_s: float, *, keep: Callable[[object], bool] = lambda _: True) -> Policy:
     """Answer from the cache what was stored under *key* less than *ttl_s* seconds ago; else run, and store a success.
 
-    Failures are never stored, nor is a value for which *keep* is false. An ``LLMResponse`` from the cache says so in
-    its metadata and costs nothing. A cache that cannot be used is a miss: it never fails an operation. The key must
-    name everything that shapes the value; the cache cannot know what the operation would have answered.
+    Failures are never stored, nor is a stream or a value for which *keep* is false. An ``LLMResponse`` from the cache
+    says so in its metadata and costs nothing. A cache that cannot be used is a miss: it never fails an operation. The
+    key must name everything that shapes the value; the cache cannot know what the operation would have answered.
     """
 
     def around(op: Op[A], /) -> Op[A]:
         async def caching(context: Context) -> Outcome[A, LLMError]:
-            now_s = context.clock.monotonic()
-            found = await context.cache.get(key, now_s)
-            hit = None if isinstance(found, Failure) else found.unwrap()
-            emit(context, CacheRead(at_s=now_s, key=key, hit=hit is not None))
+            hit = await look_up(context, key)
             if hit is not None:
-                return Success(cast("A", _marked(hit.value)))
+                return Success(cast("A", hit.value))
             outcome = await run(op, context)
-            if isinstance(outcome, Success) and keep(outcome.unwrap()):
-                await context.cache.put(key, outcome.unwrap(), context.clock.monotonic(), ttl_s)
+            value = outcome.unwrap() if isinstance(outcome, Success) else None
+            if isinstance(outcome, Success) and not isinstance(value, Ongoing) and keep(value):
+                await context.cache.put(key, value, context.clock.monotonic(), ttl_s)
             return outcome
 
         return effect(caching)
 
     return around
+
+
+async def look_up(context: Context, key: str) -> Cached | None:
+    """What the cache knows under *key*, None if nothing or if it cannot be used; a response is marked as cached."""
+    now_s = context.clock.monotonic()
+    found = await context.cache.get(key, now_s)
+    hit = None if isinstance(found, Failure) else found.unwrap()
+    emit(context, CacheRead(at_s=now_s, key=key, hit=hit is not None))
+    return None if hit is None else Cached(_marked(hit.value))
 
 
 def _marked(value: object) -> object:

@@ -11,6 +11,7 @@ from llm_manager.domain.errors import LLMError
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.verdicts import counts_against_breaker
 from llm_manager.effect.context import Context, Op, Policy
+from llm_manager.effect.ongoing import Ending, when_over
 from llm_manager.effect.op import effect, run
 from llm_manager.ports import Verdict
 
@@ -20,8 +21,9 @@ A = TypeVar("A")
 def circuit_breaker(key: str, *, model: str | None = None) -> Policy:
     """Fail with ``CircuitOpen``, sending nothing, while the breaker filed under *key* is open.
 
-    What comes back is recorded: an error that speaks against the target's health as a failure, any other error and a
-    cancelled call as neither. *model* goes into the error, *key* if it is None.
+    What comes back is recorded, of a stream when it has ended: an error that speaks against the target's health as a
+    failure, any other error, a cancelled call and a stream that was left as neither. *model* goes into the error,
+    *key* if it is None.
     """
 
     def around(op: Op[A], /) -> Op[A]:
@@ -37,7 +39,11 @@ def circuit_breaker(key: str, *, model: str | None = None) -> Policy:
                 with anyio.CancelScope(shield=True):  # a probe's lease must come back
                     await breakers.record(permit, "neither", clock.monotonic(), 0.0)
                 raise
-            await breakers.record(permit, _verdict(outcome), clock.monotonic(), context.random.random())
+
+            async def record(ending: Ending) -> None:
+                await breakers.record(permit, _verdict(ending), clock.monotonic(), context.random.random())
+
+            await when_over(outcome, record)
             return outcome
 
         return effect(guarded)
@@ -45,7 +51,7 @@ def circuit_breaker(key: str, *, model: str | None = None) -> Policy:
     return around
 
 
-def _verdict(outcome: Outcome[A, LLMError]) -> Verdict:
-    if isinstance(outcome, Success):
+def _verdict(ending: Ending) -> Verdict:
+    if isinstance(ending.outcome, Success):
         return "success"
-    return "failure" if counts_against_breaker(outcome.failure()) else "neither"
+    return "failure" if ending.error is not None and counts_against_breaker(ending.error) else "neither"

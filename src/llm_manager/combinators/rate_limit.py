@@ -9,9 +9,9 @@ from returns.result import Failure, Success
 
 from llm_manager.domain.errors import LLMError
 from llm_manager.domain.outcome import Outcome
-from llm_manager.domain.response import LLMResponse
 from llm_manager.domain.verdicts import nothing_was_sent
 from llm_manager.effect.context import Context, Op, Policy
+from llm_manager.effect.ongoing import Ending, when_over
 from llm_manager.effect.op import effect, run
 
 A = TypeVar("A")
@@ -27,8 +27,8 @@ def rate_limit(
     """Wait for room for one request of *cost* tokens in the buckets filed under *key*, then run.
 
     Fails at once with ``RateLimitExceeded`` when the wait would pass ``rate_limit.max_wait_s`` or the deadline. *cost*
-    is an estimate: an answer with usage settles it, an unknown usage keeps it, and a failure for which *never_left*
-    holds gives it back.
+    is an estimate: an answer with usage settles it, of a stream when it has ended, an unknown usage keeps it, and a
+    failure for which *never_left* holds gives it back.
     """
 
     def around(op: Op[A], /) -> Op[A]:
@@ -41,18 +41,19 @@ def rate_limit(
             acquired = await limiter.acquire(key, name, cost, max_wait_s, clock)
             if isinstance(acquired, Failure):
                 return acquired
+            reserved = acquired.unwrap()
             outcome = await run(op, context)
-            now_s = clock.monotonic()
-            if isinstance(outcome, Success):
-                await limiter.settle(acquired.unwrap(), _used_tokens(outcome.unwrap()), now_s)
-            elif never_left(outcome.failure()):
-                await limiter.release(acquired.unwrap(), now_s)
+
+            async def settle(ending: Ending) -> None:
+                if isinstance(ending.outcome, Success):
+                    used = None if ending.usage is None else ending.usage.total_tokens
+                    await limiter.settle(reserved, used, clock.monotonic())
+                elif ending.error is not None and never_left(ending.error):
+                    await limiter.release(reserved, clock.monotonic())
+
+            await when_over(outcome, settle)
             return outcome
 
         return effect(limited)
 
     return around
-
-
-def _used_tokens(value: object) -> float | None:
-    return value.usage.total_tokens if isinstance(value, LLMResponse) else None

@@ -10,12 +10,16 @@ From the outside in, and why each stands where it does:
 
 The ledger and all other observers hear of each try from the innermost step, which alone knows the key and the moment
 of sending.
+
+A streamed answer goes through the same stack. Its try is over, and everything above settles, when the stream is; only
+the retry and the timeout have done their part when its first event is there.
 """
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import final
+from typing import TypeAlias, TypeVar, final
 
 import anyio
 from returns.result import Failure, Success
@@ -29,26 +33,40 @@ from llm_manager.domain.events import AttemptFinished, AttemptStarted, SchemaMod
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.problem import Problem
 from llm_manager.domain.request import LLMRequest
-from llm_manager.domain.response import Attempt, LLMResponse, Usage
+from llm_manager.domain.response import Attempt, LLMResponse
 from llm_manager.domain.target import Target
 from llm_manager.domain.verdicts import nothing_was_sent
 from llm_manager.effect.context import Context, Op, emit, through
+from llm_manager.effect.ongoing import Ending, when_over
 from llm_manager.effect.op import effect, run
+from llm_manager.operations.flow import Flow, opened_flow
+from llm_manager.policies.asked import Asked, asked_of, completed
 from llm_manager.policies.planning import alternate_keys, key_owner, keys_of
-from llm_manager.policies.pricing import price_of
-from llm_manager.policies.schema_mode import fitted, mode_for, unfitted
-from llm_manager.policies.tokens import prompt_tokens, text_tokens
+from llm_manager.policies.tokens import prompt_tokens
 from llm_manager.ports import Dispatch, Lease, Provider
+
+A = TypeVar("A")
+
+Ask: TypeAlias = Callable[[Context, Provider, Dispatch, Asked], Awaitable[Outcome[A, LLMError]]]
+"""How a provider is asked: for the whole answer, or for one that comes in pieces."""
 
 
 def attempt(request: LLMRequest, target: Target) -> Op[LLMResponse]:
-    """Ask *target*, with everything of the stack above around it."""
+    """Ask *target* for a whole answer, with everything of the stack above around it."""
+    return _stacked(request, target, _whole)
 
-    async def attempting(context: Context) -> Outcome[LLMResponse, LLMError]:
+
+def begin(request: LLMRequest, target: Target) -> Op[Flow]:
+    """Ask *target* for an answer in pieces, with everything of the stack above around it; the first one is there."""
+    return _stacked(request, target, opened_flow)
+
+
+def _stacked(request: LLMRequest, target: Target, ask: Ask[A]) -> Op[A]:
+    async def attempting(context: Context) -> Outcome[A, LLMError]:
         config = context.config
         pace = _Pace(context.clock.monotonic())
         stack = through(
-            _one_try(request, target, pace),
+            _one_try(request, target, pace, ask),
             circuit_breaker(target.key, model=target.model),
             rate_limit(target.key, _worst_tokens(request), model=target.model, never_left=pace.never_left),
             retry(default_schedule(config.retry, keys_of(config, target)), budget=target.key),
@@ -56,6 +74,13 @@ def attempt(request: LLMRequest, target: Target) -> Op[LLMResponse]:
         return await run(stack, context)
 
     return effect(attempting)
+
+
+async def _whole(
+    _context: Context, provider: Provider, dispatch: Dispatch, asked: Asked
+) -> Outcome[LLMResponse, LLMError]:
+    outcome = await provider.complete(dispatch)
+    return outcome if isinstance(outcome, Failure) else Success(completed(asked, outcome.unwrap()))
 
 
 @final
@@ -74,50 +99,56 @@ class _Pace:
         return self.sent_s is None or nothing_was_sent(error)
 
 
-def _one_try(request: LLMRequest, target: Target, pace: _Pace) -> Op[LLMResponse]:
-    async def trying(context: Context) -> Outcome[LLMResponse, LLMError]:
+def _one_try(request: LLMRequest, target: Target, pace: _Pace, ask: Ask[A]) -> Op[A]:
+    async def trying(context: Context) -> Outcome[A, LLMError]:
         pace.sent_s = None
-        limited = timeout(context.config.timeouts.attempt_s, model=target.model)(_send(request, target, pace))
+        limited = timeout(context.config.timeouts.attempt_s, model=target.model)(_send(request, target, pace, ask))
         outcome = await run(limited, context)
         if pace.sent_s is not None:
-            _tell(context, target, pace, pace.sent_s, outcome)
+            line = Attempt(
+                model=target.model,
+                provider=target.provider.name,
+                key_id=pace.key_id,
+                started_s=pace.sent_s,
+                waited_s=pace.sent_s - pace.since_s,
+            )
+
+            async def tell(ending: Ending) -> None:
+                pace.since_s = _tell(context, line, ending)
+
+            await when_over(outcome, tell)
         return outcome
 
     return effect(trying)
 
 
-def _tell(
-    context: Context, target: Target, pace: _Pace, sent_s: float, outcome: Outcome[LLMResponse, LLMError]
-) -> None:
+def _tell(context: Context, line: Attempt, ending: Ending) -> float:
+    """Put *line* into the ledger, now that it is known how the try ended; gives the moment."""
     now_s = context.clock.monotonic()
-    error = outcome.failure() if isinstance(outcome, Failure) else None
-    line = Attempt(
-        model=target.model,
-        provider=target.provider.name,
-        key_id=pace.key_id,
-        started_s=sent_s,
-        waited_s=sent_s - pace.since_s,
-        latency_ms=(now_s - sent_s) * 1000,
-        outcome="ok" if error is None else error.tag,
+    error = ending.error
+    finished = replace(
+        line,
+        latency_ms=(now_s - line.started_s) * 1000,
+        outcome="left" if ending.outcome is None else "ok" if error is None else error.tag,
         message="" if error is None else error.message,
-        usage=outcome.unwrap().usage if isinstance(outcome, Success) else None,
+        usage=ending.usage,
     )
-    pace.since_s = now_s
-    emit(context, AttemptFinished(at_s=now_s, attempt=line, error=error))
+    emit(context, AttemptFinished(at_s=now_s, attempt=finished, error=error))
+    return now_s
 
 
-def _send(request: LLMRequest, target: Target, pace: _Pace) -> Op[LLMResponse]:
-    async def sending(context: Context) -> Outcome[LLMResponse, LLMError]:
+def _send(request: LLMRequest, target: Target, pace: _Pace, ask: Ask[A]) -> Op[A]:
+    async def sending(context: Context) -> Outcome[A, LLMError]:
         provider = context.providers.get(target.service)
         if provider is None:
             return Failure(_no_provider(target))
         owner = key_owner(context.config, target)
         if owner is None:
-            return await _ask(context, provider, request, target, None, pace)
+            return await _ask(context, provider, request, target, None, pace, ask)
         leased = await context.keys.lease(owner, target.model, context.clock.monotonic())
         if isinstance(leased, Failure):
             return leased
-        return await _ask(context, provider, request, target, leased.unwrap(), pace)
+        return await _ask(context, provider, request, target, leased.unwrap(), pace, ask)
 
     return effect(sending)
 
@@ -127,56 +158,49 @@ def _no_provider(target: Target) -> ConfigurationError:
 
 
 async def _ask(
-    context: Context, provider: Provider, request: LLMRequest, target: Target, lease: Lease | None, pace: _Pace
-) -> Outcome[LLMResponse, LLMError]:
+    context: Context,
+    provider: Provider,
+    request: LLMRequest,
+    target: Target,
+    lease: Lease | None,
+    pace: _Pace,
+    ask: Ask[A],
+) -> Outcome[A, LLMError]:
     pace.sent_s = context.clock.monotonic()
     pace.key_id = None if lease is None else lease.key_id
-    mode = mode_for(request, target.facts.capabilities)
+    asked = asked_of(request, target)
     emit(context, AttemptStarted(at_s=pace.sent_s, model=target.model, provider=target.provider.name))
-    if mode is not None:
-        emit(context, SchemaModeChosen(at_s=pace.sent_s, model=target.model, mode=mode))
-    keys = alternate_keys(context.config, target)
-    dispatch = Dispatch(
-        request=fitted(request, mode),
-        target=target,
-        sent_s=pace.sent_s,
-        timeout_s=_remaining_s(context, pace.sent_s),
+    if asked.mode is not None:
+        emit(context, SchemaModeChosen(at_s=pace.sent_s, model=target.model, mode=asked.mode))
+    dispatch = _dispatch(context, asked, lease, pace.sent_s)
+    if lease is None:
+        return await ask(context, provider, dispatch, asked)
+    try:
+        outcome = await ask(context, provider, dispatch, asked)
+    except BaseException:
+        with anyio.CancelScope(shield=True):  # a cancelled call gives its key back
+            await context.keys.give_back(lease, None, context.clock.monotonic())
+        raise
+
+    async def give_back(ending: Ending) -> None:
+        await context.keys.give_back(lease, ending.error, context.clock.monotonic())
+
+    await when_over(outcome, give_back)
+    return outcome
+
+
+def _dispatch(context: Context, asked: Asked, lease: Lease | None, now_s: float) -> Dispatch:
+    keys = alternate_keys(context.config, asked.target)
+    limit_s = context.config.timeouts.attempt_s
+    return Dispatch(
+        request=asked.sent,
+        target=asked.target,
+        sent_s=now_s,
+        timeout_s=limit_s if context.deadline_s is None else min(limit_s, context.deadline_s - now_s),
         keys=keys if lease is None else {**keys, lease.provider: lease.secret},
         trace_id=context.trace_id,
         observer=context.observer,
     )
-    try:
-        outcome = await provider.complete(dispatch)
-    except BaseException:
-        if lease is not None:
-            with anyio.CancelScope(shield=True):  # a cancelled call gives its key back
-                await context.keys.give_back(lease, None, context.clock.monotonic())
-        raise
-    error = outcome.failure() if isinstance(outcome, Failure) else None
-    if lease is not None:
-        await context.keys.give_back(lease, error, context.clock.monotonic())
-    if isinstance(outcome, Failure):
-        return outcome
-    return Success(_completed(unfitted(outcome.unwrap(), request, mode), request, target))
-
-
-def _remaining_s(context: Context, now_s: float) -> float:
-    limit_s = context.config.timeouts.attempt_s
-    return limit_s if context.deadline_s is None else min(limit_s, context.deadline_s - now_s)
-
-
-def _completed(response: LLMResponse, request: LLMRequest, target: Target) -> LLMResponse:
-    """The answer with a price, and with an estimate where the provider told no usage."""
-    usage = response.usage
-    if usage.prompt_tokens is None or usage.completion_tokens is None:
-        usage = _estimated(usage, request, response)
-    return replace(response, usage=replace(usage, cost=price_of(target.facts, usage)))
-
-
-def _estimated(usage: Usage, request: LLMRequest, response: LLMResponse) -> Usage:
-    prompt = prompt_tokens(request) if usage.prompt_tokens is None else usage.prompt_tokens
-    answer = text_tokens(response.content) if usage.completion_tokens is None else usage.completion_tokens
-    return replace(usage, prompt_tokens=prompt, completion_tokens=answer, total_tokens=prompt + answer, estimated=True)
 
 
 def _worst_tokens(request: LLMRequest) -> float:

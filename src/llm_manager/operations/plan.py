@@ -13,7 +13,7 @@ from llm_manager.domain.request import LLMRequest
 from llm_manager.domain.request_problems import request_problems
 from llm_manager.effect.context import Context, Op
 from llm_manager.effect.op import effect, run
-from llm_manager.operations.generate import observed_latencies
+from llm_manager.operations.chain import observed_latencies
 from llm_manager.policies.planning import plan_of
 from llm_manager.policies.routing import Chosen, candidates, fallback_chain, task_names
 from llm_manager.policies.targets import known_names, resolve

@@ -16,6 +16,7 @@ from llm_manager.domain.request import LLMRequest, Message
 from llm_manager.domain.response import LLMResponse
 from llm_manager.effect.context import Context, Op, emit
 from llm_manager.effect.op import effect, run
+from llm_manager.operations.chain import limit_s
 from llm_manager.operations.generate import generate
 from llm_manager.policies.strict_schema import WRAPPED, answer_format
 
@@ -55,9 +56,7 @@ def query_with_schema(request: LLMRequest, schema: Schema[T], max_reasks: int = 
         return Failure(ExtractionFailed("", message=f"max_reasks is {max_reasks}: nothing was asked"))
 
     async def bounded(context: Context) -> Outcome[T, LLMError]:
-        total_s = context.config.timeouts.total_s
-        limit_s = total_s if request.deadline_s is None else min(total_s, request.deadline_s)
-        return await run(deadline(limit_s)(effect(querying)), context)
+        return await run(deadline(limit_s(context, request))(effect(querying)), context)
 
     return effect(bounded)
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal, TypeAlias, assert_never
 
 from llm_manager.domain.catalog import Capability
 from llm_manager.domain.request import JsonMode, JsonSchema, LLMRequest, NamedTool, Tool
 from llm_manager.domain.response import LLMResponse
+from llm_manager.domain.stream import Delta, ReasoningDelta, TextDelta, ToolCallDelta
 
 SchemaMode: TypeAlias = Literal["json_schema", "tool", "json_mode", "prompt"]
 
@@ -60,6 +62,20 @@ def unfitted(response: LLMResponse, request: LLMRequest, mode: SchemaMode | None
         return response
     finish = "stop" if response.finish_reason == "tool_calls" else response.finish_reason
     return replace(response, content=ours[0].arguments, tool_calls=(), finish_reason=finish)
+
+
+def unfitted_deltas(deltas: Sequence[Delta], mode: SchemaMode | None) -> Sequence[Delta]:
+    """Pieces of an answer as the native form would have given them: the arguments of our tool are the text.
+
+    What the model says beside the call is not the answer.
+    """
+    if mode != "tool":
+        return deltas
+    return [
+        TextDelta(delta.arguments) if isinstance(delta, ToolCallDelta) else delta
+        for delta in deltas
+        if (delta.arguments if isinstance(delta, ToolCallDelta) else isinstance(delta, ReasoningDelta))
+    ]
 
 
 def _instructed(request: LLMRequest) -> str:

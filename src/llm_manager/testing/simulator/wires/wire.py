@@ -19,7 +19,7 @@ from llm_manager.testing.simulator.replies import Answered, Say, Status
 class Wire:
     """One vendor's way of speaking. Pure: the number of a request makes its ids, and nothing else varies.
 
-    *owns* says whether a request is in this vendor's; *read* makes of a request what it asks for, or the vendor's refusal;
+    *owns* says whether a request is this vendor's; *read* makes of it what it asks for, or the vendor's refusal;
     *listing* is the answer to a request that names no model, None if it does name one.
     """
 

@@ -1,0 +1,71 @@
+"""Successes that are still under way: a stream has begun well, and how it ends is known later.
+
+The rule of this room: whoever has something to settle when an operation is over, a reservation, a permit or a key,
+says so with :func:`when_over`, and need not know whether that is now or at the end of a stream.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TypeAlias, TypeVar
+
+import anyio
+from returns.result import Failure, Success
+
+from llm_manager.domain.errors import LLMError
+from llm_manager.domain.outcome import Outcome
+from llm_manager.domain.response import LLMResponse, Usage
+
+A = TypeVar("A")
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How an operation ended: *outcome*, None for a stream that was left by its reader; *usage* as far as it is known.
+
+    A stream that failed in its course, or that was left, may have used something.
+    """
+
+    outcome: Outcome[object, LLMError] | None
+    usage: Usage | None = None
+
+    @property
+    def error(self) -> LLMError | None:
+        """What it failed with, if it did."""
+        return self.outcome.failure() if isinstance(self.outcome, Failure) else None
+
+
+Tell: TypeAlias = Callable[[Ending], Awaitable[object]]
+
+
+class Ongoing:
+    """A success that ends later. Its owner calls :meth:`over` once; those who wait for it are told in their order."""
+
+    __slots__ = ("_tells", "is_over")
+
+    def __init__(self) -> None:
+        self._tells: list[Tell] = []
+        self.is_over = False
+
+    def on_end(self, tell: Tell) -> None:
+        """*tell* how it ended, when it has."""
+        self._tells.append(tell)
+
+    async def over(self, ending: Ending) -> None:
+        """It has ended. Cancellation waits until everybody has been told."""
+        if self.is_over:
+            return
+        self.is_over = True
+        with anyio.CancelScope(shield=True):
+            for tell in self._tells:
+                await tell(ending)
+
+
+async def when_over(outcome: Outcome[A, LLMError], tell: Tell) -> None:
+    """*tell* how the operation ended that came back with *outcome*: now, or when what it has begun is over."""
+    value = outcome.unwrap() if isinstance(outcome, Success) else None
+    if isinstance(value, Ongoing):
+        value.on_end(tell)
+    else:
+        await tell(Ending(outcome, value.usage if isinstance(value, LLMResponse) else None))

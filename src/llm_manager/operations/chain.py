@@ -1,0 +1,140 @@
+"""The models that may answer a request, in order, and the first of them that does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias, TypeVar
+
+from returns.result import Failure
+
+from llm_manager.combinators.fallback import Alternative, first_success
+from llm_manager.domain.config import LLMConfig
+from llm_manager.domain.errors import (
+    AuthenticationFailed,
+    ConfigurationError,
+    ContextTooLarge,
+    InvalidRequest,
+    LLMError,
+)
+from llm_manager.domain.events import TargetSkipped
+from llm_manager.domain.outcome import Outcome
+from llm_manager.domain.request import LLMRequest
+from llm_manager.domain.request_problems import request_problems
+from llm_manager.domain.response import LLMResponse
+from llm_manager.domain.target import Target
+from llm_manager.domain.verdicts import next_model
+from llm_manager.effect.context import Context, Op, emit
+from llm_manager.effect.op import effect
+from llm_manager.policies.cache_key import cache_key
+from llm_manager.policies.routing import Candidate, Chosen, Latencies, Skipped, candidates, strategy_of
+
+A = TypeVar("A")
+
+Asking: TypeAlias = Callable[[LLMRequest, Target], Op[A]]
+"""How one model is asked."""
+
+
+def chain_of(request: LLMRequest, context: Context) -> Outcome[tuple[Candidate, ...], LLMError]:
+    """The models for *request* in order, once it has been checked; ``InvalidRequest`` names all that is wrong."""
+    problems = request_problems(request)
+    if problems:
+        return Failure(InvalidRequest(problems))
+    return candidates(context.config, request, observed_latencies(context, request))
+
+
+def first_answer(config: LLMConfig, request: LLMRequest, chain: Sequence[Candidate], asking: Asking[A]) -> Op[A]:
+    """What the first model of *chain* that succeeds gives; after which failures the next one is asked is the fault
+    matrix with the user's opt-ins."""
+    return first_success(_alternatives(config, request, chain, asking))
+
+
+def cache_key_of(request: LLMRequest, chain: Sequence[Candidate]) -> str:
+    """What an answer to *request* is cached under: it depends on the targets that may be asked, too."""
+    return cache_key(request, [each.target.key for each in chain if isinstance(each, Chosen)])
+
+
+def is_worth_keeping(value: object) -> bool:
+    """A truncated or filtered answer is not one that anybody wants again."""
+    return isinstance(value, LLMResponse) and value.finish_reason not in ("length", "content_filter")
+
+
+def limit_s(context: Context, request: LLMRequest) -> float:
+    """How long the whole of *request* may take."""
+    total_s = context.config.timeouts.total_s
+    return total_s if request.deadline_s is None else min(total_s, request.deadline_s)
+
+
+def observed_latencies(context: Context, request: LLMRequest) -> Latencies:
+    """Mean milliseconds by model, as far as the strategy wants to know."""
+    if strategy_of(context.config, request) != "performance":
+        return {}
+    models = context.metrics.snapshot().models
+    return {name: seen.latency_mean_ms for name, seen in models.items() if seen.latency_mean_ms is not None}
+
+
+def _alternatives(
+    config: LLMConfig, request: LLMRequest, chain: Sequence[Candidate], asking: Asking[A]
+) -> tuple[Alternative[A], ...]:
+    """What may be tried, in order. Models nobody configured are left out, unless there is nothing else to report."""
+    some = any(isinstance(each, Chosen) for each in chain)
+    return tuple(
+        Alternative(_op(request, each, asking), _accepts(config, each, chain), _name(each))
+        for each in chain
+        if not (some and isinstance(each, Skipped) and _is_unconfigured(each, request))
+    )
+
+
+def _is_unconfigured(skipped: Skipped, request: LLMRequest) -> bool:
+    return isinstance(skipped.error, AuthenticationFailed | ConfigurationError) and (
+        skipped.name != request.preferences.model
+    )
+
+
+def _name(candidate: Candidate) -> str:
+    return candidate.target.model if isinstance(candidate, Chosen) else candidate.name
+
+
+def _op(request: LLMRequest, candidate: Candidate, asking: Asking[A]) -> Op[A]:
+    return asking(request, candidate.target) if isinstance(candidate, Chosen) else _skipping(candidate)
+
+
+def _skipping(skipped: Skipped) -> Op[Any]:
+    async def skipping(context: Context) -> Outcome[Any, LLMError]:
+        now_s = context.clock.monotonic()
+        emit(
+            context,
+            TargetSkipped(at_s=now_s, model=skipped.name, provider=skipped.provider, error=skipped.error),
+        )
+        return Failure(skipped.error)
+
+    return effect(skipping)
+
+
+def _accepts(config: LLMConfig, candidate: Candidate, chain: Sequence[Candidate]) -> Callable[[LLMError], bool]:
+    """After which failure of an earlier model *candidate* may be asked: the fault matrix with the user's opt-ins."""
+
+    def accepts(error: LLMError) -> bool:
+        match next_model(error):
+            case "yes":
+                return True
+            case "larger_window":
+                return _has_larger_window(candidate, error, chain)
+            case "if_ambiguous_allowed":
+                return config.retry.ambiguous
+            case "if_filtered_allowed":
+                return config.routing.after_filter
+            case "no":
+                return isinstance(error, ConfigurationError)  # an alias of ours is wrong, the others may be right
+
+    return accepts
+
+
+def _has_larger_window(candidate: Candidate, error: LLMError, chain: Sequence[Candidate]) -> bool:
+    if isinstance(candidate, Skipped):
+        return not isinstance(candidate.error, ContextTooLarge)
+    windows = {each.target.model: each.target.facts.window_tokens for each in chain if isinstance(each, Chosen)}
+    failed = error.max_tokens if isinstance(error, ContextTooLarge) else None
+    if failed is None:
+        failed = windows.get(error.model) if isinstance(error, ContextTooLarge) else None
+    window = candidate.target.facts.window_tokens
+    return window is not None and failed is not None and window > failed

@@ -1,0 +1,144 @@
+"""An answer of one model on its way through a pipeline: what a try at a stream succeeds with.
+
+It holds the connection until it ends or is left, and then tells all who settle on it: the key, the ledger, the breaker
+and the limiter. The total deadline of its run bounds every pull.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeAlias, final
+
+import anyio
+from returns.result import Failure, Success
+
+from llm_manager.domain.errors import LLMError, RequestTimedOut
+from llm_manager.domain.outcome import Outcome
+from llm_manager.domain.response import LLMResponse
+from llm_manager.domain.stream import Delta, TextDelta
+from llm_manager.effect.context import Context
+from llm_manager.effect.ongoing import Ending, Ongoing
+from llm_manager.policies.asked import Asked, completed, usage_so_far
+from llm_manager.policies.schema_mode import unfitted_deltas
+from llm_manager.ports import Dispatch, Incoming, Provider
+
+Piece: TypeAlias = Sequence[Delta] | LLMResponse
+"""Some of an answer, or all of it."""
+
+CLOSING_S = 1.0
+"""How long closing may take before it is given up."""
+
+
+@final
+class Flow(Ongoing):
+    """The answer to *asked* as it comes in."""
+
+    __slots__ = ("_asked", "_context", "_incoming", "_limit_s", "_ready", "_text")
+
+    def __init__(self, context: Context, incoming: Incoming, asked: Asked) -> None:
+        super().__init__()
+        self._context = context
+        self._incoming = incoming
+        self._asked = asked
+        self._limit_s = 0.0 if context.deadline_s is None else context.deadline_s - context.clock.monotonic()
+        self._text: list[str] = []
+        self._ready: Outcome[Piece, LLMError] | None = None
+
+    @property
+    def model(self) -> str:
+        """Who is answering."""
+        return self._asked.target.model
+
+    @property
+    def target_key(self) -> str:
+        """What the breaker and the limiter know it by."""
+        return self._asked.target.key
+
+    async def begin(self) -> Outcome[None, LLMError]:
+        """Wait for its first piece. Until that is there, the try can still fail as a whole."""
+        got = await self._next()
+        if isinstance(got, Failure):
+            return got
+        self._ready = got
+        return Success(None)
+
+    async def pull(self) -> Outcome[Piece, LLMError]:
+        """The next pieces, the whole response at the end, or how it failed; at either end the connection is free."""
+        got, self._ready = self._ready, None
+        if got is None:
+            got = await self._in_time()
+        if isinstance(got, Failure) or isinstance(got.unwrap(), LLMResponse):
+            await self._end(got)
+        return got
+
+    async def aclose(self) -> None:
+        """Let go of it, at once if it has not ended."""
+        await self._end(None)
+
+    async def _in_time(self) -> Outcome[Piece, LLMError]:
+        clock, ends_s = self._context.clock, self._context.deadline_s
+        if ends_s is None:
+            return await self._next()
+        left_s = ends_s - clock.monotonic()
+        if left_s > 0:
+            with clock.move_on_after(left_s):
+                return await self._next()
+        return Failure(RequestTimedOut(self.model, self._limit_s))
+
+    async def _next(self) -> Outcome[Piece, LLMError]:
+        while True:
+            got = await self._incoming.pull()
+            if isinstance(got, Failure):
+                return got
+            piece = got.unwrap()
+            if isinstance(piece, LLMResponse):
+                return self._last(completed(self._asked, piece))
+            deltas = unfitted_deltas(piece, self._asked.mode)
+            if deltas:
+                self._text.extend(delta.text for delta in deltas if isinstance(delta, TextDelta))
+                return Success(deltas)
+
+    def _last(self, response: LLMResponse) -> Outcome[Piece, LLMError]:
+        """The response; before it its text, if that has not been told in pieces."""
+        if self._text or not response.content:
+            return Success(response)
+        self._text.append(response.content)
+        self._ready = Success(response)
+        return Success((TextDelta(response.content),))
+
+    async def _end(self, outcome: Outcome[Piece, LLMError] | None) -> None:
+        if self.is_over:
+            return
+        await _let_go(self._incoming)
+        piece = outcome.unwrap() if isinstance(outcome, Success) else None
+        told = self._incoming.usage
+        usage = piece.usage if isinstance(piece, LLMResponse) else usage_so_far(self._asked, told, "".join(self._text))
+        await self.over(Ending(outcome, usage))
+
+
+async def opened_flow(
+    context: Context, provider: Provider, dispatch: Dispatch, asked: Asked
+) -> Outcome[Flow, LLMError]:
+    """Ask *provider* for a stream and wait for its first piece, within ``timeouts.first_byte_s``."""
+    first_s = context.config.timeouts.first_byte_s
+    with context.clock.move_on_after(first_s):
+        opened = await provider.stream(dispatch)
+        if isinstance(opened, Failure):
+            return opened
+        incoming = opened.unwrap()
+        flow = Flow(context, incoming, asked)
+        try:
+            begun = await flow.begin()
+        except BaseException:
+            await _let_go(incoming)
+            raise
+        if isinstance(begun, Success):
+            return Success(flow)
+        await _let_go(incoming)
+        return begun
+    return Failure(RequestTimedOut(asked.target.model, first_s, "first_byte"))
+
+
+async def _let_go(incoming: Incoming) -> None:
+    with anyio.move_on_after(CLOSING_S, shield=True):
+        await incoming.aclose()
