@@ -88,6 +88,13 @@ from llm_manager.domain.settings import TimeoutSettings as TimeoutSettings
 from llm_manager.domain.status import ManagerStatus as ManagerStatus
 from llm_manager.domain.status import MetricsSnapshot as MetricsSnapshot
 from llm_manager.domain.status import ModelHealthStatus as ModelHealthStatus
+from llm_manager.domain.stream import ReasoningDelta as ReasoningDelta
+from llm_manager.domain.stream import StreamEvent as StreamEvent
+from llm_manager.domain.stream import StreamFailed as StreamFailed
+from llm_manager.domain.stream import StreamFinished as StreamFinished
+from llm_manager.domain.stream import StreamResumed as StreamResumed
+from llm_manager.domain.stream import TextDelta as TextDelta
+from llm_manager.domain.stream import ToolCallDelta as ToolCallDelta
 from llm_manager.domain.verdicts import counts_against_breaker as counts_against_breaker
 from llm_manager.domain.verdicts import describe as describe
 from llm_manager.domain.verdicts import is_transient as is_transient
@@ -147,6 +154,10 @@ from llm_manager.operations.plan import plan as plan
 from llm_manager.operations.plan import select_model as select_model
 from llm_manager.operations.plan import validate_config as validate_config
 from llm_manager.operations.schema import query_with_schema as query_with_schema
+from llm_manager.operations.stream import LLMStream as LLMStream
+from llm_manager.operations.stream import collect as collect
+from llm_manager.operations.stream import generate_stream as generate_stream
+from llm_manager.operations.stream import texts as texts
 
 
 def __getattr__(name: str) -> str:

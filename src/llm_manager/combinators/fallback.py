@@ -46,13 +46,14 @@ def first_success(alternatives: Sequence[Alternative[A]]) -> Op[A]:
             outcome = await run(alternative.op, context)
             if isinstance(outcome, Success):
                 return outcome
-            failures.extend(_flat(alternative.model, outcome.failure()))
+            failures.extend(failures_of(outcome.failure(), alternative.model))
         return Failure(failures[0][1] if len(failures) == 1 else AllModelsFailed(tuple(failures)))
 
     return effect(trying)
 
 
-def _flat(model: str, error: LLMError) -> tuple[tuple[str, LLMError], ...]:
+def failures_of(error: LLMError, model: str = "") -> tuple[tuple[str, LLMError], ...]:
+    """*error* as lines of an ``AllModelsFailed``: one, or those it holds itself."""
     if isinstance(error, AllModelsFailed):
         return error.failures
     return ((model or model_of(error), error),)

@@ -55,11 +55,13 @@ class ModelSettings:
 class RoutingSettings:
     """Which models answer which task, in order. *chains* adds to the built-in table or replaces rows of it.
 
-    *after_filter* lets the next model be asked when one withheld its answer for its content rules.
+    *after_filter* lets the next model be asked when one withheld its answer for its content rules, and
+    *mid_stream_failover* when one breaks off in the middle of a stream: it goes on from the text that had come.
     """
 
     strategy: Strategy = "balanced"
     after_filter: bool = False
+    mid_stream_failover: bool = False
     chains: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
 
 

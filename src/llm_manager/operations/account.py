@@ -11,7 +11,7 @@ from llm_manager.domain.errors import LLMError
 from llm_manager.domain.events import AttemptFinished, Event, RequestFinished, RequestStarted
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.request import LLMRequest
-from llm_manager.domain.response import Attempt, LLMResponse
+from llm_manager.domain.response import Attempt, LLMResponse, Usage
 from llm_manager.effect.context import Context, emit
 from llm_manager.ports import Observer
 
@@ -55,6 +55,11 @@ class Account:
             ),
         )
         return outcome
+
+    def leave(self, model: str, partial: str) -> None:
+        """Tell that nobody wanted the rest of an answer of which *partial* had come."""
+        usage = self._attempts[-1].usage if self._attempts else None
+        self.close(Success(LLMResponse(content=partial, model=model, usage=usage or Usage())))
 
     def _with_ledger(self, response: LLMResponse, latency_ms: float) -> LLMResponse:
         if response.metadata.cached:

@@ -39,7 +39,7 @@ from llm_manager.domain.verdicts import nothing_was_sent
 from llm_manager.effect.context import Context, Op, emit, through
 from llm_manager.effect.ongoing import Ending, when_over
 from llm_manager.effect.op import effect, run
-from llm_manager.operations.flow import Flow, opened_flow
+from llm_manager.operations.flow import Flow, opened_flow, whole_of
 from llm_manager.policies.asked import Asked, asked_of, completed
 from llm_manager.policies.planning import alternate_keys, key_owner, keys_of
 from llm_manager.policies.tokens import prompt_tokens
@@ -52,8 +52,12 @@ Ask: TypeAlias = Callable[[Context, Provider, Dispatch, Asked], Awaitable[Outcom
 
 
 def attempt(request: LLMRequest, target: Target) -> Op[LLMResponse]:
-    """Ask *target* for a whole answer, with everything of the stack above around it."""
-    return _stacked(request, target, _whole)
+    """Ask *target* for a whole answer, with everything of the stack above around it.
+
+    A request that wants ``streaming`` has it sent in pieces: a long answer then need not come within
+    ``timeouts.first_byte_s``.
+    """
+    return _stacked(request, target, _in_pieces if request.streaming else _whole)
 
 
 def begin(request: LLMRequest, target: Target) -> Op[Flow]:
@@ -97,6 +101,13 @@ class _Pace:
     def never_left(self, error: LLMError) -> bool:
         """Was nothing sent by the try that failed so: for want of a key, or with no connection?"""
         return self.sent_s is None or nothing_was_sent(error)
+
+
+async def _in_pieces(
+    context: Context, provider: Provider, dispatch: Dispatch, asked: Asked
+) -> Outcome[LLMResponse, LLMError]:
+    opened = await opened_flow(context, provider, dispatch, asked)
+    return opened if isinstance(opened, Failure) else await whole_of(opened.unwrap())
 
 
 def _one_try(request: LLMRequest, target: Target, pace: _Pace, ask: Ask[A]) -> Op[A]:

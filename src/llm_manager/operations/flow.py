@@ -50,6 +50,11 @@ class Flow(Ongoing):
         return self._asked.target.model
 
     @property
+    def text(self) -> str:
+        """What it has said so far."""
+        return "".join(self._text)
+
+    @property
     def target_key(self) -> str:
         """What the breaker and the limiter know it by."""
         return self._asked.target.key
@@ -112,7 +117,7 @@ class Flow(Ongoing):
         await _let_go(self._incoming)
         piece = outcome.unwrap() if isinstance(outcome, Success) else None
         told = self._incoming.usage
-        usage = piece.usage if isinstance(piece, LLMResponse) else usage_so_far(self._asked, told, "".join(self._text))
+        usage = piece.usage if isinstance(piece, LLMResponse) else usage_so_far(self._asked, told, self.text)
         await self.over(Ending(outcome, usage))
 
 
@@ -137,6 +142,19 @@ async def opened_flow(
         await _let_go(incoming)
         return begun
     return Failure(RequestTimedOut(asked.target.model, first_s, "first_byte"))
+
+
+async def whole_of(flow: Flow) -> Outcome[LLMResponse, LLMError]:
+    """All of it, when its pieces are of no interest."""
+    try:
+        while True:
+            got = await flow.pull()
+            if isinstance(got, Failure):
+                return got
+            if isinstance(last := got.unwrap(), LLMResponse):
+                return Success(last)
+    finally:
+        await flow.aclose()
 
 
 async def _let_go(incoming: Incoming) -> None:

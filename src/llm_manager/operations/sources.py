@@ -1,0 +1,172 @@
+"""Where the pieces of a stream come from: a model, several that take over from one another, or the cache."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Protocol, TypeAlias, final
+
+from returns.result import Failure, Success
+
+from llm_manager.combinators.fallback import failures_of
+from llm_manager.domain.errors import AllModelsFailed, LLMError
+from llm_manager.domain.events import FellBack
+from llm_manager.domain.outcome import Outcome
+from llm_manager.domain.request import LLMRequest
+from llm_manager.domain.response import LLMResponse
+from llm_manager.domain.stream import Delta, ReasoningDelta, StreamResumed, TextDelta, ToolCallDelta, deltas_of
+from llm_manager.domain.verdicts import next_model
+from llm_manager.effect.context import Context, emit
+from llm_manager.effect.op import run
+from llm_manager.operations.attempt import begin
+from llm_manager.operations.chain import first_answer
+from llm_manager.operations.flow import Flow
+from llm_manager.policies.continuation import Seam, can_continue, continued
+from llm_manager.policies.routing import Candidate, Chosen
+
+Pieces: TypeAlias = Sequence[Delta | StreamResumed]
+
+
+class Source(Protocol):
+    """What a stream pulls from."""
+
+    @property
+    def model(self) -> str:
+        """Who is answering."""
+        ...
+
+    @property
+    def text(self) -> str:
+        """The answer so far."""
+        ...
+
+    async def pull(self) -> Outcome[Pieces | LLMResponse, LLMError]:
+        """The next pieces, the whole response at the end, or how it failed."""
+        ...
+
+    async def aclose(self) -> None:
+        """Let go of it."""
+        ...
+
+
+@final
+class Stored:
+    """An answer from the cache, as pieces."""
+
+    __slots__ = ("_deltas", "_response")
+
+    def __init__(self, response: LLMResponse) -> None:
+        self._response = response
+        self._deltas = deltas_of(response)
+
+    @property
+    def model(self) -> str:
+        """Who had answered."""
+        return self._response.model
+
+    @property
+    def text(self) -> str:
+        """What they had said."""
+        return self._response.content
+
+    async def pull(self) -> Outcome[Pieces | LLMResponse, LLMError]:
+        """All pieces, then the response."""
+        deltas, self._deltas = self._deltas, ()
+        return Success(deltas or self._response)
+
+    async def aclose(self) -> None:
+        """Nothing is held."""
+
+
+@final
+class Relay:
+    """The models of *chain* in turn: when the one that answers breaks off, the next one goes on from there.
+
+    Only while the answer is nothing but text: half a tool call cannot be handed over.
+    """
+
+    __slots__ = ("_chain", "_context", "_flow", "_is_text", "_ready", "_request", "_seam", "_text")
+
+    def __init__(self, context: Context, request: LLMRequest, chain: Sequence[Candidate], flow: Flow) -> None:
+        self._context = context
+        self._request = request
+        self._chain = chain
+        self._flow = flow
+        self._is_text = can_continue(request)
+        self._seam = Seam("")
+        self._text: list[str] = []
+        self._ready: LLMResponse | None = None
+
+    @property
+    def model(self) -> str:
+        """Who is answering now."""
+        return self._flow.model
+
+    @property
+    def text(self) -> str:
+        """What all of them have said."""
+        return "".join(self._text)
+
+    async def pull(self) -> Outcome[Pieces | LLMResponse, LLMError]:
+        """As the model that answers now gives it; where it fails, the news that another one has taken over."""
+        while self._ready is None:
+            got = await self._flow.pull()
+            if isinstance(got, Failure):
+                return await self._handed_over(got.failure())
+            piece = got.unwrap()
+            told = self._last(piece) if isinstance(piece, LLMResponse) else self._new(piece)
+            if told:
+                return Success(told)
+        return Success(self._ready)
+
+    async def aclose(self) -> None:
+        """Let go of the model that answers now."""
+        await self._flow.aclose()
+
+    def _new(self, deltas: Sequence[Delta]) -> Pieces:
+        """*deltas* without what was said before the break."""
+        told: list[Delta | StreamResumed] = []
+        for delta in deltas:
+            match delta:
+                case TextDelta(text):
+                    told.extend(self._say(self._seam.feed(text)))
+                case ToolCallDelta():
+                    self._is_text = False
+                    told.append(delta)
+                case ReasoningDelta():
+                    told.append(delta)
+        return told
+
+    def _say(self, text: str) -> Pieces:
+        if not text:
+            return ()
+        self._text.append(text)
+        return (TextDelta(text),)
+
+    def _last(self, response: LLMResponse) -> Pieces:
+        """What was held back until now; the response is ready, with the text of all models."""
+        told = self._say(self._seam.close())
+        self._ready = replace(response, content=self.text)
+        return told
+
+    async def _handed_over(self, error: LLMError) -> Outcome[Pieces | LLMResponse, LLMError]:
+        others = self._others()
+        may_go_on = self._is_text and next_model(error) in ("yes", "if_ambiguous_allowed")
+        if not may_go_on or not others:
+            return Failure(error)
+        failed, partial, context = self._flow.model, self.text, self._context
+        asked = continued(self._request, partial) if partial else self._request
+        opened = await run(first_answer(context.config, asked, others, begin), context)
+        if isinstance(opened, Failure):
+            return Failure(AllModelsFailed(((failed, error), *failures_of(opened.failure()))))
+        self._flow = opened.unwrap()
+        self._seam = Seam(partial)
+        now_s = context.clock.monotonic()
+        emit(context, FellBack(at_s=now_s, model=failed, next_model=self._flow.model, error=error))
+        return Success((StreamResumed(self._flow.model),))
+
+    def _others(self) -> Sequence[Candidate]:
+        """Those that come after the one that answers, if there is one to ask among them."""
+        keys = [each.target.key if isinstance(each, Chosen) else None for each in self._chain]
+        others = self._chain[keys.index(self._flow.target_key) + 1 :]
+        return others if any(isinstance(each, Chosen) for each in others) else ()

@@ -1,0 +1,198 @@
+"""Answers that are read while they come: the stream itself, its text alone, and the fold to a whole response.
+
+    opened = await run(generate_stream(request), context)
+    async with opened.unwrap() as stream:
+        async for event in stream: ...
+
+A stream tells the truth about its end: its last event is ``StreamFinished``, with what ``generate`` would have given,
+or ``StreamFailed``, with the reason and the text that had come.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from types import TracebackType
+from typing import Self, final
+from warnings import warn
+
+from returns.result import Failure, Success
+
+from llm_manager.combinators.cached import look_up
+from llm_manager.combinators.timeout import timeout
+from llm_manager.domain.errors import LLMError, StreamBroken
+from llm_manager.domain.outcome import Outcome
+from llm_manager.domain.request import LLMRequest
+from llm_manager.domain.response import LLMResponse
+from llm_manager.domain.stream import StreamEnd, StreamEvent, StreamFailed, StreamFinished, TextDelta
+from llm_manager.effect.context import Context, Op
+from llm_manager.effect.op import effect, run
+from llm_manager.operations.account import Account
+from llm_manager.operations.attempt import begin
+from llm_manager.operations.chain import cache_key_of, chain_of, first_answer, is_worth_keeping, limit_s
+from llm_manager.operations.sources import Relay, Source, Stored
+
+
+@final
+class LLMStream:
+    """One answer as it comes. Open it with ``async with``: leaving the block early closes the connection at once.
+
+    It has one reader. :attr:`ended` is its last event, None while there are more and for one that was left.
+    """
+
+    __slots__ = ("_account", "_cache_key", "_events", "_is_closed", "_source", "ended")
+
+    def __init__(self, account: Account, source: Source, cache_key: str | None) -> None:
+        self._account = account
+        self._source = source
+        self._cache_key = cache_key
+        self._events: deque[StreamEvent] = deque()
+        self._is_closed = False
+        self.ended: StreamEnd | None = None
+
+    @property
+    def model(self) -> str:
+        """Who is answering."""
+        return self._source.model
+
+    @property
+    def text(self) -> str:
+        """The text that has come so far."""
+        return self._source.text
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, cause: BaseException | None, trace: TracebackType | None, /
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Leave it. One that has not ended is broken off, and what it has used by then is settled."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        self._events.clear()
+        await self._source.aclose()
+        if self.ended is None:
+            self._account.leave(self.model, self.text)
+
+    def __aiter__(self) -> AsyncIterator[StreamEvent]:
+        return self
+
+    async def __anext__(self) -> StreamEvent:
+        if not self._events:
+            if self.ended is not None or self._is_closed:
+                raise StopAsyncIteration
+            await self._pull()
+        return self._events.popleft()
+
+    def __del__(self) -> None:
+        if not self._is_closed and self.ended is None:
+            warn(f"a stream of {self.model} was never closed: use `async with`", ResourceWarning, stacklevel=2)
+
+    async def _pull(self) -> None:
+        got = await self._source.pull()
+        if isinstance(got, Failure):
+            self.ended = self._failed(got.failure())
+            self._events.append(self.ended)
+        elif isinstance(piece := got.unwrap(), LLMResponse):
+            self.ended = await self._finished(piece)
+            self._events.append(self.ended)
+        else:
+            self._events.extend(piece)
+
+    def _failed(self, error: LLMError) -> StreamFailed:
+        partial = self.text
+        if isinstance(error, StreamBroken):
+            error = replace(error, partial=partial)
+        self._account.close(Failure(error))
+        return StreamFailed(error, partial)
+
+    async def _finished(self, response: LLMResponse) -> StreamFinished:
+        context = self._account.context
+        if self._cache_key is not None and not response.metadata.cached and is_worth_keeping(response):
+            await context.cache.put(self._cache_key, response, context.clock.monotonic(), context.config.cache.ttl_s)
+        return StreamFinished(self._account.close(Success(response)).unwrap())
+
+
+def generate_stream(request: LLMRequest) -> Op[LLMStream]:
+    """Answer *request* as :func:`generate` does, piece by piece; succeeds with the first piece in hand.
+
+    Until then models are retried and replaced as for ``generate``, and their failures come back as it gives them.
+    After that a failure is the last event of the stream, unless ``routing.mid_stream_failover`` lets the next model go
+    on from the text that had come: a ``StreamResumed`` event says so, and only new text follows it.
+
+    The total deadline bounds the whole stream, its reader's pauses included; ``timeouts.first_byte_s`` the wait for
+    the first piece and ``timeouts.idle_s`` every silence after it. An answer from the cache comes in one piece.
+    """
+
+    async def streaming(context: Context) -> Outcome[LLMStream, LLMError]:
+        account = Account("generate_stream", request, context)
+        opened = await _opened(request, account)
+        if isinstance(opened, Failure):
+            account.close(opened)
+        return opened
+
+    return effect(streaming)
+
+
+async def _opened(request: LLMRequest, account: Account) -> Outcome[LLMStream, LLMError]:
+    context = account.context
+    found = chain_of(request, context)
+    if isinstance(found, Failure):
+        return found
+    chain, config = found.unwrap(), context.config
+    key = cache_key_of(request, chain) if config.cache.enabled else None
+    hit = None if key is None else await look_up(context, key)
+    if hit is not None and isinstance(hit.value, LLMResponse):
+        return Success(LLMStream(account, Stored(hit.value), None))
+    within_s = limit_s(context, request)
+    ends_s = context.clock.monotonic() + within_s
+    bounded = replace(context, deadline_s=ends_s if context.deadline_s is None else min(ends_s, context.deadline_s))
+    begun = await run(timeout(within_s)(first_answer(config, request, chain, begin)), bounded)
+    if isinstance(begun, Failure):
+        return begun
+    flow = begun.unwrap()
+    source = Relay(bounded, request, chain, flow) if config.routing.mid_stream_failover else flow
+    return Success(LLMStream(account, source, key))
+
+
+@final
+class _Texts:
+    """The text of a stream, without its other events."""
+
+    __slots__ = ("_stream",)
+
+    def __init__(self, stream: LLMStream) -> None:
+        self._stream = stream
+
+    def __aiter__(self) -> AsyncIterator[str]:
+        return self
+
+    async def __anext__(self) -> str:
+        while True:
+            event = await anext(self._stream)
+            if isinstance(event, TextDelta):
+                return event.text
+
+
+def texts(stream: LLMStream) -> AsyncIterator[str]:
+    """Only the text of *stream*, piece by piece. Whether that was all of it, ``stream.ended`` says afterwards."""
+    return _Texts(stream)
+
+
+async def collect(stream: LLMStream) -> Outcome[LLMResponse, LLMError]:
+    """Read *stream* to its end and close it: the whole response, or how it failed."""
+    async with stream:
+        async for _ in stream:
+            pass
+    match stream.ended:
+        case StreamFinished(response):
+            return Success(response)
+        case StreamFailed(error):
+            return Failure(error)
+        case None:
+            return Failure(StreamBroken(stream.model, stream.text, "the stream was left before its end"))
