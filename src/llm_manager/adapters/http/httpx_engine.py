@@ -145,12 +145,14 @@ class _Coming:
             await self._unwind()
 
     async def _unwind(self) -> None:
-        """End the generators that httpx nests in one another: reading on from the closed connection fails in each.
+        """End the generators that httpx nests in one another: reading on from the closed connection fails in each,
+        once they have given what they had read ahead.
 
         Left alone they would be finalized by the garbage collector, outside any task.
         """
-        with suppress(self._errors.TransportError, self._errors.StreamError, StopAsyncIteration):
-            await anext(self._chunks)
+        with suppress(self._errors.TransportError, self._errors.StreamError):
+            async for _ in self._chunks:
+                pass
 
     def _in_body(self, bad: Exception) -> LLMError:
         if isinstance(bad, self._errors.TimeoutException):

@@ -27,12 +27,14 @@ class Simulator:
     """Listens on a free port of 127.0.0.1 inside its ``async with`` block, on asyncio and trio.
 
     A model answers from its script, and sensibly once that is used up. A request with Portkey's headers is answered as
-    Portkey's gateway would. Leaving the block ends every connection at once, in the middle of whatever it does.
+    Portkey's gateway would. *received* is what arrived, and *connections* how many were opened for it. Leaving the
+    block ends every connection at once, in the middle of whatever it does.
     """
 
     def __init__(self) -> None:
         self.url = ""
         self.received: list[Received] = []
+        self.connections = 0
         self._scripts: dict[str, deque[Reply]] = {}
         self._to_drop = 0
 
@@ -73,6 +75,7 @@ class Simulator:
             except (BlockingIOError, ConnectionAbortedError):
                 continue  # the client went away before its turn
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self.connections += 1
             stream = await _wrapped(connection)
             if stream is not None:
                 self._group.start_soon(self._serve, stream)
