@@ -214,7 +214,7 @@ async def test_a_hundred_abandoned_streams_leave_a_pool_of_five_whole(library: A
             limits = library.Limits(max_connections=5)
             client = await stack.enter_async_context(library.AsyncClient(limits=limits))
         context = await stack.enter_async_context(custom(config(simulator.url), http_client=client))
-        simulator.script("gpt-4o", [Say("one two three", gap_s=0.05)] * 100)
+        simulator.script("gpt-4o", [Say("one two three", gap_s=0.01)] * 100)
         for _ in range(100):
             async with (await run(generate_stream(ASK), context)).unwrap() as stream:
                 assert await anext(stream) == TextDelta("one ")

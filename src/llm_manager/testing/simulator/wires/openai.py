@@ -8,6 +8,7 @@ tells it, in a field of its own beside the content; OpenAI itself tells none.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
@@ -144,7 +145,7 @@ def _deltas(reply: Answered) -> list[Fields]:
 
 
 def _words(text: str) -> list[str]:
-    return [word for word in text.replace(" ", " \0").split("\0") if word]
+    return re.findall(r"[^ ]* |[^ ]+", text)
 
 
 def _finish(reply: Answered) -> str:
