@@ -88,7 +88,10 @@ from llm_manager.domain.settings import TimeoutSettings as TimeoutSettings
 from llm_manager.domain.status import ManagerStatus as ManagerStatus
 from llm_manager.domain.status import MetricsSnapshot as MetricsSnapshot
 from llm_manager.domain.status import ModelHealthStatus as ModelHealthStatus
+from llm_manager.domain.stream import FinalValue as FinalValue
+from llm_manager.domain.stream import PartialValue as PartialValue
 from llm_manager.domain.stream import ReasoningDelta as ReasoningDelta
+from llm_manager.domain.stream import SchemaEvent as SchemaEvent
 from llm_manager.domain.stream import StreamEvent as StreamEvent
 from llm_manager.domain.stream import StreamFailed as StreamFailed
 from llm_manager.domain.stream import StreamFinished as StreamFinished
@@ -154,6 +157,8 @@ from llm_manager.operations.plan import plan as plan
 from llm_manager.operations.plan import select_model as select_model
 from llm_manager.operations.plan import validate_config as validate_config
 from llm_manager.operations.schema import query_with_schema as query_with_schema
+from llm_manager.operations.schema_stream import SchemaStream as SchemaStream
+from llm_manager.operations.schema_stream import stream_with_schema as stream_with_schema
 from llm_manager.operations.stream import LLMStream as LLMStream
 from llm_manager.operations.stream import collect as collect
 from llm_manager.operations.stream import generate_stream as generate_stream

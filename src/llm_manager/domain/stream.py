@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
 from llm_manager.domain.errors import LLMError
 from llm_manager.domain.response import LLMResponse
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +63,32 @@ class StreamFailed:
     tag: Literal["StreamFailed"] = field(default="StreamFailed", kw_only=True, repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class PartialValue:
+    """The JSON value that a stream of one has grown to; not held to its schema yet."""
+
+    value: Any
+    tag: Literal["PartialValue"] = field(default="PartialValue", kw_only=True, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class FinalValue(Generic[T]):
+    """The end of a stream of a value: what its schema makes of the whole answer."""
+
+    value: T
+    response: LLMResponse
+    tag: Literal["FinalValue"] = field(default="FinalValue", kw_only=True, repr=False)
+
+
 Delta: TypeAlias = TextDelta | ReasoningDelta | ToolCallDelta
 """A piece of an answer."""
 
 StreamEnd: TypeAlias = StreamFinished | StreamFailed
 
 StreamEvent: TypeAlias = Delta | StreamResumed | StreamEnd
+
+SchemaEvent: TypeAlias = PartialValue | FinalValue[T] | StreamFailed
+""":class:`FinalValue` and :class:`StreamFailed` are its ends."""
 
 
 def deltas_of(response: LLMResponse) -> tuple[Delta, ...]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, cast
 
 from llm_manager.domain.errors import ExtractionFailed
 from llm_manager.domain.outcome import Outcome
@@ -104,6 +104,16 @@ class PartialJson:
             self._parts = ["".join(self._parts)]
             self._set(self._parts[0])
         return self._value
+
+    def snapshot(self) -> JsonValue:
+        """The value so far, to be kept. What is closed is shared with later ones; only what is still open is copied."""
+        value = self.value
+        if not self._stack:
+            return value
+        copies = [container.copy() for container in self._stack]
+        for parent, key, child in zip(copies, self._keys, copies[1:], strict=False):
+            cast("dict[str | int, JsonValue]", parent)[key] = child
+        return copies[0]
 
     @property
     def open_path(self) -> Path | None:

@@ -45,7 +45,7 @@ def query_with_schema(request: LLMRequest, schema: Schema[T], max_reasks: int = 
             if isinstance(answered, Failure):
                 return answered
             response = answered.unwrap()
-            value = _value(response, schema)
+            value = value_of(response, schema)
             if isinstance(value, Success):
                 return value
             error = value.failure()
@@ -61,9 +61,10 @@ def query_with_schema(request: LLMRequest, schema: Schema[T], max_reasks: int = 
     return effect(bounded)
 
 
-def _value(
+def value_of(
     response: LLMResponse, schema: Schema[T]
 ) -> Outcome[T, ExtractionFailed | SchemaMismatch | ResponseTruncated]:
+    """The value of *schema* that *response* holds, or why it holds none."""
     from llm_manager.extraction import extract_with_schema, validate_text  # noqa: PLC0415  # as above
 
     if response.finish_reason == "refusal":

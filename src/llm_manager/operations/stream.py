@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from types import TracebackType
-from typing import Self, final
+from typing import Protocol, Self, TypeVar, final
 from warnings import warn
 
 from returns.result import Failure, Success
@@ -32,6 +32,9 @@ from llm_manager.operations.account import Account
 from llm_manager.operations.attempt import begin
 from llm_manager.operations.chain import cache_key_of, chain_of, first_answer, is_worth_keeping, limit_s
 from llm_manager.operations.sources import Relay, Source, Stored
+
+A = TypeVar("A")
+A_co = TypeVar("A_co", covariant=True)
 
 
 @final
@@ -78,6 +81,19 @@ class LLMStream:
         await self._source.aclose()
         if self.ended is None:
             self._account.leave(self.model, self.text)
+
+    async def whole(self) -> Outcome[LLMResponse, LLMError]:
+        """Read it to its end and close it: the whole response, or how it failed."""
+        async with self:
+            async for _ in self:
+                pass
+        match self.ended:
+            case StreamFinished(response):
+                return Success(response)
+            case StreamFailed(error):
+                return Failure(error)
+            case None:
+                return Failure(StreamBroken(self.model, self.text, "the stream was left before its end"))
 
     def __aiter__(self) -> AsyncIterator[StreamEvent]:
         return self
@@ -184,15 +200,14 @@ def texts(stream: LLMStream) -> AsyncIterator[str]:
     return _Texts(stream)
 
 
-async def collect(stream: LLMStream) -> Outcome[LLMResponse, LLMError]:
-    """Read *stream* to its end and close it: the whole response, or how it failed."""
-    async with stream:
-        async for _ in stream:
-            pass
-    match stream.ended:
-        case StreamFinished(response):
-            return Success(response)
-        case StreamFailed(error):
-            return Failure(error)
-        case None:
-            return Failure(StreamBroken(stream.model, stream.text, "the stream was left before its end"))
+class Collectable(Protocol[A_co]):
+    """A stream that adds up to one value."""
+
+    async def whole(self) -> Outcome[A_co, LLMError]:
+        """Read it to its end and close it."""
+        ...
+
+
+async def collect(stream: Collectable[A]) -> Outcome[A, LLMError]:
+    """Read *stream* to its end and close it: the whole response, or of a ``SchemaStream`` the value; or its failure."""
+    return await stream.whole()

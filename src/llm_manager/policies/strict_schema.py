@@ -18,11 +18,12 @@ WRAPPED = "value"
 
 def answer_format(schema: JsonObject, name: str = "answer") -> JsonSchema:
     """How to ask for a value of *schema*, under an object if it is none itself."""
-    rooted = schema if _is_object(schema) else _under_object(schema)
+    rooted = schema if is_object(schema) else _under_object(schema)
     return JsonSchema(schema=cast("JsonObject", _closed(rooted)), name=name, strict=_is_strict(rooted))
 
 
-def _is_object(schema: JsonObject) -> bool:
+def is_object(schema: JsonObject) -> bool:
+    """Does *schema* describe an object, as it stands at the root of an answer?"""
     return schema.get("type") == "object"
 
 
