@@ -106,6 +106,10 @@ def test_a_request_is_read_from_plain_data() -> None:
     assert request.preferences.temperature == 0
 
 
+def tool(**schema: object) -> dict[str, object]:
+    return {"prompt": "x", "tools": [{"name": "a", "parameters": {"type": "object", **schema}}]}
+
+
 @pytest.mark.parametrize(
     ("mapping", "paths"),
     [
@@ -130,6 +134,15 @@ def test_a_request_is_read_from_plain_data() -> None:
         ({"prompt": "x", "tool_choice": "required"}, ["tool_choice"]),
         ({"prompt": "x", "tools": [{"name": ""}, {"name": "a"}, {"name": "a"}]}, ["tools.0.name", "tools.2.name"]),
         ({"prompt": "x", "tools": [{"name": "a", "parameters": {"type": "array"}}]}, ["tools.0.parameters"]),
+        (tool(properties=7), ["tools.0.parameters.properties"]),
+        (tool(properties={"x": "string"}), ["tools.0.parameters.properties.x"]),
+        (tool(properties={"x": {}}, required="x"), ["tools.0.parameters.required"]),
+        (tool(properties={"x": {}}, required=["x", "y"]), ["tools.0.parameters.required"]),
+        ({"messages": [{"role": "tool", "content": "x", "tool_call_id": "c1"}]}, ["messages.0.tool_call_id"]),
+        (
+            {"messages": [{"role": "user", "content": [{"data": "AAAA", "media_type": "image/tiff"}]}]},
+            ["messages.0.content.0.media_type"],
+        ),
     ],
 )
 def test_every_problem_of_a_request_is_named_with_its_path(mapping: dict[str, object], paths: list[str]) -> None:

@@ -250,3 +250,34 @@ def test_a_plan_passes_over_what_has_an_open_circuit() -> None:
 def test_a_plan_fails_as_the_request_would() -> None:
     assert isinstance(plan_of(LLMConfig(), ASK, {}, ()), Failure)
     assert isinstance(plan_of(OPENAI, ASK, {}, ()), Success)
+
+
+@pytest.mark.parametrize(
+    ("model", "request_", "wish"),
+    [
+        ("claude-sonnet-5-5", LLMRequest(prompt="x", preferences=Preferences(seed=7)), "seed"),
+        (
+            "ollama/llava",
+            LLMRequest(messages=(Message(role="user", content=(ImagePart(url="https://x/y.png"),)),)),
+            "image_urls",
+        ),
+        ("ollama/llama3.2", LLMRequest(prompt="x", tools=(Tool(name="f"),), tool_choice="required"), "tool_choice"),
+    ],
+)
+def test_what_a_wire_has_no_words_for_is_never_dropped_in_silence(model: str, request_: LLMRequest, wish: str) -> None:
+    config = LLMConfig(
+        keys=KeySettings(providers={"anthropic": KEY}), http=HttpSettings(base_urls={"ollama": "http://127.0.0.1:1"})
+    )
+    asked = replace(request_, preferences=replace(request_.preferences, model=model, fallback="none"))
+    [skipped] = candidates(config, asked, {}).unwrap()
+    assert isinstance(skipped, Skipped)
+    assert isinstance(skipped.error, UnsupportedCapability)
+    assert skipped.error.capability == wish
+
+
+def test_an_image_in_a_data_url_needs_no_fetching() -> None:
+    config = LLMConfig(http=HttpSettings(base_urls={"ollama": "http://127.0.0.1:1"}))
+    image = Message(role="user", content=(ImagePart(url="data:image/png;base64,AAAA"),))
+    asked = LLMRequest(messages=(image,), preferences=Preferences(model="ollama/llava", fallback="none"))
+    [chosen] = candidates(config, asked, {}).unwrap()
+    assert isinstance(chosen, Chosen)

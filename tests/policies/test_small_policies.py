@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from llm_manager.domain.catalog import ModelFacts, Price
+from llm_manager.domain.catalog import PROVIDERS, Capability, ModelFacts, Price
 from llm_manager.domain.errors import AuthenticationFailed, NetworkError, QuotaExhausted, RateLimitExceeded
 from llm_manager.domain.request import (
     ImagePart,
@@ -21,6 +21,7 @@ from llm_manager.domain.request import (
 )
 from llm_manager.domain.response import ComputedCost, LLMResponse, ReportedCost, UnknownCost, Usage
 from llm_manager.domain.settings import KeySettings, LimiterSettings, RetryBudgetSettings
+from llm_manager.domain.target import Target
 from llm_manager.policies import bucket, key_ring, retry_budget
 from llm_manager.policies.key_ring import Busy, Chosen, KeyState, Ring, choose, given_back
 from llm_manager.policies.pricing import price_of
@@ -215,13 +216,19 @@ SCHEMA = JsonSchema(schema={"type": "object", "properties": {"a": {"type": "inte
 ASKED = LLMRequest(prompt="x", response_format=SCHEMA, system_prompt="be short")
 
 
+def able(*capabilities: Capability, provider: str = "openai") -> Target:
+    facts = ModelFacts(name="m", provider=provider, capabilities=frozenset(capabilities))
+    return Target(model="m", provider=PROVIDERS[provider], facts=facts, service=provider, base_url="", key="k")
+
+
 def test_a_schema_is_put_in_the_strongest_form_the_model_has() -> None:
-    assert mode_for(ASKED, frozenset({"json_schema", "tools"})) == "json_schema"
-    assert mode_for(ASKED, frozenset({"tools", "json_mode"})) == "tool"
-    assert mode_for(replace(ASKED, tools=(Tool(name="f"),)), frozenset({"tools", "json_mode"})) == "json_mode"
-    assert mode_for(ASKED, frozenset()) == "prompt"
-    assert mode_for(LLMRequest(prompt="x"), frozenset()) is None
-    assert mode_for(LLMRequest(prompt="x", response_format=JsonMode()), frozenset({"json_schema"})) == "prompt"
+    assert mode_for(ASKED, able("json_schema", "tools")) == "json_schema"
+    assert mode_for(ASKED, able("tools", "json_mode")) == "tool"
+    assert mode_for(ASKED, able("tools", "json_mode", provider="ollama")) == "json_mode", "no tool must be called there"
+    assert mode_for(replace(ASKED, tools=(Tool(name="f"),)), able("tools", "json_mode")) == "json_mode"
+    assert mode_for(ASKED, able()) == "prompt"
+    assert mode_for(LLMRequest(prompt="x"), able()) is None
+    assert mode_for(LLMRequest(prompt="x", response_format=JsonMode()), able("json_schema")) == "prompt"
 
 
 def test_as_a_tool_the_schema_is_what_the_model_must_call_and_its_arguments_the_answer() -> None:

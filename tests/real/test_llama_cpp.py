@@ -18,13 +18,18 @@ from llm_manager import (
     ModelSettings,
     Preferences,
     RetrySettings,
+    StreamFinished,
+    TextDelta,
     UnsupportedCapability,
     custom,
     describe,
     generate,
+    generate_stream,
     provide,
     query_with_schema,
+    route_request,
     run,
+    stream_with_schema,
     warmup_models,
 )
 from llm_manager.domain.request import Tool
@@ -111,6 +116,29 @@ async def test_a_cancelled_call_stops_the_engine_between_two_tokens(gguf_file: P
     assert (answered.unwrap().usage.completion_tokens or 9) <= 2
     if scope.cancelled_caught:
         assert time.monotonic() - started < 5
+
+
+async def test_a_local_model_streams_its_answer_token_by_token(gguf_file: Path) -> None:
+    request = LLMRequest(prompt="hello", preferences=Preferences(model="tiny", max_tokens=12, seed=1))
+    async with custom(config(gguf_file)) as context:
+        async with (await run(generate_stream(request), context)).unwrap() as stream:
+            *pieces, last = [event async for event in stream]
+        whole = (await run(route_request(request), context)).unwrap()
+    assert isinstance(last, StreamFinished)
+    assert last.response.content == "".join(piece.text for piece in pieces if isinstance(piece, TextDelta))
+    assert (last.response.content, last.response.usage.total_tokens) == (whole.content, whole.usage.total_tokens)
+    assert len(pieces) > 1
+
+
+async def test_a_stream_that_is_left_stops_the_engine(gguf_file: Path) -> None:
+    """Left alone it would write until its window is full, and the next question would wait for that."""
+    endless = LLMRequest(prompt="go", preferences=Preferences(model="tiny", fallback="none", seed=3))
+    async with custom(config(gguf_file, context_tokens=2048)) as context:
+        async with (await run(stream_with_schema(endless, list[int]), context)).unwrap() as stream:
+            await anext(stream)
+        request = LLMRequest(prompt="short", preferences=Preferences(model="tiny", max_tokens=2))
+        answered = (await run(generate(request), context)).unwrap()
+    assert (answered.usage.completion_tokens or 9) <= 2
 
 
 def _bad_files(tmp_path: Path, gguf_file: Path) -> dict[Path, str]:

@@ -25,14 +25,19 @@ from llm_manager import (
     RetrySettings,
     Secret,
     ServerError,
+    StreamBroken,
+    StreamFinished,
+    TextDelta,
+    collect,
     custom,
     generate,
+    generate_stream,
     get_model_health,
     replacing,
     run,
 )
 from llm_manager.domain.events import Event, GatewayTimed
-from llm_manager.testing.simulator import Say, Simulator, Status
+from llm_manager.testing.simulator import Fault, Say, Simulator, Status
 
 pytestmark = pytest.mark.anyio
 
@@ -69,6 +74,45 @@ async def test_the_vendor_behind_the_gateway_sees_its_own_key_and_the_model(gate
         [received] = simulator.received
         assert received.headers["authorization"] == f"Bearer {KEY}"
         assert received.json["model"] == "gpt-4o"
+
+
+async def test_a_stream_comes_through_the_gateway_in_pieces_with_its_usage(gateway: str) -> None:
+    async with Simulator() as simulator, custom(config(gateway, simulator)) as context:
+        simulator.script("gpt-4o", [Say("It scatters blue.")])
+        async with (await run(generate_stream(asking("gpt")), context)).unwrap() as stream:
+            *pieces, last = [event async for event in stream]
+    assert pieces == [TextDelta("It "), TextDelta("scatters "), TextDelta("blue.")]
+    assert isinstance(last, StreamFinished)
+    assert last.response.usage.total_tokens == 33
+
+
+async def test_a_stream_that_breaks_behind_the_gateway_is_a_broken_stream(gateway: str) -> None:
+    async with Simulator() as simulator, custom(config(gateway, simulator)) as context:
+        simulator.script("gpt-4o", [Fault("stream_without_end"), Fault("cut_chunks")])
+        for _ in range(2):
+            error = (await collect((await run(generate_stream(asking("gpt")), context)).unwrap())).failure()
+            assert isinstance(error, StreamBroken)
+            assert error.partial == "hello"
+
+
+async def test_streams_that_are_left_keep_nothing_of_the_gateway(gateway: str) -> None:
+    async with Simulator() as simulator:
+        small = config(gateway, simulator)
+        small = replace(small, http=replace(small.http, max_connections=2))
+        async with custom(small) as context:
+            simulator.script("gpt-4o", [Say("one two three", gap_s=0.02)] * 6)
+            for number in range(6):
+                async with (await run(generate_stream(asking("gpt", f"{number}")), context)).unwrap() as stream:
+                    await anext(stream)
+            assert (await run(generate(asking("gpt", "last")), context)).unwrap().content == "You said: last"
+
+
+async def test_an_error_before_a_stream_is_the_error_of_the_model(gateway: str) -> None:
+    async with Simulator() as simulator, custom(config(gateway, simulator)) as context:
+        simulator.script("gpt-4o", [Status(429, headers={"retry-after": "7"})])
+        error = (await run(generate_stream(asking("gpt")), context)).failure()
+    assert isinstance(error, RateLimitExceeded)
+    assert error.retry_after_s == 7
 
 
 @pytest.mark.parametrize(

@@ -157,6 +157,8 @@ class _Generating:
 
         try:
             engine.handle_chat_completions(dict(fields), take)
+        except RuntimeError as bad:  # the engine's word for whatever goes wrong inside it
+            self._chunks.put({"error": {"message": str(bad), "type": "server_error"}})
         finally:
             self._chunks.put(None)
 

@@ -17,6 +17,11 @@ Wire: TypeAlias = Literal["openai", "anthropic", "gemini", "ollama", "llama_cpp"
 Capability: TypeAlias = Literal["vision", "tools", "json_mode", "json_schema"]
 
 
+Wish: TypeAlias = Literal["seed", "image_urls", "tool_choice"]
+"""What a request may ask for beside its capabilities. ``image_urls`` are pictures that the provider is to fetch,
+``tool_choice`` is that some tool must be called."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Price:
     """US dollars for a million tokens, and the day on which the vendor's page *source* said so.
@@ -54,7 +59,8 @@ class ProviderFacts:
 
     *version_path* is what its wire puts between the host and everything else, added to an address that has no path of
     its own. *portkey_slug* is its name in the ``x-portkey-provider`` header, None for what runs on this machine.
-    *limit_field* is how its wire calls the most tokens of an answer.
+    *limit_field* is how its wire calls the most tokens of an answer. *unsupported* is what its wire has no words for:
+    a request that asks for it passes the provider over, and nothing is dropped in silence.
     """
 
     name: str
@@ -66,6 +72,7 @@ class ProviderFacts:
     url_variable: str | None = None
     portkey_slug: str | None = None
     capabilities: frozenset[Capability] = frozenset()
+    unsupported: frozenset[Wish] = frozenset()
     prefixes: tuple[str, ...] = ()
     limit_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
 
@@ -100,6 +107,7 @@ _PROVIDERS = (
         key_variable="ANTHROPIC_API_KEY",
         portkey_slug="anthropic",
         capabilities=frozenset({"vision", "tools"}),
+        unsupported=frozenset({"seed"}),
         prefixes=("claude-",),
     ),
     ProviderFacts(
@@ -119,6 +127,7 @@ _PROVIDERS = (
         needs_key=False,
         url_variable="OLLAMA_HOST",
         capabilities=_FULL,
+        unsupported=frozenset({"image_urls", "tool_choice"}),
     ),
     ProviderFacts(
         name="lm_studio",

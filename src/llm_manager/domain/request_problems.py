@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from typing import cast
 
 from llm_manager.domain.problem import Problem
-from llm_manager.domain.request import ImagePart, LLMRequest, Message, NamedTool, Preferences, TextPart, Tool
+from llm_manager.domain.request import (
+    ImagePart,
+    JsonObject,
+    LLMRequest,
+    Message,
+    NamedTool,
+    Preferences,
+    TextPart,
+    Tool,
+)
 
 TEMPERATURES = (0.0, 2.0)
 """OpenAI's and Gemini's range; Anthropic refuses more than 1 itself."""
 
 MAX_NAME = 64
 """The longest name of a tool or schema that OpenAI takes."""
+
+IMAGE_TYPES = ("image/png", "image/jpeg", "image/webp", "image/gif", "image/heic", "image/heif")
+"""The first four are taken by every vendor with eyes, the last two by Gemini alone."""
 
 IMAGE_SCHEMES = ("https://", "http://", "data:image/")
 
@@ -59,10 +72,15 @@ def is_name(text: str) -> bool:
 
 
 def _messages(messages: tuple[Message, ...]) -> Iterator[Problem]:
+    called: set[str] = set()
     for index, message in enumerate(messages):
         at = f"messages.{index}"
+        called.update(call.id for call in message.tool_calls)
         if message.role == "tool" and not message.tool_call_id:
             yield Problem(f"{at}.tool_call_id", "is missing: a tool message names the call it answers")
+        elif message.role == "tool" and message.tool_call_id not in called:
+            said = f"answers the call {message.tool_call_id!r}, which no message before it makes: keep the assistant's"
+            yield Problem(f"{at}.tool_call_id", f"{said} message with its tool_calls")
         if message.tool_calls and message.role != "assistant":
             yield Problem(f"{at}.tool_calls", f"belong to the assistant, not to the {message.role}")
         if not isinstance(message.content, str):
@@ -77,8 +95,10 @@ def _part(at: str, part: TextPart | ImagePart) -> Iterator[Problem]:
         yield Problem(at, "needs either a url or data")
     if part.url is not None and not part.url.startswith(IMAGE_SCHEMES):
         yield Problem(f"{at}.url", "must begin with https://, http:// or data:image/")
-    if part.data is not None and not (part.media_type or "").startswith("image/"):
-        yield Problem(f"{at}.media_type", f"is {part.media_type!r}: say which kind of image it is, such as image/png")
+    if part.data is not None and part.media_type not in IMAGE_TYPES:
+        yield Problem(
+            f"{at}.media_type", f"is {part.media_type!r}: convert the image to one of {', '.join(IMAGE_TYPES)}"
+        )
 
 
 def _tools(request: LLMRequest) -> Iterator[Problem]:
@@ -99,14 +119,44 @@ def _tools(request: LLMRequest) -> Iterator[Problem]:
 def _tool(at: str, tool: Tool) -> Iterator[Problem]:
     if not is_name(tool.name) or len(tool.name) > MAX_NAME:
         yield Problem(f"{at}.name", f"{tool.name!r} is no name of 1 to {MAX_NAME} characters")
-    if tool.parameters and tool.parameters.get("type") != "object":
+    if not tool.parameters:
+        return
+    if tool.parameters.get("type") != "object":
         yield Problem(f"{at}.parameters", 'must be a JSON schema with "type": "object"')
+    yield from _schema(f"{at}.parameters", tool.parameters)
+
+
+def _schema(at: str, schema: JsonObject) -> Iterator[Problem]:
+    """What makes *schema* none that a vendor would take: whether it says what was meant is another matter."""
+    bad = _not_json(schema)
+    if bad is not None:
+        yield Problem(at, f"is not JSON: {bad}")
+        return
+    properties: object = schema.get("properties", {})
+    required: object = schema.get("required", [])
+    if not isinstance(properties, Mapping):
+        yield Problem(f"{at}.properties", "must be an object: a schema for each name")
+        return
+    for name, inner in cast("Mapping[str, object]", properties).items():
+        if not isinstance(inner, Mapping | bool):
+            yield Problem(f"{at}.properties.{name}", "must be a schema: an object, or true or false")
+    if not isinstance(required, list | tuple):
+        yield Problem(f"{at}.required", "must be a list of names")
+        return
+    for wanted in cast("Sequence[object]", required):
+        if wanted not in properties:
+            yield Problem(f"{at}.required", f"names {wanted!r}, which is not among the properties")
+
+
+def _not_json(value: object) -> Exception | None:
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as bad:
+        return bad
+    return None
 
 
 def _context(request: LLMRequest) -> Iterator[Problem]:
-    if not request.context:
-        return
-    try:
-        json.dumps(request.context, allow_nan=False)
-    except (TypeError, ValueError, RecursionError) as bad:
+    bad = _not_json(request.context) if request.context else None
+    if bad is not None:
         yield Problem("context", f"is not JSON: {bad}")

@@ -25,7 +25,7 @@ class Asked:
 
 def asked_of(request: LLMRequest, target: Target) -> Asked:
     """*request* in the strongest form that *target* has for its schema."""
-    mode = mode_for(request, target.facts.capabilities)
+    mode = mode_for(request, target)
     return Asked(request=request, target=target, mode=mode, sent=fitted(request, mode))
 
 

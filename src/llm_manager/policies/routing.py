@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from returns.result import Failure, Success
 
-from llm_manager.domain.catalog import CHAINS, PROVIDERS
+from llm_manager.domain.catalog import CHAINS, PROVIDERS, Wish
 from llm_manager.domain.config import LLMConfig
 from llm_manager.domain.errors import ConfigurationError, ContextTooLarge, InvalidRequest, LLMError
 from llm_manager.domain.errors import UnsupportedCapability as Unsupported
@@ -186,20 +186,37 @@ def _gated(candidate: Candidate, request: LLMRequest) -> Candidate:
 
 
 def _lacks(target: Target, request: LLMRequest) -> LLMError | None:
-    if request.tools and "tools" not in target.facts.capabilities:
+    """What *request* needs and *target* cannot do."""
+    capabilities, provider = target.facts.capabilities, target.provider
+    if request.tools and "tools" not in capabilities:
         return Unsupported(target.model, "tools")
-    if request.messages and "vision" not in target.facts.capabilities and _has_images(request):
+    images = _images(request) if request.messages else ()
+    if images and "vision" not in capabilities:
         return Unsupported(target.model, "vision")
+    for wish in sorted(provider.unsupported):
+        if _wants(wish, request, images):
+            return Unsupported(target.model, wish, f"{provider.name} has no words for it")
     return None
 
 
-def _has_images(request: LLMRequest) -> bool:
-    return any(
-        isinstance(part, ImagePart)
+def _wants(wish: Wish, request: LLMRequest, images: Sequence[ImagePart]) -> bool:
+    match wish:
+        case "seed":
+            return request.preferences.seed is not None
+        case "image_urls":
+            return any(image.url is not None and not image.url.startswith("data:") for image in images)
+        case "tool_choice":
+            return bool(request.tools) and request.tool_choice not in ("auto", "none")
+
+
+def _images(request: LLMRequest) -> Sequence[ImagePart]:
+    return [
+        part
         for message in request.messages
         if not isinstance(message.content, str)
         for part in message.content
-    )
+        if isinstance(part, ImagePart)
+    ]
 
 
 def _too_small(target: Target, request: LLMRequest) -> LLMError | None:

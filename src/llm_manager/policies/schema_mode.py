@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal, TypeAlias, assert_never
 
-from llm_manager.domain.catalog import Capability
 from llm_manager.domain.request import JsonMode, JsonSchema, LLMRequest, NamedTool, Tool
 from llm_manager.domain.response import LLMResponse
 from llm_manager.domain.stream import Delta, ReasoningDelta, TextDelta, ToolCallDelta
+from llm_manager.domain.target import Target
 
 SchemaMode: TypeAlias = Literal["json_schema", "tool", "json_mode", "prompt"]
 
@@ -18,18 +18,19 @@ SchemaMode: TypeAlias = Literal["json_schema", "tool", "json_mode", "prompt"]
 JSON_WISH = "Answer with one JSON object, and nothing else."
 
 
-def mode_for(request: LLMRequest, capabilities: frozenset[Capability]) -> SchemaMode | None:
-    """The strongest form the model has for what the request wants of its answer; None when it wants nothing.
+def mode_for(request: LLMRequest, target: Target) -> SchemaMode | None:
+    """The strongest form *target* has for what the request wants of its answer; None when it wants nothing.
 
-    A request with tools of its own does not get another one put beside them.
+    A request with tools of its own does not get another one put beside them, and a tool that need not be called holds
+    a model to nothing.
     """
-    wanted = request.response_format
+    wanted, capabilities = request.response_format, target.facts.capabilities
     if wanted is None:
         return None
     if isinstance(wanted, JsonSchema):
         if "json_schema" in capabilities:
             return "json_schema"
-        if "tools" in capabilities and not request.tools:
+        if "tools" in capabilities and not request.tools and "tool_choice" not in target.provider.unsupported:
             return "tool"
     return "json_mode" if "json_mode" in capabilities else "prompt"
 
