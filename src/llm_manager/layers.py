@@ -146,7 +146,7 @@ def _observer(config: LLMConfig) -> Observer:
 
 def _providers(config: LLMConfig, scope: Scope, clock: Clock, http_client: Client | None) -> Mapping[str, Provider]:
     """One driver for all that is behind HTTP, closed with the scope. Local engines load when first asked."""
-    from llm_manager.adapters.dialects import openai  # noqa: PLC0415  # not needed to import us
+    from llm_manager.adapters.dialects import anthropic, gemini, ollama, openai  # noqa: PLC0415  # not needed to import us
     from llm_manager.adapters.hosted import Direct, Hosted  # noqa: PLC0415  # as above
     from llm_manager.adapters.http.driver import Http  # noqa: PLC0415  # as above
     from llm_manager.adapters.http.httpx_engine import HttpxEngine  # noqa: PLC0415  # as above
@@ -157,7 +157,12 @@ def _providers(config: LLMConfig, scope: Scope, clock: Clock, http_client: Clien
     scope.add(http.aclose)
     engines = LlamaCpp()
     scope.add(engines.aclose)
-    dialects = {"openai": openai.DIALECT}
+    dialects = {
+        "openai": openai.DIALECT,
+        "anthropic": anthropic.DIALECT,
+        "gemini": gemini.DIALECT,
+        "ollama": ollama.DIALECT,
+    }
     direct = {
         row.name: Hosted(http, config.http, dialects[row.wire], Direct(dialects[row.wire]))
         for row in PROVIDERS.values()

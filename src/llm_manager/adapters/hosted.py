@@ -83,7 +83,7 @@ class Hosted:
     async def models(self, target: Target, keys: Mapping[str, Secret], /) -> Outcome[tuple[str, ...], LLMError]:
         """What the provider lists."""
         known = self._route.keys(keys)
-        headers = {**_COMMON, "accept": "application/json", **self._route.headers(target, known, None)}
+        headers = self._headers("application/json", self._route.headers(target, known, None))
         answered = await self._http.call(_call("GET", self._dialect.models_path, target, headers, b""))
         if isinstance(answered, Failure):
             return answered
@@ -97,9 +97,11 @@ class Hosted:
         target = dispatch.target
         encoded = self._dialect.encode(dispatch.request, target, streamed)
         accepted = self._dialect.stream_type if streamed else "application/json"
-        known = self._route.headers(target, keys, dispatch)
-        headers = {**_COMMON, "accept": accepted, **encoded.headers, **known}
+        headers = self._headers(accepted, self._route.headers(target, keys, dispatch))
         return _call("POST", encoded.path, target, headers, encoded.body)
+
+    def _headers(self, accepted: str, known: Headers) -> Headers:
+        return {**_COMMON, "accept": accepted, **self._dialect.headers, **known}
 
     async def _whole(self, stream: HttpStream, by: Target, keys: Mapping[str, Secret]) -> Outcome[Incoming, LLMError]:
         try:

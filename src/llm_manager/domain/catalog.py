@@ -17,7 +17,7 @@ Wire: TypeAlias = Literal["openai", "anthropic", "gemini", "ollama", "llama_cpp"
 Capability: TypeAlias = Literal["vision", "tools", "json_mode", "json_schema"]
 
 
-Wish: TypeAlias = Literal["seed", "image_urls", "tool_choice"]
+Wish: TypeAlias = Literal["temperature", "top_p", "seed", "image_urls", "tool_choice"]
 """What a request may ask for beside its capabilities. ``image_urls`` are pictures that the provider is to fetch,
 ``tool_choice`` is that some tool must be called."""
 
@@ -40,6 +40,7 @@ class Price:
 class ModelFacts:
     """One model of one provider. None means unknown: a window is then not checked and a price not computed.
 
+    *unsupported* is what this model refuses and others of its provider take.
     *typical_latency_ms* is a guess from the vendor's own words (fast, slow), good for ranking until something has been
     observed and for nothing else.
     """
@@ -50,6 +51,7 @@ class ModelFacts:
     window_tokens: int | None = None
     max_output_tokens: int | None = None
     price: Price | None = None
+    unsupported: frozenset[Wish] = frozenset()
     typical_latency_ms: float | None = None
 
 
@@ -59,8 +61,12 @@ class ProviderFacts:
 
     *version_path* is what its wire puts between the host and everything else, added to an address that has no path of
     its own. *portkey_slug* is its name in the ``x-portkey-provider`` header, None for what runs on this machine.
-    *limit_field* is how its wire calls the most tokens of an answer. *unsupported* is what its wire has no words for:
-    a request that asks for it passes the provider over, and nothing is dropped in silence.
+    *limit_field* is how its wire calls the most tokens of an answer, and *default_max_tokens* what is sent there when
+    the caller names none and the wire wants one. *unsupported* is what its wire has no words for: a request that asks
+    for it passes the provider over, and nothing is dropped in silence.
+
+    *schema_refuses* are the keywords of JSON schema that its native form refuses; ``strict`` stands for every schema
+    that leaves something open. *lost_behind_gateway* is what the gateway does not pass on to it.
     """
 
     name: str
@@ -72,13 +78,32 @@ class ProviderFacts:
     url_variable: str | None = None
     portkey_slug: str | None = None
     capabilities: frozenset[Capability] = frozenset()
+    lost_behind_gateway: frozenset[Capability] = frozenset()
     unsupported: frozenset[Wish] = frozenset()
+    schema_refuses: frozenset[str] = frozenset()
+    default_max_tokens: int | None = None
     prefixes: tuple[str, ...] = ()
     limit_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
 
 
 _FULL: frozenset[Capability] = frozenset({"vision", "tools", "json_mode", "json_schema"})
 _TEXT: frozenset[Capability] = frozenset({"tools", "json_mode", "json_schema"})
+
+# Anthropic, "Structured outputs", "JSON Schema limitations" (2026-11-21).
+_ANTHROPIC_REFUSES = frozenset(
+    {
+        "strict",
+        "minimum",
+        "maximum",
+        "exclusiveMinimum",
+        "exclusiveMaximum",
+        "multipleOf",
+        "minLength",
+        "maxLength",
+        "maxItems",
+        "uniqueItems",
+    }
+)
 
 _PROVIDERS = (
     ProviderFacts(
@@ -106,8 +131,11 @@ _PROVIDERS = (
         base_url="https://api.anthropic.com/v1",
         key_variable="ANTHROPIC_API_KEY",
         portkey_slug="anthropic",
-        capabilities=frozenset({"vision", "tools"}),
+        capabilities=frozenset({"vision", "tools", "json_schema"}),
+        lost_behind_gateway=frozenset({"json_schema"}),  # Portkey 1.15.2 knows no ``output_config``
         unsupported=frozenset({"seed"}),
+        schema_refuses=_ANTHROPIC_REFUSES,
+        default_max_tokens=16_384,
         prefixes=("claude-",),
     ),
     ProviderFacts(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from llm_manager.domain.catalog import PROVIDERS, ModelFacts, Price
+from llm_manager.domain.catalog import PROVIDERS, ModelFacts, Price, Wish
 
 AS_OF = "2026-11-21"
 SOURCE = "the price table of litellm 1.106.2"
@@ -70,8 +70,19 @@ def _facts(provider: str, row: _Row) -> ModelFacts:
         price=Price(
             prompt_usd=prompt_usd, completion_usd=completion_usd, cached_usd=cached_usd, as_of=AS_OF, source=SOURCE
         ),
+        unsupported=_unsupported(provider, name),
         typical_latency_ms=latency_ms,
     )
+
+
+_SAMPLED_CLAUDES = ("claude-sonnet-4-6", "claude-haiku-4-5")
+"""The last Claudes that take a temperature; from Opus 4.7 on they answer it with 400 (Anthropic, "Migration guide",
+read 2026-11-21)."""
+
+
+def _unsupported(provider: str, name: str) -> frozenset[Wish]:
+    newer = provider == "anthropic" and name not in _SAMPLED_CLAUDES
+    return frozenset({"temperature", "top_p"}) if newer else frozenset()
 
 
 _TABLES = (("openai", _OPENAI), ("anthropic", _ANTHROPIC), ("gemini", _GEMINI), ("groq", _GROQ))

@@ -193,14 +193,19 @@ def _lacks(target: Target, request: LLMRequest) -> LLMError | None:
     images = _images(request) if request.messages else ()
     if images and "vision" not in capabilities:
         return Unsupported(target.model, "vision")
-    for wish in sorted(provider.unsupported):
+    for wish in sorted(provider.unsupported | target.facts.unsupported):
         if _wants(wish, request, images):
-            return Unsupported(target.model, wish, f"{provider.name} has no words for it")
+            said = "has no words for it" if wish in provider.unsupported else "takes none with this model"
+            return Unsupported(target.model, wish, f"{provider.name} {said}")
     return None
 
 
 def _wants(wish: Wish, request: LLMRequest, images: Sequence[ImagePart]) -> bool:
     match wish:
+        case "temperature":
+            return request.preferences.temperature is not None
+        case "top_p":
+            return request.preferences.top_p is not None
         case "seed":
             return request.preferences.seed is not None
         case "image_urls":

@@ -11,6 +11,7 @@ from llm_manager.domain.request import JsonMode, JsonSchema, LLMRequest, NamedTo
 from llm_manager.domain.response import LLMResponse
 from llm_manager.domain.stream import Delta, ReasoningDelta, TextDelta, ToolCallDelta
 from llm_manager.domain.target import Target
+from llm_manager.policies.strict_schema import keywords
 
 SchemaMode: TypeAlias = Literal["json_schema", "tool", "json_mode", "prompt"]
 
@@ -28,11 +29,16 @@ def mode_for(request: LLMRequest, target: Target) -> SchemaMode | None:
     if wanted is None:
         return None
     if isinstance(wanted, JsonSchema):
-        if "json_schema" in capabilities:
+        if "json_schema" in capabilities and not _refused(wanted, target.provider.schema_refuses):
             return "json_schema"
         if "tools" in capabilities and not request.tools and "tool_choice" not in target.provider.unsupported:
             return "tool"
     return "json_mode" if "json_mode" in capabilities else "prompt"
+
+
+def _refused(wanted: JsonSchema, refused: frozenset[str]) -> bool:
+    """Does the native form refuse what *wanted* is written with?"""
+    return bool(refused) and ((not wanted.strict and "strict" in refused) or bool(keywords(wanted.schema) & refused))
 
 
 def fitted(request: LLMRequest, mode: SchemaMode | None) -> LLMRequest:

@@ -51,6 +51,32 @@ def _is_strict(schema: JsonObject) -> bool:
     )
 
 
+def keywords(schema: object) -> frozenset[str]:
+    """Every keyword that *schema* uses, at any depth; the names of properties are none.
+
+    >>> sorted(keywords({"type": "object", "properties": {"minimum": {"type": "integer", "maximum": 9}}}))
+    ['maximum', 'properties', 'type']
+    """
+    if isinstance(schema, list):
+        return frozenset().union(*(keywords(part) for part in cast("list[object]", schema)))
+    if not isinstance(schema, Mapping):
+        return frozenset()
+    found: set[str] = set()
+    for key, part in cast("JsonObject", schema).items():
+        found.add(key)
+        named = key in _NAMED and isinstance(part, Mapping)
+        for inner in cast("JsonObject", part).values() if named else [] if key in _VALUES else [part]:
+            found |= keywords(inner)
+    return frozenset(found)
+
+
+_NAMED = ("properties", "$defs", "definitions", "patternProperties", "dependentSchemas")
+"""Under these stand names, and a schema for each."""
+
+_VALUES = ("enum", "const", "default", "examples")
+"""Under these stand values and no schemas."""
+
+
 def _closed(schema: Any) -> Any:
     if isinstance(schema, list):
         return [_closed(part) for part in cast("list[object]", schema)]

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from returns.result import Failure, Success
 
-from llm_manager.domain.catalog import FAMILIES, PORTKEY_URL, PROVIDERS, ModelFacts, Price, ProviderFacts
+from llm_manager.domain.catalog import FAMILIES, PORTKEY_URL, PROVIDERS, Capability, ModelFacts, Price, ProviderFacts
 from llm_manager.domain.config import LLMConfig
 from llm_manager.domain.errors import AuthenticationFailed, ConfigurationError, InvalidRequest
 from llm_manager.domain.models import MODELS
@@ -113,7 +113,7 @@ def _target(
         Target(
             model=model,
             provider=provider,
-            facts=_merged(facts, settings),
+            facts=_merged(facts, settings, provider.lost_behind_gateway if gateway else frozenset()),
             service="portkey" if gateway else provider.name,
             base_url=base_url,
             key=f"{provider.name}|{base_url}|{settings.path or model}",
@@ -143,8 +143,8 @@ def _missing(
     return None
 
 
-def _merged(facts: ModelFacts, settings: ModelSettings) -> ModelFacts:
-    """The catalog's facts where the configuration states none of its own."""
+def _merged(facts: ModelFacts, settings: ModelSettings, lost: frozenset[Capability]) -> ModelFacts:
+    """The catalog's facts, without what is *lost* on the way, where the configuration states none of its own."""
     price = facts.price
     if settings.prompt_usd is not None and settings.completion_usd is not None:
         price = Price(
@@ -157,10 +157,11 @@ def _merged(facts: ModelFacts, settings: ModelSettings) -> ModelFacts:
     return ModelFacts(
         name=facts.name,
         provider=facts.provider,
-        capabilities=facts.capabilities if settings.capabilities is None else settings.capabilities,
+        capabilities=facts.capabilities - lost if settings.capabilities is None else settings.capabilities,
         window_tokens=settings.window_tokens or settings.context_tokens or facts.window_tokens,
         max_output_tokens=settings.max_output_tokens or facts.max_output_tokens,
         price=price,
+        unsupported=facts.unsupported,
         typical_latency_ms=facts.typical_latency_ms,
     )
 

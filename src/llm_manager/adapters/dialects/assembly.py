@@ -100,7 +100,9 @@ class Assembly:
                 usage=self.usage,
                 finish_reason="refusal" if self.refused else self.finish,
                 tool_calls=tuple(
-                    ToolCall(id=call.id, name=call.name, arguments="".join(call.arguments), signature=call.signature)
+                    ToolCall(
+                        id=call.id, name=call.name, arguments="".join(call.arguments) or "{}", signature=call.signature
+                    )
                     for call in calls
                 ),
                 reasoning="".join(self._reasoning),

@@ -27,11 +27,10 @@ Framing: TypeAlias = Literal["sse", "ndjson"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Encoded:
-    """A request on its way out: to *path* under the target's address, by POST. *headers* hold no key."""
+    """A request on its way out: to *path* under the target's address, by POST."""
 
     path: str
     body: bytes = field(repr=False)
-    headers: Headers = field(default_factory=dict[str, str])
 
 
 class AnswerReader(Protocol):
@@ -64,7 +63,8 @@ class AnswerReader(Protocol):
 class Dialect:
     """One wire. *encode* is told whether the answer is to be streamed; *read_answer* and *read_models* also read
     errors, by their status; *stream_type* is the media type of streams, and *models_path* is where the list of models
-    is, by GET. *authorization* makes headers of a key, and of having none what the wire wants then."""
+    is, by GET. *headers* go with every call; *authorization* makes those that carry a key, or that stand for none.
+    """
 
     encode: Callable[[LLMRequest, Target, bool], Encoded]
     authorization: Callable[[Secret | None], Headers]
@@ -74,3 +74,4 @@ class Dialect:
     framing: Framing = "sse"
     stream_type: str = "text/event-stream"
     models_path: str = "models"
+    headers: Headers = field(default_factory=dict[str, str])

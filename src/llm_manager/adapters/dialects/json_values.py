@@ -28,6 +28,25 @@ def as_count(value: object) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
 
 
+def arguments_of(text: str) -> Json:
+    """The arguments of a tool call as the object that some wires want; a model's broken JSON is kept as it was written.
+
+    >>> arguments_of('{"at": "sky"}'), arguments_of("{at: sky}")
+    ({'at': 'sky'}, {'arguments': '{at: sky}'})
+    """
+    value = object_in(text or "{}")
+    return {"arguments": text} if value is None else value
+
+
+def object_in(text: str) -> Json | None:
+    """The JSON object that *text* is, None if it is none."""
+    try:
+        value: object = parse_json(text.encode())
+    except ValueError:
+        return None
+    return as_object(value) if isinstance(value, dict) else None
+
+
 def parse_json(body: bytes) -> Any:
     """The value of *body*; ``ValueError`` for what is none, is nested beyond reason or holds a number beyond it."""
     from pydantic_core import from_json  # noqa: PLC0415  # only who calls a model needs it

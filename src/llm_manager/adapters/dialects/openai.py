@@ -14,6 +14,7 @@ from llm_manager.adapters.dialects.dialect import Dialect, Encoded, Headers
 from llm_manager.adapters.dialects.json_values import Json
 from llm_manager.adapters.dialects.openai_answers import read_answer, read_models
 from llm_manager.adapters.dialects.openai_stream import CompletionReader
+from llm_manager.adapters.dialects.texts import with_context
 from llm_manager.domain.request import (
     ImagePart,
     JsonMode,
@@ -68,17 +69,10 @@ def _messages(request: LLMRequest) -> list[Json]:
     if request.system_prompt:
         messages.append({"role": "system", "content": request.system_prompt})
     messages.extend(_message(message) for message in request.messages)
-    prompt = _with_context(request)
+    prompt = with_context(request)
     if prompt:
         messages.append({"role": "user", "content": prompt})
     return messages
-
-
-def _with_context(request: LLMRequest) -> str:
-    if not request.context:
-        return request.prompt
-    block = json.dumps(request.context, indent=2, ensure_ascii=False)
-    return f"Context:\n```json\n{block}\n```\n\n{request.prompt}".rstrip()
 
 
 def _message(message: Message) -> Json:

@@ -1,0 +1,174 @@
+"""What comes back from Anthropic: answers, lists of models, and errors told apart by their type.
+
+Checked on 2026-11-21 against Anthropic's API reference ("Create a Message", "List Models", "Errors", "Rate limits").
+Types decide, never the wording of a message; the one exception is a prompt that is too long, which has no type of its
+own: its sentence names the two figures.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+
+from returns.result import Failure, Success
+
+from llm_manager.adapters.dialects.dialect import Headers
+from llm_manager.adapters.dialects.json_values import Json, as_count, as_list, as_object, as_text, parse_json
+from llm_manager.adapters.dialects.statuses import MESSAGE_LENGTH, by_status, retry_after_s, unparsable
+from llm_manager.domain.errors import ContextTooLarge, LLMError, MalformedResponse, RateLimitExceeded
+from llm_manager.domain.outcome import Outcome
+from llm_manager.domain.request import ToolCall
+from llm_manager.domain.response import FinishReason, LLMResponse, ResponseMetadata, Usage
+from llm_manager.domain.target import Target
+
+THOUGHTS = "anthropic:"
+"""What a ToolCall's signature begins with that holds thinking blocks as JSON."""
+
+FINISH: Mapping[str, FinishReason] = {
+    "end_turn": "stop",
+    "stop_sequence": "stop",
+    "max_tokens": "length",
+    "model_context_window_exceeded": "length",
+    "tool_use": "tool_calls",
+    "refusal": "refusal",
+}
+
+_STATUS_OF: Mapping[str, int] = {
+    "invalid_request_error": 400,
+    "authentication_error": 401,
+    "billing_error": 402,
+    "permission_error": 403,
+    "not_found_error": 404,
+    "request_too_large": 413,
+    "rate_limit_error": 429,
+    "api_error": 500,
+    "timeout_error": 504,
+    "overloaded_error": 529,
+}
+
+
+def read_answer(status: int, headers: Headers, body: bytes, target: Target) -> Outcome[LLMResponse, LLMError]:
+    """The response that *body* holds, or the error it is."""
+    if status != 200:
+        return Failure(read_error(status, headers, body, target))
+    try:
+        answer = as_object(parse_json(body))
+    except ValueError as bad:
+        return Failure(unparsable(body, bad, target))
+    if answer.get("type") == "error":
+        return Failure(read_error_inside(answer, headers, target))
+    return _response(answer, headers, target)
+
+
+def _response(answer: Json, headers: Headers, target: Target) -> Outcome[LLMResponse, LLMError]:
+    blocks = [as_object(block) for block in as_list(answer.get("content"))]
+    text = "".join(as_text(block.get("text")) or "" for block in blocks if block.get("type") == "text")
+    calls = _calls(blocks)
+    finish = FINISH.get(as_text(answer.get("stop_reason")) or "", "unknown")
+    if not text and finish == "refusal":
+        text = refusal_of(answer)
+    if not text and not calls and finish not in ("refusal", "length"):
+        return Failure(MalformedResponse(target.model, "empty", "the answer has neither text nor a tool call"))
+    return Success(
+        LLMResponse(
+            content=text,
+            model=target.model,
+            usage=usage_of(as_object(answer.get("usage"))),
+            finish_reason=finish,
+            tool_calls=calls,
+            reasoning="".join(as_text(block.get("thinking")) or "" for block in blocks),
+            metadata=ResponseMetadata(
+                provider=target.provider.name, request_id=headers.get("request-id") or as_text(answer.get("id"))
+            ),
+        )
+    )
+
+
+def _calls(blocks: Sequence[Json]) -> tuple[ToolCall, ...]:
+    """The calls in order, each with the thinking blocks since the one before it."""
+    calls: list[ToolCall] = []
+    thoughts: list[Json] = []
+    for block in blocks:
+        match block.get("type"):
+            case "thinking" | "redacted_thinking":
+                thoughts.append(block)
+            case "tool_use":
+                arguments = json.dumps(block.get("input") or {}, ensure_ascii=False)
+                name, id_ = as_text(block.get("name")) or "", as_text(block.get("id")) or ""
+                calls.append(ToolCall(id=id_, name=name, arguments=arguments, signature=signature_of(thoughts)))
+                thoughts = []
+            case _:
+                pass
+    return tuple(calls)
+
+
+def signature_of(thoughts: Sequence[Json]) -> str | None:
+    """Thinking blocks as a call carries them."""
+    return THOUGHTS + json.dumps(thoughts, ensure_ascii=False) if thoughts else None
+
+
+def refusal_of(answer: Json) -> str:
+    """Why the vendor refused, in its own words, as far as it says so."""
+    return as_text(as_object(answer.get("stop_details")).get("explanation")) or ""
+
+
+def usage_of(usage: Json, before: Usage | None = None) -> Usage:
+    """The tokens that *usage* tells, and those told *before* where it is silent.
+
+    The vendor counts tokens that were read from its cache, or written to it, apart from the other input tokens.
+    """
+    told = before or Usage()
+    fresh, completion = as_count(usage.get("input_tokens")), as_count(usage.get("output_tokens"))
+    read, written = (as_count(usage.get(f"cache_{kind}_input_tokens")) for kind in ("read", "creation"))
+    prompt = told.prompt_tokens if fresh is None else fresh + (read or 0) + (written or 0)
+    completion = told.completion_tokens if completion is None else completion
+    thought = as_count(as_object(usage.get("output_tokens_details")).get("thinking_tokens"))
+    return Usage(
+        prompt_tokens=prompt,
+        completion_tokens=completion,
+        cached_tokens=told.cached_tokens if read is None else read,
+        reasoning_tokens=told.reasoning_tokens if thought is None else thought,
+        total_tokens=None if prompt is None or completion is None else prompt + completion,
+    )
+
+
+def read_models(status: int, headers: Headers, body: bytes, target: Target) -> Outcome[tuple[str, ...], LLMError]:
+    """The names in the answer to ``GET /models``."""
+    if status != 200:
+        return Failure(read_error(status, headers, body, target))
+    try:
+        listed = as_list(as_object(parse_json(body)).get("data"))
+    except ValueError as bad:
+        return Failure(unparsable(body, bad, target))
+    names = (as_text(as_object(row).get("id")) for row in listed)
+    return Success(tuple(name for name in names if name is not None))
+
+
+def read_error(status: int, headers: Headers, body: bytes, target: Target) -> LLMError:
+    """What an answer with an error *status* means."""
+    try:
+        answer = as_object(parse_json(body))
+    except ValueError:
+        answer = as_object(None)
+    said = as_text(as_object(answer.get("error")).get("message")) or body.decode(errors="replace")
+    return _error(status, said[:MESSAGE_LENGTH], headers, target)
+
+
+def read_error_inside(answer: Json, headers: Headers, target: Target) -> LLMError:
+    """What an error under status 200, or in a stream, means: its type tells a status."""
+    error = as_object(answer.get("error"))
+    said = (as_text(error.get("message")) or "")[:MESSAGE_LENGTH]
+    return _error(_STATUS_OF.get(as_text(error.get("type")) or "", 500), said, headers, target)
+
+
+_TOO_LONG = re.compile(r"prompt is too long: (\d{3,9}) tokens > (\d{3,9}) maximum")
+
+
+def _error(status: int, said: str, headers: Headers, target: Target) -> LLMError:
+    if status == 429:
+        return RateLimitExceeded(target.model, retry_after_s(headers), said)
+    too_long = _TOO_LONG.search(said) if status == 400 else None
+    if too_long is not None:
+        return ContextTooLarge(target.model, int(too_long[1]), int(too_long[2]), said)
+    return by_status(status, said, target)

@@ -1,0 +1,144 @@
+"""A streamed answer of Anthropic: a message whose blocks begin, grow and end, then ``message_stop``.
+
+Checked on 2026-11-21 against Anthropic's API reference ("Streaming Messages") and the types of its SDK 2.11. The
+numbers of tokens are cumulative. A message that has said why it stopped is whole even if ``message_stop`` is missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, final
+
+from returns.result import Failure, Success
+
+from llm_manager.adapters.dialects.anthropic_answers import (
+    FINISH,
+    read_error_inside,
+    refusal_of,
+    signature_of,
+    usage_of,
+)
+from llm_manager.adapters.dialects.assembly import Assembly
+from llm_manager.adapters.dialects.dialect import Headers
+from llm_manager.adapters.dialects.json_values import Json, as_object, as_text, parse_json
+from llm_manager.adapters.dialects.statuses import unparsable
+from llm_manager.domain.errors import LLMError, StreamBroken
+from llm_manager.domain.outcome import Outcome
+from llm_manager.domain.response import LLMResponse, Usage
+from llm_manager.domain.stream import Delta
+from llm_manager.domain.target import Target
+
+
+@final
+class MessageReader:
+    """One streamed message."""
+
+    __slots__ = ("_answer", "_headers", "_target", "_thoughts", "finished")
+
+    def __init__(self, headers: Headers, target: Target) -> None:
+        self._headers = headers
+        self._target = target
+        self._answer = Assembly(target, headers.get("request-id"))
+        self._thoughts: list[dict[str, Any]] = []
+        self.finished = False
+
+    def read(self, frame: bytes, /) -> Outcome[Sequence[Delta], LLMError]:
+        """What one event adds; of a kind that is not known yet, nothing."""
+        try:
+            event = as_object(parse_json(frame))
+        except ValueError as bad:
+            return Failure(unparsable(frame, bad, self._target))
+        match event.get("type"):
+            case "content_block_delta":
+                return self._grown(as_object(event.get("delta")))
+            case "content_block_start":
+                return self._begun(as_object(event.get("content_block")))
+            case "message_start":
+                self._started(as_object(event.get("message")))
+            case "message_delta":
+                return self._ending(as_object(event.get("delta")), as_object(event.get("usage")))
+            case "message_stop":
+                return self._stopped()
+            case "error":
+                return Failure(read_error_inside(event, self._headers, self._target))
+            case _:
+                pass
+        return Success(())
+
+    def broken(self, why: str, /) -> StreamBroken:
+        """It broke off here."""
+        return self._answer.broken(why)
+
+    def end(self) -> Outcome[LLMResponse, LLMError]:
+        """The whole answer."""
+        return self._answer.whole()
+
+    @property
+    def usage(self) -> Usage:
+        """What has been told of it: the prompt's tokens from the first event on."""
+        return self._answer.usage
+
+    def _started(self, message: Json) -> None:
+        self._answer.request_id = self._answer.request_id or as_text(message.get("id"))
+        self._answer.usage = usage_of(as_object(message.get("usage")))
+
+    def _begun(self, block: Json) -> Outcome[Sequence[Delta], LLMError]:
+        answer = self._answer
+        match block.get("type"):
+            case "text":
+                text = as_text(block.get("text"))
+                return Success((answer.say(text),) if text else ())
+            case "thinking" | "redacted_thinking":
+                self._thoughts.append(dict(block))
+                thought = as_text(block.get("thinking"))
+                return Success((answer.think(thought),) if thought else ())
+            case "tool_use":
+                signature, self._thoughts = signature_of(self._thoughts), []
+                id_, name = as_text(block.get("id")), as_text(block.get("name"))
+                called = answer.call(answer.calls_begun, id_, name, "", signature)
+                return called if isinstance(called, Failure) else Success((called.unwrap(),))
+            case _:
+                return Success(())
+
+    def _grown(self, delta: Json) -> Outcome[Sequence[Delta], LLMError]:
+        answer = self._answer
+        match delta.get("type"):
+            case "text_delta":
+                text = as_text(delta.get("text"))
+                return Success((answer.say(text),) if text else ())
+            case "thinking_delta":
+                thought = as_text(delta.get("thinking")) or ""
+                self._think("thinking", thought)
+                return Success((answer.think(thought),) if thought else ())
+            case "signature_delta":
+                self._think("signature", as_text(delta.get("signature")) or "")
+                return Success(())
+            case "input_json_delta":
+                piece = as_text(delta.get("partial_json"))
+                if not piece:
+                    return Success(())
+                called = answer.call(answer.calls_begun - 1, None, None, piece)
+                return called if isinstance(called, Failure) else Success((called.unwrap(),))
+            case _:
+                return Success(())
+
+    def _think(self, name: str, piece: str) -> None:
+        """Keep the block that is being thought, for the call it may lead to."""
+        if self._thoughts:
+            block = self._thoughts[-1]
+            block[name] = (as_text(block.get(name)) or "") + piece
+
+    def _ending(self, delta: Json, usage: Json) -> Outcome[Sequence[Delta], LLMError]:
+        answer = self._answer
+        answer.usage = usage_of(usage, answer.usage)
+        reason = as_text(delta.get("stop_reason"))
+        if reason is not None:
+            answer.finish = FINISH.get(reason, "unknown")
+            answer.refused = reason == "refusal"
+        why = refusal_of(delta) if answer.refused and not answer.text else ""
+        return Success((answer.say(why),) if why else ())
+
+    def _stopped(self) -> Outcome[Sequence[Delta], LLMError]:
+        self.finished = True
+        self._answer.finish = self._answer.finish or "unknown"
+        return Success(())

@@ -1,0 +1,162 @@
+"""Google's Gemini API: how a request is written.
+
+Checked on 2026-11-21 against the Gemini API reference ("Generating content", "Structured outputs", "Function calling",
+"File input methods", "Thought signatures") and the types of its SDK 3.4. The key goes into a header, never into the
+URL. An image by URL is named to Google, which fetches it. What ToolCall carries as its signature is the proof of the
+thoughts that led to the call: the vendor wants it back.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from llm_manager.adapters.dialects.dialect import Dialect, Encoded, Headers
+from llm_manager.adapters.dialects.gemini_answers import OUR_ID, SIGNED, read_answer, read_models
+from llm_manager.adapters.dialects.gemini_stream import ContentReader
+from llm_manager.adapters.dialects.images import inline
+from llm_manager.adapters.dialects.json_values import Json, arguments_of, object_in
+from llm_manager.adapters.dialects.texts import system_text, text_of, with_context
+from llm_manager.domain.request import (
+    ImagePart,
+    JsonSchema,
+    LLMRequest,
+    Message,
+    NamedTool,
+    TextPart,
+    Tool,
+    ToolCall,
+)
+from llm_manager.domain.secret import Secret
+from llm_manager.domain.target import Target
+
+_TYPES = {"png": "image/png", "jpg": "image/jpeg", "jpeg": "image/jpeg", "webp": "image/webp", "gif": "image/gif"}
+
+_MODES = {"auto": "AUTO", "none": "NONE", "required": "ANY"}
+
+
+def encode(request: LLMRequest, target: Target, streamed: bool) -> Encoded:  # noqa: FBT001  # the shape of a dialect
+    """``POST /models/{model}:generateContent``, or its streaming twin."""
+    system = system_text(request)
+    options: dict[str, Any] = {
+        "systemInstruction": {"parts": [{"text": system}]} if system else None,
+        "generationConfig": _config(request) or None,
+        "tools": [{"functionDeclarations": [_tool(tool) for tool in request.tools]}] if request.tools else None,
+        "toolConfig": {"functionCallingConfig": _calling(request)} if request.tools else None,
+    }
+    fields = {"contents": _contents(request), **{name: value for name, value in options.items() if value is not None}}
+    verb = "streamGenerateContent?alt=sse" if streamed else "generateContent"
+    name = quote(target.model.removeprefix("models/"), safe="")
+    return Encoded(path=f"models/{name}:{verb}", body=json.dumps(fields, separators=(",", ":")).encode())
+
+
+def authorization(key: Secret | None) -> Headers:
+    """The header that carries *key*."""
+    return {} if key is None else {"x-goog-api-key": key.reveal()}
+
+
+def _config(request: LLMRequest) -> Json:
+    wish = request.preferences
+    wanted = request.response_format
+    options = {
+        "maxOutputTokens": wish.max_tokens,
+        "temperature": wish.temperature,
+        "topP": wish.top_p,
+        "seed": wish.seed,
+        "stopSequences": list(wish.stop) or None,
+        "responseMimeType": None if wanted is None else "application/json",
+        "responseJsonSchema": wanted.schema if isinstance(wanted, JsonSchema) else None,
+    }
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _contents(request: LLMRequest) -> list[Json]:
+    """The turns: neighbours of one role are one, and the results of tools are said by the user."""
+    turns: list[tuple[str, list[Json]]] = []
+    for role, parts in _turns(request):
+        if turns and turns[-1][0] == role:
+            turns[-1][1].extend(parts)
+        elif parts:
+            turns.append((role, parts))
+    return [{"role": role, "parts": parts} for role, parts in turns]
+
+
+def _turns(request: LLMRequest) -> Iterator[tuple[str, list[Json]]]:
+    names: dict[str, str] = {}
+    for message in request.messages:
+        names.update((call.id, call.name) for call in message.tool_calls)
+        if message.role == "assistant":
+            yield "model", [*_content(message), *map(_call, message.tool_calls)]
+        elif message.role == "tool":
+            yield "user", [_result(message, names)]
+        elif message.role == "user":
+            yield "user", _content(message)
+    prompt = with_context(request)
+    if prompt:
+        yield "user", [{"text": prompt}]
+
+
+def _content(message: Message) -> list[Json]:
+    content = message.content
+    parts = (TextPart(content),) if isinstance(content, str) else content
+    return [_part(part) for part in parts if isinstance(part, ImagePart) or part.text]
+
+
+def _part(part: TextPart | ImagePart) -> Json:
+    if isinstance(part, TextPart):
+        return {"text": part.text}
+    image = inline(part)
+    if image is not None:
+        return {"inlineData": {"mimeType": image.media_type, "data": image.base64}}
+    url = part.url or ""
+    kind = part.media_type or _TYPES.get(urlsplit(url).path.rpartition(".")[2].lower())
+    return {"fileData": {"fileUri": url, **({} if kind is None else {"mimeType": kind})}}
+
+
+def _call(call: ToolCall) -> Json:
+    """A call as it came: with its own id, if it had one, and its signature."""
+    said = {**_id(call.id), "name": call.name, "args": arguments_of(call.arguments)}
+    signature = call.signature or ""
+    signed = {"thoughtSignature": signature.removeprefix(SIGNED)} if signature.startswith(SIGNED) else {}
+    return {"functionCall": said, **signed}
+
+
+def _result(message: Message, names: Mapping[str, str]) -> Json:
+    id_ = message.tool_call_id or ""
+    return {"functionResponse": {**_id(id_), "name": names.get(id_, ""), "response": _response(text_of(message))}}
+
+
+def _id(id_: str) -> Json:
+    """The vendor's own id; one that we gave would mean nothing to it."""
+    return {} if not id_ or id_.startswith(OUR_ID) else {"id": id_}
+
+
+def _response(text: str) -> Json:
+    """What a tool gave, as the object that the wire wants."""
+    value = object_in(text)
+    return {"result": text} if value is None else value
+
+
+def _tool(tool: Tool) -> Json:
+    described = {"description": tool.description} if tool.description else {}
+    schema = {"parametersJsonSchema": tool.parameters} if tool.parameters else {}
+    return {"name": tool.name, **described, **schema}
+
+
+def _calling(request: LLMRequest) -> Json:
+    choice = request.tool_choice
+    if isinstance(choice, NamedTool):
+        return {"mode": "ANY", "allowedFunctionNames": [choice.name]}
+    return {"mode": _MODES[choice]}
+
+
+DIALECT = Dialect(
+    encode=encode,
+    authorization=authorization,
+    read_answer=read_answer,
+    read_models=read_models,
+    reader=ContentReader,
+    models_path="models?pageSize=1000",
+)

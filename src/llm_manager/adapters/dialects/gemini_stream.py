@@ -1,0 +1,96 @@
+"""A streamed answer of Gemini: each event is a whole response with the next piece of the answer.
+
+Checked on 2026-11-21 against the Gemini API reference ("Method: models.streamGenerateContent"). There is no terminator:
+the piece that says why the answer ended is the last one, and it tells the usage as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import final
+
+from returns.result import Failure, Success
+
+from llm_manager.adapters.dialects.assembly import Assembly
+from llm_manager.adapters.dialects.dialect import Headers
+from llm_manager.adapters.dialects.gemini_answers import (
+    blocked_by,
+    call_of,
+    finish_of,
+    parts_of,
+    read_error_inside,
+    request_id_of,
+    text_of,
+    usage_of,
+)
+from llm_manager.adapters.dialects.json_values import Json, as_list, as_object, as_text, parse_json
+from llm_manager.adapters.dialects.statuses import unparsable
+from llm_manager.domain.errors import ContentFiltered, LLMError, StreamBroken
+from llm_manager.domain.outcome import Outcome
+from llm_manager.domain.response import LLMResponse, Usage
+from llm_manager.domain.stream import Delta
+from llm_manager.domain.target import Target
+
+
+@final
+class ContentReader:
+    """One streamed response."""
+
+    __slots__ = ("_answer", "_headers", "_target", "finished")
+
+    def __init__(self, headers: Headers, target: Target) -> None:
+        self._headers = headers
+        self._target = target
+        self._answer = Assembly(target, request_id_of(headers))
+        self.finished = False
+
+    def read(self, frame: bytes, /) -> Outcome[Sequence[Delta], LLMError]:
+        """What one piece adds."""
+        try:
+            piece = as_object(parse_json(frame))
+        except ValueError as bad:
+            return Failure(unparsable(frame, bad, self._target))
+        if piece.get("error") is not None:
+            return Failure(read_error_inside(piece, self._headers, self._target))
+        blocked = blocked_by(piece)
+        if blocked is not None:
+            return Failure(ContentFiltered(self._target.model, blocked))
+        self._answer.request_id = self._answer.request_id or as_text(piece.get("responseId"))
+        usage = as_object(piece.get("usageMetadata"))
+        if usage:
+            self._answer.usage = usage_of(usage)
+        for candidate in as_list(piece.get("candidates")):
+            return self._deltas(as_object(candidate), is_last=bool(usage))  # one answer was asked for
+        return Success(())
+
+    def broken(self, why: str, /) -> StreamBroken:
+        """It broke off here."""
+        return self._answer.broken(why)
+
+    def end(self) -> Outcome[LLMResponse, LLMError]:
+        """The whole answer."""
+        return self._answer.whole()
+
+    @property
+    def usage(self) -> Usage:
+        """What has been told of it: every piece counts what there is so far."""
+        return self._answer.usage
+
+    def _deltas(self, candidate: Json, *, is_last: bool) -> Outcome[Sequence[Delta], LLMError]:
+        answer = self._answer
+        deltas: list[Delta] = []
+        for part in parts_of(candidate):
+            text = text_of(part)
+            if "functionCall" in part:
+                call = call_of(part, answer.calls_begun)
+                called = answer.call(answer.calls_begun, call.id, call.name, call.arguments, call.signature)
+                if isinstance(called, Failure):
+                    return called
+                deltas.append(called.unwrap())
+            elif text:
+                deltas.append(answer.think(text) if part.get("thought") else answer.say(text))
+        finish = finish_of(candidate)
+        if finish is not None:
+            answer.finish = "tool_calls" if finish == "stop" and answer.calls_begun else finish
+            self.finished = is_last
+        return Success(deltas)
