@@ -162,7 +162,9 @@ _PROVIDERS = (
         wire="openai",
         needs_key=False,
         url_variable="LM_STUDIO_URL",
-        capabilities=_TEXT,
+        # It refuses ``json_object`` and images it would have to fetch (LM Studio, "Structured Output", "Image Input").
+        capabilities=frozenset({"vision", "tools", "json_schema"}),
+        unsupported=frozenset({"image_urls"}),
     ),
     ProviderFacts(
         name="llama_cpp", wire="llama_cpp", needs_key=False, capabilities=frozenset({"json_mode", "json_schema"})

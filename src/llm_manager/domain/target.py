@@ -30,3 +30,9 @@ class Target:
     virtual_key: Secret | None = None
     settings: ModelSettings | None = None
     alternates: tuple[Target, ...] = ()
+
+    @property
+    def default_max_tokens(self) -> int | None:
+        """The limit of an answer to send when the caller names none; None where the wire does not want one."""
+        default = self.provider.default_max_tokens
+        return default if default is None else min(default, self.facts.max_output_tokens or default)

@@ -48,9 +48,9 @@ def plan_of(
 
 
 def key_owner(config: LLMConfig, target: Target) -> str | None:
-    """Whose API keys are leased for *target*: its provider's; None when it needs none, or the gateway holds them."""
+    """Whose API keys are leased for *target*: its provider's; None when it has none, or the gateway holds them."""
     name = target.provider.name
-    return name if target.provider.needs_key and config.keys.providers.get(name) else None
+    return name if config.keys.providers.get(name) else None
 
 
 def alternate_keys(config: LLMConfig, target: Target) -> Mapping[str, Secret]:

@@ -50,7 +50,7 @@ def encode(request: LLMRequest, target: Target, streamed: bool) -> Encoded:  # n
     }
     fields: dict[str, Any] = {
         "model": target.model,
-        "max_tokens": wish.max_tokens or _most_tokens(target),
+        "max_tokens": wish.max_tokens or target.default_max_tokens or FEWEST_TOKENS,
         "messages": _messages(request),
         **{name: value for name, value in options.items() if value is not None},
     }
@@ -64,12 +64,6 @@ def encode(request: LLMRequest, target: Target, streamed: bool) -> Encoded:  # n
 def authorization(key: Secret | None) -> Headers:
     """The header that carries *key*."""
     return {} if key is None else {"x-api-key": key.reveal()}
-
-
-def _most_tokens(target: Target) -> int:
-    """The wire wants a limit: the catalog's default, or what the model can write if that is less."""
-    default = target.provider.default_max_tokens or FEWEST_TOKENS
-    return min(default, target.facts.max_output_tokens or default)
 
 
 def _output_config(request: LLMRequest) -> Json | None:

@@ -14,7 +14,7 @@ from llm_manager.adapters.dialects.dialect import Dialect, Encoded, Headers
 from llm_manager.adapters.dialects.json_values import Json
 from llm_manager.adapters.dialects.openai_answers import read_answer, read_models
 from llm_manager.adapters.dialects.openai_stream import CompletionReader
-from llm_manager.adapters.dialects.texts import with_context
+from llm_manager.adapters.dialects.texts import system_text, with_context
 from llm_manager.domain.request import (
     ImagePart,
     JsonMode,
@@ -48,9 +48,9 @@ STREAMED = {"stream": True, "stream_options": {"include_usage": True}}
 def chat_fields(request: LLMRequest, target: Target) -> dict[str, Any]:
     """What a chat completion is asked with. What the caller left open is not mentioned."""
     wish = request.preferences
-    fields: dict[str, Any] = {"model": target.model, "messages": _messages(request)}
+    fields: dict[str, Any] = {"model": target.model, "messages": _messages(request, target)}
     options = {
-        target.provider.limit_field: wish.max_tokens,
+        target.provider.limit_field: wish.max_tokens or target.default_max_tokens,
         "temperature": wish.temperature,
         "top_p": wish.top_p,
         "seed": wish.seed,
@@ -64,11 +64,13 @@ def chat_fields(request: LLMRequest, target: Target) -> dict[str, Any]:
     return fields
 
 
-def _messages(request: LLMRequest) -> list[Json]:
-    messages: list[Json] = []
-    if request.system_prompt:
-        messages.append({"role": "system", "content": request.system_prompt})
-    messages.extend(_message(message) for message in request.messages)
+def _messages(request: LLMRequest, target: Target) -> list[Json]:
+    """The turns. Behind a gateway may stand a vendor that takes one system prompt: it gets them in one."""
+    merged = target.provider.wire != "openai"
+    system = system_text(request) if merged else request.system_prompt
+    turns = [each for each in request.messages if not merged or each.role != "system"]
+    messages: list[Json] = [{"role": "system", "content": system}] if system else []
+    messages.extend(_message(message) for message in turns)
     prompt = with_context(request)
     if prompt:
         messages.append({"role": "user", "content": prompt})

@@ -126,14 +126,23 @@ def _tool_call(call: Json) -> ToolCall:
 def usage_of(usage: Json) -> Usage:
     """The tokens and the cost that *usage* tells."""
     prompt, completion = as_count(usage.get("prompt_tokens")), as_count(usage.get("completion_tokens"))
+    cached = as_count(as_object(usage.get("prompt_tokens_details")).get("cached_tokens"))
+    reasoned = as_count(as_object(usage.get("completion_tokens_details")).get("reasoning_tokens"))
     total = as_count(usage.get("total_tokens"))
-    if total is None and prompt is not None and completion is not None:
+    if prompt is not None and completion is not None:
+        apart = (
+            (total or 0) - prompt - completion
+        )  # a gateway may count as its vendor does: then only the total is whole
+        if apart > 0 and apart == reasoned:
+            completion += apart
+        elif apart > 0 and cached:
+            prompt += apart
         total = prompt + completion
     return Usage(
         prompt_tokens=prompt,
         completion_tokens=completion,
-        cached_tokens=as_count(as_object(usage.get("prompt_tokens_details")).get("cached_tokens")),
-        reasoning_tokens=as_count(as_object(usage.get("completion_tokens_details")).get("reasoning_tokens")),
+        cached_tokens=cached,
+        reasoning_tokens=reasoned,
         total_tokens=total,
         cost=_cost(usage.get("cost")),
     )

@@ -59,10 +59,15 @@ class Sound:
         """The headers of what was asked for."""
         return self.stream_headers if self.streamed else _JSON
 
+    @property
+    def begun(self) -> tuple[bytes, ...]:
+        """The events up to the one that says the word."""
+        place = next(index for index, event in enumerate(self.events) if WORD.encode() in event)
+        return self.events[: place + 1]
+
     def half_events(self) -> bytes:
-        """Half of the events, the last of them cut in two."""
-        middle = len(self.events) // 2
-        return b"".join(self.events[:middle]) + self.events[middle][:9]
+        """The events up to the one that says the word, and a piece of the next."""
+        return b"".join(self.begun) + self.events[len(self.begun)][:9]
 
     def half(self) -> bytes:
         """Half of what was asked for."""
@@ -170,7 +175,7 @@ FAULTS: Mapping[FaultKind, Callable[[Fault, Sound], Play]] = {
     "cut_chunks": lambda _, sound: Play((head(200, sound.headers), chunk(sound.half())), "close"),
     # A client is free to drop what it has not read yet when RST comes, so it is given time to read.
     "reset_in_body": lambda _, sound: Play((*_begun(sound), Pause(DRIP_S)), "reset"),
-    "stream_without_end": lambda _, sound: _stream(sound, *sound.events[: len(sound.events) // 2]),
+    "stream_without_end": lambda _, sound: _stream(sound, *sound.begun),
     "stream_without_done": lambda _, sound: _stream(sound, *sound.events[:-1]),
     "error_in_stream": lambda _, sound: _stream(sound, sound.error_event),
     "split_utf8": _split_utf8,

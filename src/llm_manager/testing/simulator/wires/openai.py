@@ -8,14 +8,13 @@ tells it, in a field of its own beside the content; OpenAI itself tells none.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
-from typing import TypeAlias
 
 from llm_manager.testing.simulator.asked import Asked
 from llm_manager.testing.simulator.received import Received
 from llm_manager.testing.simulator.replies import Answered, Arguments, CallTools, Say, Status, Usage
 from llm_manager.testing.simulator.wires.openai_rules import asked_by
+from llm_manager.testing.simulator.wires.values import Fields, as_bytes, fragments, words
 from llm_manager.testing.simulator.wires.wire import Wire
 
 MODELS = (
@@ -26,8 +25,6 @@ MODELS = (
     "claude-sonnet-5-5",
     "llama-3.3-70b-versatile",
 )
-
-Fields: TypeAlias = Mapping[str, object]
 
 _CREATED = 1_700_000_000
 
@@ -64,9 +61,6 @@ _RATE_HEADERS = {
     "x-ratelimit-reset-tokens": "6m0s",
 }
 
-_FRAGMENT = 7
-"""Characters of a tool's arguments in one event."""
-
 
 def _owns(received: Received) -> bool:
     return received.path.endswith("/chat/completions") or "/models" in received.path
@@ -80,15 +74,15 @@ def _listing(received: Received) -> bytes | None:
     _, _, wanted = received.path.partition("/models/")
     for row in rows:
         if row["id"] == wanted:
-            return _bytes(row)
-    return None if wanted else _bytes({"object": "list", "data": rows})
+            return as_bytes(row)
+    return None if wanted else as_bytes({"object": "list", "data": rows})
 
 
 def _body(asked: Asked, reply: Answered, number: int) -> bytes:
     message: Fields = {"role": "assistant", "content": None, "refusal": None, **_said(reply)}
     choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": _finish(reply)}
     usage = {} if reply.usage is None else {"usage": _usage(reply, reply.usage)}
-    return _bytes({**_envelope(asked, number, "chat.completion"), "choices": [choice], **usage})
+    return as_bytes({**_envelope(asked, number, "chat.completion"), "choices": [choice], **usage})
 
 
 def _events(asked: Asked, reply: Answered, number: int) -> Sequence[bytes]:
@@ -104,7 +98,7 @@ def _events(asked: Asked, reply: Answered, number: int) -> Sequence[bytes]:
     ]
     if asked.usage_streamed and reply.usage is not None:
         events.append({**envelope, "choices": [], "usage": _usage(reply, reply.usage)})
-    return [*(b"data: " + _bytes(event) + b"\n\n" for event in events), b"data: [DONE]\n\n"]
+    return [*(b"data: " + as_bytes(event) + b"\n\n" for event in events), b"data: [DONE]\n\n"]
 
 
 def _envelope(asked: Asked, number: int, kind: str) -> Fields:
@@ -132,20 +126,15 @@ def _arguments(arguments: Arguments) -> str:
 
 def _deltas(reply: Answered) -> list[Fields]:
     if isinstance(reply, Say):
-        thought: list[Fields] = [{"reasoning": word} for word in _words(reply.reasoning)]
-        return [*thought, *({"refusal" if reply.refusal else "content": word} for word in _words(reply.text))]
+        thought: list[Fields] = [{"reasoning": word} for word in words(reply.reasoning)]
+        return [*thought, *({"refusal" if reply.refusal else "content": word} for word in words(reply.text))]
     deltas: list[Fields] = []
     for index, (name, arguments) in enumerate(reply.pairs):
         begun = {"index": index, "id": f"call_{index}", "type": "function"}
         deltas.append({"tool_calls": [{**begun, "function": {"name": name, "arguments": ""}}]})
         text = _arguments(arguments)
-        parts = [text[start : start + _FRAGMENT] for start in range(0, len(text), _FRAGMENT)]
-        deltas += [{"tool_calls": [{"index": index, "function": {"arguments": part}}]} for part in parts]
+        deltas += [{"tool_calls": [{"index": index, "function": {"arguments": part}}]} for part in fragments(text)]
     return deltas
-
-
-def _words(text: str) -> list[str]:
-    return re.findall(r"[^ ]* |[^ ]+", text)
 
 
 def _finish(reply: Answered) -> str:
@@ -171,7 +160,7 @@ def _error(status: Status) -> bytes:
         code = status.code
         kind, message = _BY_CODE.get(code, (kind, message))
     said = message if status.message is None else status.message
-    return _bytes({"error": {"message": said, "type": kind, "param": None, "code": code}})
+    return as_bytes({"error": {"message": said, "type": kind, "param": None, "code": code}})
 
 
 def _error_event(status: Status) -> bytes:
@@ -180,10 +169,6 @@ def _error_event(status: Status) -> bytes:
 
 def _headers(number: int) -> Mapping[str, str]:
     return {"x-request-id": f"req_{number}", "openai-processing-ms": "1", **_RATE_HEADERS}
-
-
-def _bytes(value: object) -> bytes:
-    return json.dumps(value, ensure_ascii=False).encode()
 
 
 WIRE = Wire(
@@ -196,6 +181,6 @@ WIRE = Wire(
     error_event=_error_event,
     headers=_headers,
     stream_type="text/event-stream; charset=utf-8",
-    empty=_bytes({"id": "chatcmpl-0", "object": "chat.completion", "created": _CREATED, "model": "", "choices": []}),
+    empty=as_bytes({"id": "chatcmpl-0", "object": "chat.completion", "created": _CREATED, "model": "", "choices": []}),
     ping=b": ping\n\n",
 )

@@ -8,13 +8,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TypeAlias, cast
+from typing import cast
 
 from llm_manager.testing.simulator.asked import Asked, Tool
 from llm_manager.testing.simulator.received import Received
 from llm_manager.testing.simulator.replies import Status
-
-Fields: TypeAlias = Mapping[str, object]
+from llm_manager.testing.simulator.wires.values import Fields, fields_in, object_in, rows_in
 
 _ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
 _PARTS = frozenset({"text", "image_url", "input_audio", "file", "refusal"})
@@ -26,13 +25,9 @@ def asked_by(received: Received) -> Asked | Status:
     """What a ``POST .../chat/completions`` asks for, or how OpenAI refuses it."""
     if received.method != "POST" or not received.path.endswith("/chat/completions"):
         return Status(404, "unknown_url", f"Unknown request URL: {received.method} {received.path}.")
-    try:
-        body = json.loads(received.body)
-    except ValueError:
-        body = None
-    if not isinstance(body, dict):
+    fields = object_in(received.body)
+    if fields is None:
         return Status(400, None, "We could not parse the JSON body of your request.")
-    fields = cast("Fields", body)
     if not received.headers.get("authorization", "").removeprefix("Bearer "):
         return Status(401, None, "You didn't provide an API key.")
     complaint = next(_complaints(fields), None)
@@ -40,14 +35,14 @@ def asked_by(received: Received) -> Asked | Status:
 
 
 def _asked(fields: Fields) -> Asked:
-    wanted = _fields(fields, "response_format")
+    wanted = fields_in(fields, "response_format")
     return Asked(
         model=str(fields["model"]),
-        last_text=_text(_rows(fields, "messages")[-1]),
+        last_text=_text(rows_in(fields, "messages")[-1]),
         streamed=bool(fields.get("stream")),
-        usage_streamed=bool(_fields(fields, "stream_options").get("include_usage")),
+        usage_streamed=bool(fields_in(fields, "stream_options").get("include_usage")),
         json_only=wanted.get("type") == "json_object",
-        schema=_fields(wanted, "json_schema").get("schema"),
+        schema=fields_in(wanted, "json_schema").get("schema"),
         tool=_tool(fields),
     )
 
@@ -56,13 +51,13 @@ def _tool(fields: Fields) -> Tool | None:
     """The tool that the model is made to call: the one named, or the first if any will do."""
     choice = fields.get("tool_choice")
     if isinstance(choice, dict):
-        wanted = _fields(cast("Fields", choice), "function").get("name")
+        wanted = fields_in(cast("Fields", choice), "function").get("name")
     elif choice == "required":
         wanted = None
     else:
         return None
-    for tool in _rows(fields, "tools"):
-        function = _fields(tool, "function")
+    for tool in rows_in(fields, "tools"):
+        function = fields_in(tool, "function")
         if wanted in {None, function["name"]}:
             return Tool(name=str(function["name"]), schema=function.get("parameters", {"type": "object"}))
     return None
@@ -72,9 +67,9 @@ def _complaints(fields: Fields) -> Iterator[Status]:
     """Everything OpenAI would refuse, in the order in which it looks."""
     if not isinstance(fields.get("model"), str) or not fields["model"]:
         yield Status(400, "missing_required_parameter", "you must provide a model parameter")
-    if not _rows(fields, "messages"):
+    if not rows_in(fields, "messages"):
         yield Status(400, "empty_array", "Invalid 'messages': empty array. Expected an array with minimum length 1.")
-    yield from _message_complaints(_rows(fields, "messages"))
+    yield from _message_complaints(rows_in(fields, "messages"))
     yield from _number_complaints(fields)
     yield from _format_complaints(fields)
     yield from _tool_complaints(fields)
@@ -90,12 +85,12 @@ def _message_complaints(messages: Sequence[Fields]) -> Iterator[Status]:
             yield Status(400, None, "messages with role 'tool' must be a response to a preceding 'tool_calls'.")
         if role != "assistant" and message.get("content") is None:
             yield Status(400, "invalid_type", f"Invalid value for 'messages[{index}].content': expected a string.")
-        for part in _rows(message, "content"):
+        for part in rows_in(message, "content"):
             if part.get("type") not in _PARTS:
                 yield Status(400, "invalid_value", f"Invalid value: {part.get('type')!r}.")
-            if part.get("type") == "image_url" and not _is_image(_fields(part, "image_url").get("url")):
+            if part.get("type") == "image_url" and not _is_image(fields_in(part, "image_url").get("url")):
                 yield Status(400, "invalid_image_url", "Expected a URL of an image or a data URL in base64.")
-        called |= {call.get("id") for call in _rows(message, "tool_calls")}
+        called |= {call.get("id") for call in rows_in(message, "tool_calls")}
 
 
 def _is_image(url: object) -> bool:
@@ -122,12 +117,12 @@ def _number_complaints(fields: Fields) -> Iterator[Status]:
 
 
 def _format_complaints(fields: Fields) -> Iterator[Status]:
-    wanted = _fields(fields, "response_format")
+    wanted = fields_in(fields, "response_format")
     if wanted.get("type") == "json_object" and "json" not in json.dumps(fields["messages"]).lower():
         yield Status(400, None, "'messages' must contain the word 'json' in some form, to use 'response_format'.")
     if wanted.get("type") != "json_schema":
         return
-    held = _fields(wanted, "json_schema")
+    held = fields_in(wanted, "json_schema")
     if not _NAME.fullmatch(str(held.get("name", ""))):
         yield Status(400, "missing_required_parameter", "Missing or invalid 'response_format.json_schema.name'.")
     schema = held.get("schema")
@@ -138,15 +133,15 @@ def _format_complaints(fields: Fields) -> Iterator[Status]:
 
 
 def _tool_complaints(fields: Fields) -> Iterator[Status]:
-    for tool in _rows(fields, "tools"):
-        function = _fields(tool, "function")
+    for tool in rows_in(fields, "tools"):
+        function = fields_in(tool, "function")
         if tool.get("type") != "function" or not _NAME.fullmatch(str(function.get("name", ""))):
             yield Status(400, "invalid_value", "Invalid 'tools[].function.name': expected [a-zA-Z0-9_-]{1,64}.")
         reason = _not_strict(function.get("parameters"), "object") if function.get("strict") else None
         if reason is not None:
             said = f"Invalid schema for function {function.get('name')!r}: {reason}"
             yield Status(400, "invalid_function_parameters", said)
-    if fields.get("tool_choice") is not None and not _rows(fields, "tools"):
+    if fields.get("tool_choice") is not None and not rows_in(fields, "tools"):
         yield Status(400, None, "'tool_choice' is only allowed when 'tools' are specified.")
 
 
@@ -159,12 +154,12 @@ def _not_strict(schema: object, root_type: str | None = None) -> str | None:
     fields = cast("Fields", schema)
     if root_type is not None and fields.get("type") != root_type:
         return f"schema must be a JSON Schema of 'type: \"object\"', got 'type: {fields.get('type')!r}'."
-    properties = _fields(fields, "properties")
+    properties = fields_in(fields, "properties")
     if fields.get("type") == "object" and fields.get("additionalProperties") is not False:
         return "'additionalProperties' is required to be supplied and to be false."
     if set(properties) - set(cast("Sequence[str]", fields.get("required", ()))):
         return "'required' is required to be supplied and to be an array including every key in properties."
-    inside = (*properties.values(), *_fields(fields, "$defs").values(), fields.get("items"), fields.get("anyOf"))
+    inside = (*properties.values(), *fields_in(fields, "$defs").values(), fields.get("items"), fields.get("anyOf"))
     return next((why for part in inside if (why := _not_strict(part))), None)
 
 
@@ -172,17 +167,4 @@ def _text(message: Fields) -> str:
     content = message.get("content")
     if isinstance(content, str):
         return content
-    return " ".join(str(part.get("text", f"<{part.get('type')}>")) for part in _rows(message, "content"))
-
-
-def _fields(fields: Fields, name: str) -> Fields:
-    """The object under *name*, empty if there is none."""
-    found = fields.get(name)
-    return cast("Fields", found) if isinstance(found, dict) else {}
-
-
-def _rows(fields: Fields, name: str) -> Sequence[Fields]:
-    """The objects in the list under *name*."""
-    found = fields.get(name)
-    rows = cast("list[object]", found) if isinstance(found, list) else []
-    return [cast("Fields", row) for row in rows if isinstance(row, dict)]
+    return " ".join(str(part.get("text", f"<{part.get('type')}>")) for part in rows_in(message, "content"))
