@@ -66,7 +66,8 @@ class ProviderFacts:
     for it passes the provider over, and nothing is dropped in silence.
 
     *schema_refuses* are the keywords of JSON schema that its native form refuses; ``strict`` stands for every schema
-    that leaves something open. *lost_behind_gateway* is what the gateway does not pass on to it.
+    that leaves something open. *lost_behind_gateway* is what the gateway does not pass on to it, and
+    *numbers_calls_behind_gateway* is false where it gives all tool calls of a stream the same number.
     """
 
     name: str
@@ -79,6 +80,7 @@ class ProviderFacts:
     portkey_slug: str | None = None
     capabilities: frozenset[Capability] = frozenset()
     lost_behind_gateway: frozenset[Capability] = frozenset()
+    numbers_calls_behind_gateway: bool = True
     unsupported: frozenset[Wish] = frozenset()
     schema_refuses: frozenset[str] = frozenset()
     default_max_tokens: int | None = None
@@ -143,6 +145,7 @@ _PROVIDERS = (
         wire="gemini",
         base_url="https://generativelanguage.googleapis.com/v1beta",
         version_path="/v1beta",
+        numbers_calls_behind_gateway=False,  # seen with Portkey 1.15.2
         key_variable="GEMINI_API_KEY",
         portkey_slug="google",
         capabilities=_FULL,

@@ -12,11 +12,12 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from llm_manager.adapters.dialects.anthropic_answers import THOUGHTS, read_answer, read_models
+from llm_manager.adapters.dialects.anthropic_answers import read_answer, read_models
 from llm_manager.adapters.dialects.anthropic_stream import MessageReader
 from llm_manager.adapters.dialects.dialect import Dialect, Encoded, Headers
 from llm_manager.adapters.dialects.images import inline
 from llm_manager.adapters.dialects.json_values import Json, arguments_of, as_list, as_object, parse_json
+from llm_manager.adapters.dialects.signatures import signed_by
 from llm_manager.adapters.dialects.texts import system_text, with_context
 from llm_manager.domain.request import (
     ImagePart,
@@ -136,11 +137,8 @@ def _said(message: Message) -> list[Json]:
 
 def _thoughts(call: ToolCall) -> list[Json]:
     """The thinking blocks that *call* carries; a signature of another vendor's holds none."""
-    signature = call.signature or ""
-    if not signature.startswith(THOUGHTS):
-        return []
     try:
-        blocks = as_list(parse_json(signature.removeprefix(THOUGHTS).encode()))
+        blocks = as_list(parse_json((signed_by("anthropic", call.signature) or "[]").encode()))
     except ValueError:
         return []
     return [as_object(block) for block in blocks]

@@ -15,15 +15,13 @@ from returns.result import Failure, Success
 
 from llm_manager.adapters.dialects.dialect import Headers
 from llm_manager.adapters.dialects.json_values import Json, as_count, as_list, as_object, as_text, parse_json
+from llm_manager.adapters.dialects.signatures import signed
 from llm_manager.adapters.dialects.statuses import MESSAGE_LENGTH, by_status, retry_after_s, unparsable
 from llm_manager.domain.errors import ContextTooLarge, LLMError, MalformedResponse, RateLimitExceeded
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.request import ToolCall
 from llm_manager.domain.response import FinishReason, LLMResponse, ResponseMetadata, Usage
 from llm_manager.domain.target import Target
-
-THOUGHTS = "anthropic:"
-"""What a ToolCall's signature begins with that holds thinking blocks as JSON."""
 
 FINISH: Mapping[str, FinishReason] = {
     "end_turn": "stop",
@@ -105,7 +103,7 @@ def _calls(blocks: Sequence[Json]) -> tuple[ToolCall, ...]:
 
 def signature_of(thoughts: Sequence[Json]) -> str | None:
     """Thinking blocks as a call carries them."""
-    return THOUGHTS + json.dumps(thoughts, ensure_ascii=False) if thoughts else None
+    return signed("anthropic", json.dumps(thoughts, ensure_ascii=False)) if thoughts else None
 
 
 def refusal_of(answer: Json) -> str:

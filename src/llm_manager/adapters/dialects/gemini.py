@@ -14,10 +14,11 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from llm_manager.adapters.dialects.dialect import Dialect, Encoded, Headers
-from llm_manager.adapters.dialects.gemini_answers import OUR_ID, SIGNED, read_answer, read_models
+from llm_manager.adapters.dialects.gemini_answers import OUR_ID, read_answer, read_models
 from llm_manager.adapters.dialects.gemini_stream import ContentReader
 from llm_manager.adapters.dialects.images import inline
 from llm_manager.adapters.dialects.json_values import Json, arguments_of, object_in
+from llm_manager.adapters.dialects.signatures import signed_by
 from llm_manager.adapters.dialects.texts import system_text, text_of, with_context
 from llm_manager.domain.request import (
     ImagePart,
@@ -118,9 +119,8 @@ def _part(part: TextPart | ImagePart) -> Json:
 def _call(call: ToolCall) -> Json:
     """A call as it came: with its own id, if it had one, and its signature."""
     said = {**_id(call.id), "name": call.name, "args": arguments_of(call.arguments)}
-    signature = call.signature or ""
-    signed = {"thoughtSignature": signature.removeprefix(SIGNED)} if signature.startswith(SIGNED) else {}
-    return {"functionCall": said, **signed}
+    signature = signed_by("gemini", call.signature)
+    return {"functionCall": said, **({} if signature is None else {"thoughtSignature": signature})}
 
 
 def _result(message: Message, names: Mapping[str, str]) -> Json:

@@ -15,6 +15,7 @@ from returns.result import Failure, Success
 
 from llm_manager.adapters.dialects.dialect import Headers
 from llm_manager.adapters.dialects.json_values import Json, as_count, as_list, as_object, as_text, parse_json
+from llm_manager.adapters.dialects.signatures import signed
 from llm_manager.adapters.dialects.statuses import MESSAGE_LENGTH, by_status, retry_after_s, unparsable
 from llm_manager.domain.errors import (
     AuthenticationFailed,
@@ -29,9 +30,6 @@ from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.request import ToolCall
 from llm_manager.domain.response import FinishReason, LLMResponse, ResponseMetadata, Usage
 from llm_manager.domain.target import Target
-
-SIGNED = "gemini:"
-"""What a ToolCall's signature begins with that is Gemini's."""
 
 OUR_ID = "gemini_call_"
 """What the id of a call begins with to which the vendor gave none."""
@@ -144,12 +142,11 @@ def text_of(part: Json) -> str:
 def call_of(part: Json, index: int) -> ToolCall:
     """The tool call in *part*, the one at *index*; the vendor need not give it an id."""
     call = as_object(part.get("functionCall"))
-    signature = as_text(part.get("thoughtSignature"))
     return ToolCall(
         id=as_text(call.get("id")) or f"{OUR_ID}{index}",
         name=as_text(call.get("name")) or "",
         arguments=json.dumps(as_object(call.get("args")), ensure_ascii=False),
-        signature=None if signature is None else SIGNED + signature,
+        signature=signed("gemini", as_text(part.get("thoughtSignature"))),
     )
 
 

@@ -14,6 +14,7 @@ from llm_manager.adapters.dialects.dialect import Dialect, Encoded, Headers
 from llm_manager.adapters.dialects.json_values import Json
 from llm_manager.adapters.dialects.openai_answers import read_answer, read_models
 from llm_manager.adapters.dialects.openai_stream import CompletionReader
+from llm_manager.adapters.dialects.signatures import signed_by
 from llm_manager.adapters.dialects.texts import system_text, with_context
 from llm_manager.domain.request import (
     ImagePart,
@@ -65,12 +66,19 @@ def chat_fields(request: LLMRequest, target: Target) -> dict[str, Any]:
 
 
 def _messages(request: LLMRequest, target: Target) -> list[Json]:
-    """The turns. Behind a gateway may stand a vendor that takes one system prompt: it gets them in one."""
-    merged = target.provider.wire != "openai"
-    system = system_text(request) if merged else request.system_prompt
-    turns = [each for each in request.messages if not merged or each.role != "system"]
+    """The turns. Behind a gateway may stand a vendor of another wire: one that takes a single system prompt, and that
+    wants to be told whose result a result is."""
+    foreign = target.provider.wire != "openai"
+    system = system_text(request) if foreign else request.system_prompt
     messages: list[Json] = [{"role": "system", "content": system}] if system else []
-    messages.extend(_message(message) for message in turns)
+    names: dict[str, str] = {}
+    for message in request.messages:
+        names.update((call.id, call.name) for call in message.tool_calls)
+        if not foreign:
+            messages.append(_message(message))
+        elif message.role != "system":
+            name = names.get(message.tool_call_id or "")
+            messages.append({**_message(message), **({} if name is None else {"name": name})})
     prompt = with_context(request)
     if prompt:
         messages.append({"role": "user", "content": prompt})
@@ -100,7 +108,9 @@ def _part(part: Any) -> Json:
 
 
 def _tool_call(call: ToolCall) -> Json:
-    return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+    signature = signed_by("gemini", call.signature)
+    proof = {} if signature is None else {"thought_signature": signature}
+    return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments, **proof}}
 
 
 def _tool(tool: Tool) -> Json:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from returns.result import Failure, Success
 
 from llm_manager.adapters.dialects.json_values import Json, as_count, as_list, as_object, as_text, parse_json
+from llm_manager.adapters.dialects.signatures import signed
 from llm_manager.adapters.dialects.statuses import MESSAGE_LENGTH, by_status, retry_after_s, unparsable
 from llm_manager.domain.errors import (
     ContentFiltered,
@@ -75,7 +76,7 @@ def _response(answer: Json, choice: Json, headers: Mapping[str, str], target: Ta
     refusal = as_text(message.get("refusal"))
     content = content_of(message.get("content"))
     calls = tuple(_tool_call(as_object(call)) for call in as_list(message.get("tool_calls")))
-    finish = finish_of(choice)
+    finish = finish_of(choice, calls=bool(calls))
     if finish == "content_filter":
         return Failure(ContentFiltered(target.model, content or ""))
     if content is None and refusal is None and not calls:
@@ -95,9 +96,10 @@ def _response(answer: Json, choice: Json, headers: Mapping[str, str], target: Ta
     )
 
 
-def finish_of(choice: Json) -> FinishReason:
-    """Why the answer ended, in our own words."""
-    return _FINISH.get(as_text(choice.get("finish_reason")) or "", "unknown")
+def finish_of(choice: Json, *, calls: bool) -> FinishReason:
+    """Why the answer ended, in our own words; some gateways say ``stop`` behind a tool call too."""
+    finish = _FINISH.get(as_text(choice.get("finish_reason")) or "", "unknown")
+    return "tool_calls" if calls and finish == "stop" else finish
 
 
 def reasoning_of(message: Json) -> str:
@@ -120,7 +122,13 @@ def _tool_call(call: Json) -> ToolCall:
         id=as_text(call.get("id")) or "",
         name=as_text(function.get("name")) or "",
         arguments=as_text(function.get("arguments")) or "",
+        signature=signature_of(function),
     )
+
+
+def signature_of(function: Json) -> str | None:
+    """The proof of thoughts that Portkey's gateway passes on from Gemini."""
+    return signed("gemini", as_text(function.get("thought_signature")))
 
 
 def usage_of(usage: Json) -> Usage:

@@ -20,6 +20,7 @@ from llm_manager.adapters.dialects.openai_answers import (
     finish_of,
     read_error_inside,
     reasoning_of,
+    signature_of,
     usage_of,
 )
 from llm_manager.adapters.dialects.statuses import unparsable
@@ -67,9 +68,10 @@ class CompletionReader:
             answer.usage = usage_of(usage)
         for each in as_list(chunk.get("choices")):
             choice = as_object(each)
+            deltas = self._deltas(as_object(choice.get("delta")))  # one answer was asked for
             if choice.get("finish_reason") is not None:
-                answer.finish = finish_of(choice)
-            return self._deltas(as_object(choice.get("delta")))  # one answer was asked for
+                answer.finish = finish_of(choice, calls=answer.calls_begun > 0)
+            return deltas
         return Success(())
 
     def broken(self, why: str, /) -> StreamBroken:
@@ -106,6 +108,7 @@ class CompletionReader:
         """A piece of a tool call; one without an index, as some servers send it, begins a call if it has a name."""
         function = as_object(call.get("function"))
         index, name = as_count(call.get("index")), as_text(function.get("name"))
-        if index is None:
+        if index is None or not self._target.provider.numbers_calls_behind_gateway:
             index = self._answer.calls_begun - (0 if name else 1)
-        return self._answer.call(index, as_text(call.get("id")), name, as_text(function.get("arguments")) or "")
+        arguments = as_text(function.get("arguments")) or ""
+        return self._answer.call(index, as_text(call.get("id")), name, arguments, signature_of(function))
