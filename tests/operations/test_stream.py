@@ -106,13 +106,14 @@ async def test_a_broken_stream_ends_in_its_error_and_the_text_that_had_come() ->
     async with scripted({"gpt": [Pieces(["one ", "two"], BROKEN)], "claude": ["x"]}, observer=listener) as context:
         *pieces, last = await events_of(context)
     assert said(pieces) == "one two"
-    assert last == StreamFailed(replace(BROKEN, partial="one two"), "one two")
+    error = replace(BROKEN, partial="one two")
+    assert last == StreamFailed(error, "one two")
     assert listener.attempts() == [("gpt", "StreamBroken")], "nobody else is asked once a piece has been handed over"
     [attempt] = [event.attempt for event in listener.events if isinstance(event, AttemptFinished)]
     assert attempt.usage is not None, "what had come was paid for"
     assert attempt.usage.estimated
     [end] = [event for event in listener.events if isinstance(event, RequestFinished)]
-    assert end.answer == last.error
+    assert end.answer == error
 
 
 async def test_until_the_first_piece_a_model_is_retried_and_replaced() -> None:

@@ -57,16 +57,17 @@ def keywords(schema: object) -> frozenset[str]:
     >>> sorted(keywords({"type": "object", "properties": {"minimum": {"type": "integer", "maximum": 9}}}))
     ['maximum', 'properties', 'type']
     """
-    if isinstance(schema, list):
-        return frozenset().union(*(keywords(part) for part in cast("list[object]", schema)))
-    if not isinstance(schema, Mapping):
-        return frozenset()
     found: set[str] = set()
-    for key, part in cast("JsonObject", schema).items():
-        found.add(key)
-        named = key in _NAMED and isinstance(part, Mapping)
-        for inner in cast("JsonObject", part).values() if named else [] if key in _VALUES else [part]:
-            found |= keywords(inner)
+    if isinstance(schema, list):
+        for part in cast("list[object]", schema):
+            found |= keywords(part)
+    elif isinstance(schema, Mapping):
+        for key, part in cast("Mapping[str, object]", schema).items():
+            found.add(key)
+            if key in _NAMED and isinstance(part, Mapping):
+                found |= keywords(list(cast("Mapping[str, object]", part).values()))
+            elif key not in _VALUES:
+                found |= keywords(part)
     return frozenset(found)
 
 

@@ -181,12 +181,11 @@ def read_models(status: int, headers: Headers, body: bytes, target: Target) -> O
 def read_error(status: int, headers: Headers, body: bytes, target: Target) -> LLMError:
     """What an answer with an error *status* means."""
     try:
-        answer: object = parse_json(body)
+        answer = parse_json(body)
     except ValueError:
         answer = None
-    if isinstance(answer, list):  # a stream that is not one of events is a list
-        answer = next(iter(as_list(answer)), None)
-    error = as_object(as_object(answer).get("error"))
+    listed = as_list(answer)  # a stream that is not one of events is a list
+    error = as_object(as_object(listed[0] if listed else answer).get("error"))
     said = as_text(error.get("message")) or body.decode(errors="replace")
     return _error(status, error, said[:MESSAGE_LENGTH], headers, target)
 

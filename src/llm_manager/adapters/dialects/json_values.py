@@ -41,10 +41,10 @@ def arguments_of(text: str) -> Json:
 def object_in(text: str) -> Json | None:
     """The JSON object that *text* is, None if it is none."""
     try:
-        value: object = parse_json(text.encode())
+        value = parse_json(text.encode())
     except ValueError:
         return None
-    return as_object(value) if isinstance(value, dict) else None
+    return cast("Json", value) if isinstance(value, dict) else None
 
 
 def parse_json(body: bytes) -> Any:

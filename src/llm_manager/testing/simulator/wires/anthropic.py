@@ -112,7 +112,7 @@ def _usage(reply: Answered) -> Fields:
 def _events(asked: Asked, reply: Answered, number: int) -> Sequence[bytes]:
     """The stream: the message begins, its blocks come one after the other, it says why it stopped, it stops."""
     usage = {} if reply.usage is None else {"usage": {**_usage(reply), "output_tokens": 1}}
-    empty = {**_message(asked, number), "content": [], "stop_reason": None, "stop_sequence": None}
+    empty: Fields = {**_message(asked, number), "content": [], "stop_reason": None, "stop_sequence": None}
     ended = {} if reply.usage is None else {"usage": _usage(reply)}
     events: list[Fields] = [{"type": "message_start", "message": {**empty, **usage}}, {"type": "ping"}]
     for index, (block, deltas) in enumerate(_streamed(reply)):
@@ -128,7 +128,7 @@ def _streamed(reply: Answered) -> Iterator[tuple[Fields, list[Fields]]]:
     if isinstance(reply, CallTools):
         for index, (name, arguments) in enumerate(reply.pairs):
             text = arguments if isinstance(arguments, str) else json.dumps(dict(arguments), ensure_ascii=False)
-            begun = {"type": "tool_use", "id": f"toolu_{index}", "name": name, "input": {}}
+            begun: Fields = {"type": "tool_use", "id": f"toolu_{index}", "name": name, "input": {}}
             yield begun, [{"type": "input_json_delta", "partial_json": part} for part in ["", *fragments(text)]]
         return
     if reply.reasoning:

@@ -188,11 +188,20 @@ WIRE = Wire(
     ping=b": ping\r\n\r\n",
 )
 
+
+def _owns_list(received: Received) -> bool:
+    return wants_list(received.path)
+
+
+def _error_in_list(status: Status) -> bytes:
+    return b"[" + _error(status) + b"\n]"
+
+
 LIST_WIRE = replace(
     WIRE,
-    owns=lambda received: wants_list(received.path),
+    owns=_owns_list,
     events=_listed,
-    error_event=lambda status: b"[" + _error(status) + b"]",
+    error_event=_error_in_list,
     stream_type="application/json; charset=UTF-8",
 )
 """Streams as Portkey's gateway asks for them."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from typing import cast
 
 from llm_manager.testing.simulator.asked import Asked, Tool
 from llm_manager.testing.simulator.received import Received
@@ -45,6 +46,7 @@ _CONFIG = frozenset(
         "frequencyPenalty",
     }
 )
+_MOST_STOPS = 5
 _MODES = frozenset({"AUTO", "ANY", "NONE", "VALIDATED"})
 _PARTS = ("text", "inlineData", "fileData", "functionCall", "functionResponse")
 
@@ -76,11 +78,20 @@ def asked_by(received: Received) -> Asked | Status:
     return _asked(fields, path["model"], streamed=streamed) if complaint is None else Status(400, None, complaint)
 
 
+_THEIRS = frozenset({"args", "response", "parameters", "parametersJsonSchema", "responseJsonSchema", "responseSchema"})
+"""Under these stand the caller's own names."""
+
+
 def _camel(fields: Fields) -> Fields:
     """*fields* with their names as the vendor writes them; it reads ``tool_config`` for ``toolConfig`` as well."""
     renamed = {re.sub(r"_(\w)", lambda found: found[1].upper(), name): value for name, value in fields.items()}
-    inside = ("toolConfig", "functionCallingConfig")
-    return {name: _camel(fields_in(renamed, name)) if name in inside else value for name, value in renamed.items()}
+    return {name: value if name in _THEIRS else _camelled(value) for name, value in renamed.items()}
+
+
+def _camelled(value: object) -> object:
+    if isinstance(value, list):
+        return [_camelled(item) for item in cast("list[object]", value)]
+    return _camel(cast("Fields", value)) if isinstance(value, dict) else value
 
 
 def _asked(fields: Fields, model: str, *, streamed: bool) -> Asked:
@@ -165,8 +176,8 @@ def _number_complaints(config: Fields) -> Iterator[str]:
         if isinstance(value, int | float) and not low <= value <= high:
             yield f"* GenerateContentRequest.generation_config.{name}: must be in the range [{low}, {high}]"
     stops = config.get("stopSequences")
-    if isinstance(stops, list) and len(rows := list(stops)) > 5:  # the vendor's limit
-        yield f"* GenerateContentRequest.generation_config.stop_sequences: at most 5, not {len(rows)}"
+    if isinstance(stops, list) and len(cast("list[object]", stops)) > _MOST_STOPS:
+        yield f"* GenerateContentRequest.generation_config.stop_sequences: at most {_MOST_STOPS}"
 
 
 def _tool_complaints(fields: Fields) -> Iterator[str]:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from llm_manager.testing.simulator.asked import Asked
+from llm_manager.testing.simulator.received import Received
 from llm_manager.testing.simulator.replies import Answered
 from llm_manager.testing.simulator.wires import openai
 from llm_manager.testing.simulator.wires.values import as_bytes
@@ -29,4 +30,8 @@ def _with_usage(event: bytes, usage: object, number: int) -> bytes:
     return b"data: " + as_bytes({**piece, "x_groq": {"id": f"req_{number}", "usage": usage}}) + b"\n\n"
 
 
-WIRE = replace(openai.WIRE, owns=lambda received: "/openai/v1/" in received.path, events=_events)
+def _owns(received: Received) -> bool:
+    return "/openai/v1/" in received.path
+
+
+WIRE = replace(openai.WIRE, owns=_owns, events=_events)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Iterator
+from typing import cast
 
 from llm_manager.testing.simulator.asked import Asked
 from llm_manager.testing.simulator.received import Received
@@ -39,7 +40,7 @@ def _asked(fields: Fields) -> Asked:
         streamed=fields.get("stream") is not False,
         usage_streamed=True,
         json_only=wanted == "json",
-        schema=wanted if isinstance(wanted, dict) else None,
+        schema=fields_in(fields, "format") or None,
     )
 
 
@@ -53,7 +54,7 @@ def _complaints(fields: Fields) -> Iterator[str]:  # noqa: C901  # one flat list
         if message.get("role") not in _ROLES:
             yield f"invalid role: {message.get('role')!r}"
         images = message.get("images", [])
-        for image in images if isinstance(images, list) else ["?"]:
+        for image in cast("list[object]", images) if isinstance(images, list) else ["?"]:
             if not _is_base64(image):
                 yield "illegal base64 data at input byte 4"
         for call in rows_in(message, "tool_calls"):
