@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import anyio
 import pytest
+from returns.result import Failure, Success
 
 from llm_manager import (
     ConfigurationError,
@@ -18,6 +20,7 @@ from llm_manager import (
     ModelSettings,
     Preferences,
     RetrySettings,
+    ServerError,
     StreamFinished,
     TextDelta,
     UnsupportedCapability,
@@ -32,7 +35,7 @@ from llm_manager import (
     stream_with_schema,
     warmup_models,
 )
-from llm_manager.domain.request import Tool
+from llm_manager.domain.request import JsonMode, Tool
 
 pytestmark = pytest.mark.anyio
 
@@ -62,6 +65,23 @@ async def test_a_local_model_answers_and_says_what_it_used(gguf_file: Path) -> N
 async def test_a_local_model_cannot_leave_the_schema(gguf_file: Path) -> None:
     op = query_with_schema(LLMRequest(prompt="read", preferences=SHORT), Reading, max_reasks=0)
     assert isinstance((await provide(op, custom(config(gguf_file)))).unwrap(), Reading)
+
+
+async def test_json_mode_is_a_grammar_the_sampler_cannot_leave(gguf_file: Path) -> None:
+    """A model of random weights rarely comes to an end: the engine calls what is cut off an error of its own."""
+    written: list[object] = []
+    async with custom(config(gguf_file)) as context:
+        for seed in range(12):
+            request = LLMRequest(
+                prompt="read", preferences=replace(SHORT, seed=seed), response_format=JsonMode(), namespace=f"{seed}"
+            )
+            match await run(generate(request), context):
+                case Success(response):
+                    written.append(json.loads(response.content))
+                case Failure(error):
+                    assert isinstance(error, ServerError)
+    assert written
+    assert all(isinstance(value, dict) for value in written)
 
 
 async def test_a_model_is_loaded_once_and_unloaded_with_its_layer(gguf_file: Path) -> None:
