@@ -12,6 +12,7 @@ import pytest
 from returns.result import Failure, Success
 
 from llm_manager import (
+    BreakerSettings,
     ConfigurationError,
     ContextTooLarge,
     LLMConfig,
@@ -70,7 +71,8 @@ async def test_a_local_model_cannot_leave_the_schema(gguf_file: Path) -> None:
 async def test_json_mode_is_a_grammar_the_sampler_cannot_leave(gguf_file: Path) -> None:
     """A model of random weights rarely comes to an end: the engine calls what is cut off an error of its own."""
     written: list[object] = []
-    async with custom(config(gguf_file)) as context:
+    patient = replace(config(gguf_file), circuit_breaker=BreakerSettings(enabled=False))
+    async with custom(patient) as context:
         for seed in range(12):
             request = LLMRequest(
                 prompt="read", preferences=replace(SHORT, seed=seed), response_format=JsonMode(), namespace=f"{seed}"
