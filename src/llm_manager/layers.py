@@ -38,6 +38,7 @@ from llm_manager.ports import (
 )
 
 if TYPE_CHECKING:
+    from llm_manager.adapters.http.driver import Http
     from llm_manager.adapters.http.httpx_engine import Client
 
 
@@ -46,12 +47,13 @@ def live(
 ) -> Layer[Context, ConfigurationError, None]:
     """The context of a program: configured by *config*, or by the environment when the layer is built.
 
-    *http_client* is an ``AsyncClient`` of httpx2 or httpx to send with; it stays yours to close.
+    *http_client* is an ``AsyncClient`` of httpx2 or httpx to send with, whatever ``http.engine`` says; it stays yours
+    to close.
     """
 
     async def build(_needs: None, scope: Scope) -> Outcome[Context, ConfigurationError]:
         found = _configuration(config)
-        return found if isinstance(found, Failure) else Success(_context(found.unwrap(), scope, http_client))
+        return found if isinstance(found, Failure) else _context(found.unwrap(), scope, http_client)
 
     return scoped(build)
 
@@ -71,7 +73,7 @@ def dev(
             observe=replace(shown.observe, log="console", prompts=True),
             http=replace(shown.http, portkey=replace(shown.http.portkey, timings=True)),
         )
-        return Success(_context(shown, scope, http_client))
+        return _context(shown, scope, http_client)
 
     return scoped(build)
 
@@ -122,14 +124,24 @@ def _configuration(config: LLMConfig | None) -> Outcome[LLMConfig, Configuration
     return config_from_env(os.environ) if config is None else Success(config)
 
 
-def _context(config: LLMConfig, scope: Scope, http_client: Client | None) -> Context:
+def _context(config: LLMConfig, scope: Scope, http_client: Client | None) -> Outcome[Context, ConfigurationError]:
+    from llm_manager.adapters.http.driver import Http  # noqa: PLC0415  # not needed to import us
+    from llm_manager.adapters.http.engines import engine_for  # noqa: PLC0415  # as above
+
+    engine = engine_for(config.http, config.timeouts, http_client)
+    if isinstance(engine, Failure):
+        return engine
+    http = Http(config.http, config.timeouts, engine.unwrap())
+    scope.add(http.aclose)
     clock = SystemClock()
-    return in_process_context(
-        config,
-        providers=_providers(config, scope, clock, http_client),
-        clock=clock,
-        random=SystemRandom(),
-        observer=_observer(config),
+    return Success(
+        in_process_context(
+            config,
+            providers=_providers(config, scope, clock, http),
+            clock=clock,
+            random=SystemRandom(),
+            observer=_observer(config),
+        )
     )
 
 
@@ -144,17 +156,13 @@ def _observer(config: LLMConfig) -> Observer:
     return Only(GatewayTimed, log) if quiet else log
 
 
-def _providers(config: LLMConfig, scope: Scope, clock: Clock, http_client: Client | None) -> Mapping[str, Provider]:
-    """One driver for all that is behind HTTP, closed with the scope. Local engines load when first asked."""
+def _providers(config: LLMConfig, scope: Scope, clock: Clock, http: Http) -> Mapping[str, Provider]:
+    """One driver for all that is behind HTTP. Local engines load when first asked, and are closed with the scope."""
     from llm_manager.adapters.dialects import anthropic, gemini, ollama, openai  # noqa: PLC0415  # not needed to import us
     from llm_manager.adapters.hosted import Direct, Hosted  # noqa: PLC0415  # as above
-    from llm_manager.adapters.http.driver import Http  # noqa: PLC0415  # as above
-    from llm_manager.adapters.http.httpx_engine import HttpxEngine  # noqa: PLC0415  # as above
     from llm_manager.adapters.llama_cpp import LlamaCpp  # noqa: PLC0415  # as above
     from llm_manager.adapters.portkey import Gateway  # noqa: PLC0415  # as above
 
-    http = Http(config.http, config.timeouts, HttpxEngine(config.http, config.timeouts, http_client))
-    scope.add(http.aclose)
     engines = LlamaCpp()
     scope.add(engines.aclose)
     dialects = {

@@ -41,6 +41,7 @@ from llm_manager.adapters.http.httpx_engine import Client, HttpxEngine
 from llm_manager.domain.errors import ConfigurationError, InvalidRequest
 from llm_manager.testing.simulator import Fault, Reply, Say, Simulator, Status
 from llm_manager.testing.simulator.replies import FaultKind
+from tests.adapters.chosen import CHOSEN
 
 pytestmark = pytest.mark.anyio
 
@@ -54,7 +55,7 @@ def config(url: str, **timeouts: float) -> LLMConfig:
             "other": ModelSettings(provider="openai", model="gpt-4o-mini"),
         },
         keys=KeySettings(providers={"openai": (Secret(CANARY),)}),
-        http=HttpSettings(base_urls={"openai": f"{url}/v1"}),
+        http=HttpSettings(engine=CHOSEN.engine, base_urls={"openai": f"{url}/v1"}),
         retry=RetrySettings(max_retries=0),
         timeouts=replace(TimeoutSettings(first_byte_s=0.3, idle_s=0.3), **timeouts),
     )

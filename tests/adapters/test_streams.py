@@ -48,6 +48,7 @@ from llm_manager import (
 from llm_manager.domain.response import FinishReason
 from llm_manager.testing.simulator import CallTools, Fault, Reply, Say, Simulator, Status
 from llm_manager.testing.simulator.replies import FaultKind
+from tests.adapters.chosen import CHOSEN
 
 pytestmark = pytest.mark.anyio
 
@@ -59,7 +60,7 @@ def config(url: str, **timeouts: float) -> LLMConfig:
     return LLMConfig(
         models={"gpt": ModelSettings(provider="openai", model="gpt-4o")},
         keys=KeySettings(providers={"openai": (Secret(CANARY),)}, max_connections_per_key=100),
-        http=HttpSettings(base_urls={"openai": url}, max_connections=5),
+        http=HttpSettings(engine=CHOSEN.engine, base_urls={"openai": url}, max_connections=5),
         retry=RetrySettings(max_retries=0),
         cache=CacheSettings(enabled=False),
         timeouts=replace(TimeoutSettings(first_byte_s=0.3, idle_s=0.3), **timeouts),

@@ -17,6 +17,7 @@ from llm_manager.domain.catalog import Capability
 from llm_manager.domain.secret import Secret
 
 Strategy: TypeAlias = Literal["cost", "performance", "balanced"]
+HttpEngine: TypeAlias = Literal["httpx2", "aiohttp"]
 LogFormat: TypeAlias = Literal["off", "console", "json"]
 
 Seconds: TypeAlias = Annotated[float, Gt(0)]
@@ -170,9 +171,11 @@ class HttpSettings:
     """Where providers are and how they are reached. *base_urls* is by provider name (``portkey`` is one).
 
     Plain http is refused outside loopback unless *allow_http*; proxies of the environment are ignored unless
-    *trust_environment*. The caps protect memory: a body, one stream event.
+    *trust_environment*. The caps protect memory: a body, one stream event. *engine* is what sends: ``aiohttp`` is
+    faster, works on asyncio alone and comes with the extra ``fast``.
     """
 
+    engine: HttpEngine = "httpx2"
     base_urls: Mapping[str, str] = field(default_factory=dict[str, str])
     allow_http: bool = False
     trust_environment: bool = False

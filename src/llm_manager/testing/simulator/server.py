@@ -42,6 +42,10 @@ class Simulator:
         """What a model, or a path such as ``/v1/models``, answers next, one reply a request; a path goes first."""
         self._scripts.setdefault(model_or_path, deque()).extend(replies)
 
+    def clear_scripts(self) -> None:
+        """Forget every reply that has not been given."""
+        self._scripts.clear()
+
     def drop_connections(self, count: int) -> None:
         """Reset the next *count* connections before anything of their request is read."""
         self._to_drop += count
