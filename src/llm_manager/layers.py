@@ -172,10 +172,10 @@ def _providers(config: LLMConfig, scope: Scope, clock: Clock, http: Http) -> Map
         "ollama": ollama.DIALECT,
     }
     direct = {
-        row.name: Hosted(http, config.http, dialects[row.wire], Direct(dialects[row.wire]))
+        row.name: Hosted(http, config, dialects[row.wire], Direct(dialects[row.wire]))
         for row in PROVIDERS.values()
         if row.wire in dialects
     }
     gateway_keys = config.keys.providers.get("portkey", ())
     gateway = Gateway(config.http.portkey, gateway_keys[0] if gateway_keys else None, clock)
-    return {**direct, "portkey": Hosted(http, config.http, openai.DIALECT, gateway), "llama_cpp": engines}
+    return {**direct, "portkey": Hosted(http, config, openai.DIALECT, gateway), "llama_cpp": engines}

@@ -84,7 +84,12 @@ class Incoming(Protocol):
     """An answer on its way. It has one reader, and whoever opened it closes it."""
 
     async def pull(self) -> Outcome[Sequence[Delta] | LLMResponse, LLMError]:
-        """What came next, at least one piece; the whole response once there is no more; or how it broke off."""
+        """What came next, which may be no piece yet; the whole response once there is no more; or how it broke off."""
+        ...
+
+    @property
+    def longest_pull_s(self) -> float | None:
+        """The most that one pull takes, after which it gives or fails by itself; None if there is no such limit."""
         ...
 
     @property

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 import socket
-from collections.abc import AsyncIterator
+import sys
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 
@@ -27,7 +28,9 @@ POOL_OF_FIVE = HttpSettings(max_connections=5)
 
 
 @asynccontextmanager
-async def driver(settings: HttpSettings = POOL_OF_FIVE, timeouts: TimeoutSettings | None = None) -> AsyncIterator[Http]:
+async def driver(
+    settings: HttpSettings = POOL_OF_FIVE, timeouts: TimeoutSettings | None = None
+) -> AsyncGenerator[Http, None]:
     chosen, limits = replace(settings, engine=CHOSEN.engine), timeouts or TimeoutSettings(idle_s=5)
     http = Http(chosen, limits, engine_for(chosen, limits, None).unwrap())
     yield http
@@ -199,3 +202,9 @@ async def test_on_trio_the_fast_engine_is_a_configuration_error(anyio_backend: s
     found = engine_for(HttpSettings(engine="aiohttp"), TimeoutSettings(), None)
     assert isinstance(found.failure(), ConfigurationError)
     assert "http.engine" in describe(found.failure()), anyio_backend
+
+
+def test_an_engine_that_is_not_installed_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "aiohttp", None)
+    found = engine_for(HttpSettings(engine="aiohttp"), TimeoutSettings(), None)
+    assert "pip install 'llm-manager[fast]'" in describe(found.failure())

@@ -401,6 +401,7 @@ async def test_some_streams_are_not_handed_over(error: LLMError, request_: LLMRe
 async def test_half_a_tool_call_is_not_handed_over() -> None:
     class Calling:
         usage = Usage()
+        longest_pull_s = None
 
         def __init__(self) -> None:
             self.begun = False

@@ -12,11 +12,11 @@ from llm_manager.adapters.dialects.dialect import Dialect, Headers
 from llm_manager.adapters.http.driver import Http, HttpAnswer, HttpStream
 from llm_manager.adapters.http.engine import HttpCall
 from llm_manager.adapters.incoming import Streamed, Whole
+from llm_manager.domain.config import LLMConfig
 from llm_manager.domain.errors import LLMError
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.response import LLMResponse
 from llm_manager.domain.secret import Secret
-from llm_manager.domain.settings import HttpSettings
 from llm_manager.domain.target import Target
 from llm_manager.ports import Dispatch, Incoming
 
@@ -50,11 +50,12 @@ class Route(Protocol):
 class Hosted:
     """The providers that speak *dialect* at the end of *route*."""
 
-    __slots__ = ("_dialect", "_http", "_route", "_settings")
+    __slots__ = ("_dialect", "_http", "_idle_s", "_route", "_settings")
 
-    def __init__(self, http: Http, settings: HttpSettings, dialect: Dialect, route: Route) -> None:
+    def __init__(self, http: Http, config: LLMConfig, dialect: Dialect, route: Route) -> None:
         self._http = http
-        self._settings = settings
+        self._settings = config.http
+        self._idle_s = config.timeouts.idle_s
         self._dialect = dialect
         self._route = route
 
@@ -77,7 +78,17 @@ class Hosted:
         by = self._route.arrived(dispatch, stream.headers)
         if stream.status == 200 and not stream.headers.get("content-type", "").startswith(WHOLE_TYPES):
             reader = self._dialect.reader(stream.headers, by)
-            return Success(Streamed(stream, reader, self._dialect.framing, self._settings, model=by.model, keys=keys))
+            return Success(
+                Streamed(
+                    stream,
+                    reader,
+                    self._dialect.framing,
+                    self._settings,
+                    idle_s=self._idle_s,
+                    model=by.model,
+                    keys=keys,
+                )
+            )
         return await self._whole(stream, by, keys)
 
     async def models(self, target: Target, keys: Mapping[str, Secret], /) -> Outcome[tuple[str, ...], LLMError]:

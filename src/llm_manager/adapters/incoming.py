@@ -33,6 +33,8 @@ class Whole:
         deltas, self._deltas = self._deltas, ()
         return Success(deltas or self._response)
 
+    longest_pull_s = 0.0
+
     @property
     def usage(self) -> Usage:
         """That of the response."""
@@ -46,7 +48,7 @@ class Whole:
 class Streamed:
     """An answer that the reader of a dialect puts together from a stream. *keys* that a vendor echoes are masked."""
 
-    __slots__ = ("_cap", "_ended", "_frames", "_keys", "_model", "_reader", "_size", "_stream")
+    __slots__ = ("_cap", "_ended", "_frames", "_keys", "_model", "_reader", "_size", "_stream", "longest_pull_s")
 
     def __init__(
         self,
@@ -55,6 +57,7 @@ class Streamed:
         framing: Framing,
         settings: HttpSettings,
         *,
+        idle_s: float,
         model: str,
         keys: Mapping[str, Secret],
     ) -> None:
@@ -63,20 +66,22 @@ class Streamed:
         self._frames: Frames = (Events if framing == "sse" else Texts)(settings.max_event_bytes)
         self._cap = settings.max_body_bytes
         self._model = model
+        self.longest_pull_s = idle_s
         self._keys = tuple((key.reveal().encode(), repr(key).encode()) for key in keys.values())
         self._size = 0
         self._ended: Outcome[LLMResponse, LLMError] | None = None
 
     async def pull(self) -> Outcome[Sequence[Delta] | LLMResponse, LLMError]:
-        """The pieces that the next bytes bring; bytes that bring none are read on from."""
-        while self._ended is None:
-            got = await self._stream.read()
-            if isinstance(got, Failure):
-                self._ended = Failure(self._broken(got.failure()))
-            elif (chunk := got.unwrap()) is None:
-                self._ended = self._reader.end()
-            elif deltas := self._read(chunk):
-                return Success(deltas)
+        """The pieces that the next bytes bring, which may be none."""
+        if self._ended is not None:
+            return self._ended
+        got = await self._stream.read()
+        if isinstance(got, Failure):
+            self._ended = Failure(self._broken(got.failure()))
+        elif (chunk := got.unwrap()) is None:
+            self._ended = self._reader.end()
+        else:
+            return Success(self._read(chunk))
         return self._ended
 
     @property

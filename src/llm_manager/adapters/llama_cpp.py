@@ -177,6 +177,8 @@ class _Generating:
                 return Success(deltas)
         return self._ended
 
+    longest_pull_s = None
+
     @property
     def usage(self) -> Usage:
         """What the engine has counted; it says so at the end."""

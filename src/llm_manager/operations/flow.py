@@ -81,10 +81,17 @@ class Flow(Ongoing):
         await self._end(None)
 
     async def _in_time(self) -> Outcome[Piece, LLMError]:
+        """The next pieces, if they come before the deadline. A pull that ends by itself before it needs no clock."""
         clock, ends_s = self._context.clock, self._context.deadline_s
         if ends_s is None:
             return await self._next()
+        longest_s = self._incoming.longest_pull_s
         left_s = ends_s - clock.monotonic()
+        while longest_s is not None and left_s > longest_s:
+            got = await self._pull()
+            if got is not None:
+                return got
+            left_s = ends_s - clock.monotonic()
         if left_s > 0:
             with clock.move_on_after(left_s):
                 return await self._next()
@@ -92,16 +99,23 @@ class Flow(Ongoing):
 
     async def _next(self) -> Outcome[Piece, LLMError]:
         while True:
-            got = await self._incoming.pull()
-            if isinstance(got, Failure):
+            got = await self._pull()
+            if got is not None:
                 return got
-            piece = got.unwrap()
-            if isinstance(piece, LLMResponse):
-                return self._last(completed(self._asked, piece))
-            deltas = unfitted_deltas(piece, self._asked.mode)
-            if deltas:
-                self._text.extend(delta.text for delta in deltas if isinstance(delta, TextDelta))
-                return Success(deltas)
+
+    async def _pull(self) -> Outcome[Piece, LLMError] | None:
+        """What one pull brings, None if that is nothing."""
+        got = await self._incoming.pull()
+        if isinstance(got, Failure):
+            return got
+        piece = got.unwrap()
+        if isinstance(piece, LLMResponse):
+            return self._last(completed(self._asked, piece))
+        deltas = unfitted_deltas(piece, self._asked.mode)
+        if not deltas:
+            return None
+        self._text.extend([delta.text for delta in deltas if isinstance(delta, TextDelta)])
+        return got if deltas is piece else Success(deltas)
 
     def _last(self, response: LLMResponse) -> Outcome[Piece, LLMError]:
         """The response; before it its text, if that has not been told in pieces."""

@@ -120,6 +120,8 @@ class _Saying:
             return Success((TextDelta(self._left.popleft()),))
         return Success(self._response) if self._error is None else Failure(self._error)
 
+    longest_pull_s = None
+
     @property
     def usage(self) -> Usage:
         """A script tells none."""
