@@ -40,7 +40,8 @@ async def lost(engine: HttpEngine, seed: int) -> int:
 
         async def counted() -> None:
             nonlocal answered
-            answered += (await http.call(call)).unwrap().status == 200
+            status = (await http.call(call)).unwrap().status
+            answered += status == 200
 
         simulator.script("gpt-4o", [Say("a b", gap_s=0.002), Fault("hang"), Say("x", after_s=0.002)] * (CALLS // 3))
         for _ in range(CALLS // POOL):

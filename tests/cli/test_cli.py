@@ -15,7 +15,7 @@ import pytest
 
 from llm_manager.cli import show
 from llm_manager.cli.main import main
-from llm_manager.testing.simulator import Say, Simulator, Status
+from llm_manager.testing.simulator import Fault, Say, Simulator, Status
 
 Capture = pytest.CaptureFixture[str]
 
@@ -23,7 +23,9 @@ Capture = pytest.CaptureFixture[str]
 @pytest.fixture(autouse=True)
 def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
-        if name.endswith(("_API_KEY", "_API_KEYS", "_URL", "_KEY")) or name.startswith(("LLM_", "LLAMA_", "PORTKEY_")):
+        if name.endswith(("_API_KEY", "_API_KEYS", "_URL", "_KEY")) or name.startswith(
+            ("LLM_", "LLAMA_", "OLLAMA_", "PORTKEY_")
+        ):
             monkeypatch.delenv(name)
 
 
@@ -52,6 +54,43 @@ def test_generate_reads_the_prompt_from_standard_input(
     assert main(["generate", "--model", "gpt-4o", "--system", "be short", "--temperature", "0"]) == 0
     assert capsys.readouterr().out == "You said: from a pipe\n"
     assert simulator.received[0].json["temperature"] == 0
+
+
+def test_a_stream_is_printed_while_it_comes(simulator: Simulator, capsys: Capture) -> None:
+    simulator.script("gpt-5.6-terra", [Say("It scatters."), Say("It scatters.")])
+    assert main(["generate", "--stream", "Why is the sky blue?"]) == 0
+    assert capsys.readouterr() == ("It scatters.\n", "")
+    assert main(["generate", "--stream", "--json", "Why?"]) == 0
+    assert json.loads(capsys.readouterr().out)["content"] == "It scatters."
+    assert simulator.received[0].json["stream"] is True
+
+
+def test_a_stream_that_breaks_fails_behind_what_it_had_said(simulator: Simulator, capsys: Capture) -> None:
+    simulator.script("gpt-4o", [Fault("stream_without_end"), Fault("stream_without_end"), Status(404)])
+    assert main(["generate", "--stream", "--model", "gpt-4o", "x"]) == 1
+    out, err = capsys.readouterr()
+    assert out == "hello\n"
+    assert err.startswith("llm-manager: ")
+    assert err.count("\n") == 1
+    assert main(["generate", "--stream", "--json", "--model", "gpt-4o", "x"]) == 1
+    assert json.loads(capsys.readouterr().out)["tag"] == "StreamBroken"
+
+
+def test_a_value_is_printed_while_it_grows(simulator: Simulator, capsys: Capture, tmp_path: Path) -> None:
+    schema = tmp_path / "city.json"
+    schema.write_text('{"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}')
+    simulator.script("gpt-4o", [Say('{"name": "New York" }'), Say('{"name": 7}')])
+    command = ["generate", "--stream", "--model", "gpt-4o", "--schema", str(schema), "x"]
+    assert main(command) == 0
+    assert [json.loads(line) for line in capsys.readouterr().out.splitlines()] == [
+        {},
+        {"name": "New "},
+        {"name": "New York"},
+        {"name": "New York"},
+    ]
+    assert main([*command, "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["tag"] == "SchemaMismatch"
+    assert main([*command[:-3], "--schema", str(tmp_path / "none"), "x"]) == 2
 
 
 def test_generate_as_json_is_one_document(simulator: Simulator, capsys: Capture) -> None:

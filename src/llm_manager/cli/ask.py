@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import sys
-from typing import Any
 
 import anyio
 from returns.result import Failure, Success
 
 from llm_manager import (
-    LLMRequest,
-    LLMResponse,
-    Preferences,
     RoutePlan,
-    UnknownCost,
     live,
     provide,
     query_with_schema,
@@ -22,21 +16,24 @@ from llm_manager import (
 )
 from llm_manager import generate as generate_op
 from llm_manager import plan as plan_op
+from llm_manager.cli.asked import request_of, tell_account
 from llm_manager.cli.json_schema import read_schema
 from llm_manager.cli.show import dollars, failed, misused, print_json, print_line, seconds, table
+from llm_manager.cli.stream import stream
 
 
 def generate(arguments: argparse.Namespace) -> int:
     """Print the answer; with a schema, the value. What it took goes to standard error when a person is looking."""
+    if arguments.stream:
+        return stream(arguments)
     if arguments.schema is not None:
         return _query(arguments)
-    outcome = anyio.run(provide(generate_op(_request(arguments)), live()))
+    outcome = anyio.run(provide(generate_op(request_of(arguments)), live()))
     if isinstance(outcome, Failure):
         return failed(outcome.failure(), as_json=arguments.json)
     response = outcome.unwrap()
     print_line(to_json(response) if arguments.json else response.content)
-    if sys.stderr.isatty() and not arguments.json:
-        print_line(_account(response), sys.stderr)
+    tell_account(response, arguments)
     return 0
 
 
@@ -44,7 +41,7 @@ def _query(arguments: argparse.Namespace) -> int:
     read = read_schema(arguments.schema)
     if isinstance(read, Failure):
         return misused(read.failure())
-    outcome = anyio.run(provide(query_with_schema(_request(arguments), read.unwrap()), live()))
+    outcome = anyio.run(provide(query_with_schema(request_of(arguments), read.unwrap()), live()))
     if isinstance(outcome, Failure):
         return failed(outcome.failure(), as_json=arguments.json)
     print_json(outcome.unwrap())
@@ -53,37 +50,12 @@ def _query(arguments: argparse.Namespace) -> int:
 
 def plan(arguments: argparse.Namespace) -> int:
     """Print the models in order, why each stands there or is passed over, and the worst case."""
-    match anyio.run(provide(plan_op(_request(arguments)), live())):
+    match anyio.run(provide(plan_op(request_of(arguments)), live())):
         case Success(route):
             print_line(to_json(route) if arguments.json else plan_text(route))
             return 0
         case Failure(error):
             return failed(error, as_json=arguments.json)
-
-
-def _request(arguments: argparse.Namespace) -> LLMRequest:
-    prompt: Any = arguments.prompt
-    return LLMRequest(
-        prompt=sys.stdin.read() if prompt is None or prompt == "-" else prompt,
-        task_type=arguments.task,
-        system_prompt=arguments.system,
-        preferences=Preferences(
-            model=arguments.model, max_tokens=arguments.max_tokens, temperature=arguments.temperature
-        ),
-    )
-
-
-def _account(response: LLMResponse) -> str:
-    """One line of what the answer took."""
-    cost = response.usage.cost
-    parts = (
-        response.model,
-        "from the cache" if response.metadata.cached else seconds(response.metadata.latency_ms / 1000),
-        f"{response.usage.total_tokens} tokens",
-        dollars(None if isinstance(cost, UnknownCost) else cost.usd),
-        f"{response.metadata.retry_count} retries",
-    )
-    return f"[{' | '.join(parts)}]"
 
 
 def plan_text(route: RoutePlan) -> str:

@@ -35,7 +35,9 @@ def parser() -> argparse.ArgumentParser:
         prog="llm-manager", description="Ask language models, and see how they would be asked.", allow_abbrev=False
     )
     commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    _asking(_command(commands, "generate", ask.generate, "answer a prompt (from the argument or standard input)"))
+    answering = _command(commands, "generate", ask.generate, "answer a prompt (from the argument or standard input)")
+    _asking(answering)
+    answering.add_argument("--stream", action="store_true", help="print the answer while it comes")
     _asking(_command(commands, "plan", ask.plan, "which models would be asked, in order, and the most it can take"))
     reading = _command(commands, "extract", extract, "find the JSON in text from standard input")
     reading.add_argument("--schema", metavar="FILE", help="a JSON schema the value must satisfy")

@@ -34,6 +34,13 @@ def print_line(text: str, stream: TextIO | None = None) -> None:
     out.write(text.encode(encoding, "replace").decode(encoding) + "\n")
 
 
+def print_text(text: str) -> None:
+    """Write *text* as it is, and have it seen at once."""
+    encoding = sys.stdout.encoding or "utf-8"
+    sys.stdout.write(text.encode(encoding, "replace").decode(encoding))
+    sys.stdout.flush()
+
+
 def print_json(value: object) -> None:
     """One JSON document."""
     print_line(json.dumps(value, ensure_ascii=False))
