@@ -94,8 +94,7 @@ class Hosted:
     async def models(self, target: Target, keys: Mapping[str, Secret], /) -> Outcome[tuple[str, ...], LLMError]:
         """What the provider lists."""
         known = self._route.keys(keys)
-        headers = self._headers("application/json", self._route.headers(target, known, None))
-        answered = await self._http.call(_call("GET", self._dialect.models_path, target, headers, b""))
+        answered = await self._http.call(self._listing(target, known))
         if isinstance(answered, Failure):
             return answered
         answer = _without(known, answered.unwrap())
@@ -103,6 +102,10 @@ class Hosted:
         if refused is not None:
             return Failure(refused)
         return self._dialect.read_models(answer.status, answer.headers, answer.body, target)
+
+    def _listing(self, target: Target, keys: Mapping[str, Secret]) -> HttpCall:
+        headers = self._headers("application/json", self._route.headers(target, keys, None))
+        return _call("GET", self._dialect.models_path, target, headers, b"")
 
     def _question(self, dispatch: Dispatch, keys: Mapping[str, Secret], *, streamed: bool) -> HttpCall:
         target = dispatch.target
