@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 
 from llm_manager.adapters.dialects.openai import chat_fields
 from llm_manager.adapters.dialects.openai_answers import read_answer, read_error, read_models
+from llm_manager.adapters.dialects.openai_stream import CompletionReader
 from llm_manager.adapters.dialects.statuses import retry_after_s
 from llm_manager.domain.catalog import PROVIDERS, ModelFacts
 from llm_manager.domain.codec import to_json
@@ -228,3 +230,41 @@ def test_the_models_are_listed_and_a_list_that_is_none_is_told() -> None:
     assert read_models(200, {}, b'{"data":[{"id":"a"},{"id":5},{}]}', TARGET).unwrap() == ("a",)
     assert read_models(401, {}, b"", TARGET).failure() == AuthenticationFailed("gpt-4o")
     assert isinstance(read_models(200, {}, b"<html>", TARGET).failure(), MalformedResponse)
+
+
+def piece(*calls: Mapping[str, Any]) -> bytes:
+    return json.dumps({"choices": [{"delta": {"tool_calls": calls}}]}).encode()
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        [piece({"index": 0, "id": "a", "function": {"name": "f"}}), piece({"index": 0, "id": "b"})],
+        [piece({"index": 0, "id": "a", "function": {"name": "f"}}), piece({"index": 0, "function": {"name": "g"}})],
+        [piece({"index": 1, "id": "a", "function": {"name": "f"}})],
+        [piece({"index": 0, "function": {"arguments": "{}"}})],
+        [piece({"function": {"arguments": "{}"}})],
+    ],
+    ids=["two ids", "two names", "a gap", "no beginning", "no index and no beginning"],
+)
+def test_tool_calls_out_of_order_are_against_the_protocol(pieces: list[bytes]) -> None:
+    reader = CompletionReader({}, TARGET)
+    outcomes = [reader.read(each) for each in pieces]
+    error = outcomes[-1].failure()
+    assert replace(error, message="") == MalformedResponse("gpt-4o", "protocol")
+
+
+def test_calls_without_an_index_are_told_apart_by_their_names() -> None:
+    reader = CompletionReader({}, TARGET)
+    for each in (
+        {"id": "a", "function": {"name": "f"}},
+        {"function": {"arguments": "{"}},
+        {"function": {"arguments": "}"}},
+    ):
+        reader.read(piece(each))
+    reader.read(piece({"id": "b", "function": {"name": "f", "arguments": "{}"}}))
+    reader.read(b"[DONE]")
+    assert reader.end().unwrap().tool_calls == (
+        ToolCall(id="a", name="f", arguments="{}"),
+        ToolCall(id="b", name="f", arguments="{}"),
+    )
