@@ -62,7 +62,7 @@ from llm_manager.domain.events import Event, FellBack, Reasked, RequestFinished,
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.target import Target
 from llm_manager.ports import Dispatch, Incoming, Provider
-from llm_manager.testing import Line, Pause, ScriptedProvider, scripted
+from llm_manager.testing import Line, Pause, ScriptedProvider, VirtualClock, scripted
 
 pytestmark = pytest.mark.anyio
 
@@ -489,3 +489,24 @@ async def test_the_end_of_every_request_is_told_with_its_answer_or_error() -> No
     ends = [event for event in listener.events if isinstance(event, RequestFinished)]
     assert isinstance(ends[0].answer, LLMResponse)
     assert ends[1].answer == BUSY
+
+
+async def test_the_ledger_says_in_which_form_a_schema_was_put() -> None:
+    """A native form that refuses a keyword gives way to the next one, and nobody has to guess."""
+    keys = KeySettings(providers={"anthropic": (Secret("a" * 20),)})
+    lines: list[Line] = ['{"x": 7}', '{"x": 7}']
+    claude = {"anthropic": ScriptedProvider({"claude-sonnet-5-5": lines}, VirtualClock())}
+    layer = scripted({}, config=LLMConfig(keys=keys)) | replacing(providers=claude)
+    forms: list[str | None] = []
+    async with layer as context:
+        for bound in ({}, {"minimum": 1}):
+            schema = {
+                "type": "object",
+                "properties": {"x": {"type": "integer", **bound}},
+                "required": ["x"],
+                "additionalProperties": False,
+            }
+            asked = replace(only("claude-sonnet-5-5"), response_format=JsonSchema(schema=schema))
+            response = (await run(generate(asked), context)).unwrap()
+            forms += [attempt.schema_mode for attempt in response.metadata.attempts]
+    assert forms == ["json_schema", "tool"]

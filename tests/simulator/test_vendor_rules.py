@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import httpx2
@@ -57,8 +58,8 @@ async def answer(
 ) -> tuple[int, str]:
     async with Simulator() as simulator, httpx2.AsyncClient() as client:
         url = simulator.url + (path or PATHS[vendor])
-        sent = {"json": body} if not isinstance(body, bytes) else {"content": body}
-        found = await client.post(url, headers=HEADERS[vendor] if headers is None else headers, **sent)
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        found = await client.post(url, headers=HEADERS[vendor] if headers is None else headers, content=content)
     error = found.json().get("error", "")
     return found.status_code, error if isinstance(error, str) else error["message"]
 

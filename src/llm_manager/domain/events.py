@@ -8,11 +8,11 @@ context's clock.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 from llm_manager.domain.errors import LLMError
 from llm_manager.domain.request import LLMRequest
-from llm_manager.domain.response import Attempt, LLMResponse
+from llm_manager.domain.response import Attempt, LLMResponse, SchemaMode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +107,7 @@ class SchemaModeChosen:
 
     at_s: float
     model: str
-    mode: Literal["json_schema", "tool", "json_mode", "prompt"]
+    mode: SchemaMode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,9 @@ from typing import Literal, TypeAlias
 
 from llm_manager.domain.request import ToolCall
 
+SchemaMode: TypeAlias = Literal["json_schema", "tool", "json_mode", "prompt"]
+"""How a schema is put to a model: in its native form, as a tool, in JSON mode, or in words."""
+
 FinishReason: TypeAlias = Literal["stop", "length", "tool_calls", "refusal", "content_filter", "unknown"]
 
 
@@ -58,7 +61,8 @@ class Attempt:
     """One line of the ledger: one request sent to one model.
 
     *key_id* names the key without revealing it; *started_s* is on the context's clock; *waited_s* is the time in queues
-    and pauses before it; *outcome* is ``ok`` or the tag of the error.
+    and pauses before it; *outcome* is ``ok``, the tag of the error, or ``left`` for a stream whose reader left it.
+    *schema_mode* is the form in which a schema was put to the model: the strongest it has, which may not be its own.
     """
 
     model: str
@@ -70,6 +74,7 @@ class Attempt:
     outcome: str = "ok"
     message: str = ""
     usage: Usage | None = None
+    schema_mode: SchemaMode | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

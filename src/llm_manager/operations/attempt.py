@@ -33,7 +33,7 @@ from llm_manager.domain.events import AttemptFinished, AttemptStarted, SchemaMod
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.problem import Problem
 from llm_manager.domain.request import LLMRequest
-from llm_manager.domain.response import Attempt, LLMResponse
+from llm_manager.domain.response import Attempt, LLMResponse, SchemaMode
 from llm_manager.domain.target import Target
 from llm_manager.domain.verdicts import nothing_was_sent
 from llm_manager.effect.context import Context, Op, emit, through
@@ -91,12 +91,13 @@ async def _whole(
 class _Pace:
     """What one run of :func:`attempt` knows of its tries: since when it has been waiting, and what is being sent."""
 
-    __slots__ = ("key_id", "sent_s", "since_s")
+    __slots__ = ("key_id", "mode", "sent_s", "since_s")
 
     def __init__(self, since_s: float) -> None:
         self.since_s = since_s
         self.sent_s: float | None = None
         self.key_id: str | None = None
+        self.mode: SchemaMode | None = None
 
     def never_left(self, error: LLMError) -> bool:
         """Was nothing sent by the try that failed so: for want of a key, or with no connection?"""
@@ -122,6 +123,7 @@ def _one_try(request: LLMRequest, target: Target, pace: _Pace, ask: Ask[A]) -> O
                 key_id=pace.key_id,
                 started_s=pace.sent_s,
                 waited_s=pace.sent_s - pace.since_s,
+                schema_mode=pace.mode,
             )
 
             async def tell(ending: Ending) -> None:
@@ -180,6 +182,7 @@ async def _ask(
     pace.sent_s = context.clock.monotonic()
     pace.key_id = None if lease is None else lease.key_id
     asked = asked_of(request, target)
+    pace.mode = asked.mode
     emit(context, AttemptStarted(at_s=pace.sent_s, model=target.model, provider=target.provider.name))
     if asked.mode is not None:
         emit(context, SchemaModeChosen(at_s=pace.sent_s, model=target.model, mode=asked.mode))

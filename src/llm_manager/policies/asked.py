@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from llm_manager.domain.request import LLMRequest
-from llm_manager.domain.response import LLMResponse, Usage
+from llm_manager.domain.response import LLMResponse, SchemaMode, Usage
 from llm_manager.domain.target import Target
 from llm_manager.policies.pricing import price_of
-from llm_manager.policies.schema_mode import SchemaMode, fitted, mode_for, unfitted
+from llm_manager.policies.schema_mode import fitted, mode_for, unfitted
 from llm_manager.policies.tokens import prompt_tokens, text_tokens
 
 

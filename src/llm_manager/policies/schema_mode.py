@@ -5,16 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Literal, TypeAlias, assert_never
+from typing import assert_never
 
 from llm_manager.domain.request import JsonMode, JsonSchema, LLMRequest, NamedTool, Tool
-from llm_manager.domain.response import LLMResponse
+from llm_manager.domain.response import LLMResponse, SchemaMode
 from llm_manager.domain.stream import Delta, ReasoningDelta, TextDelta, ToolCallDelta
 from llm_manager.domain.target import Target
 from llm_manager.policies.strict_schema import keywords
-
-SchemaMode: TypeAlias = Literal["json_schema", "tool", "json_mode", "prompt"]
-
 
 JSON_WISH = "Answer with one JSON object, and nothing else."
 
