@@ -20,6 +20,9 @@ CLAUDE: dict[str, Any] = {
 GEMINI: dict[str, Any] = {"contents": [{"role": "user", "parts": [{"text": "hi"}]}]}
 LLAMA: dict[str, Any] = {"model": "llama3.2", "stream": False, "messages": [{"role": "user", "content": "hi"}]}
 
+NOTHING: dict[str, object] = {}
+EMPTY: list[object] = []
+
 PATHS = {
     "anthropic": "/v1/messages",
     "gemini": "/v1beta/models/gemini-3.8-flash:generateContent",
@@ -60,20 +63,20 @@ async def answer(
         url = simulator.url + (path or PATHS[vendor])
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
         found = await client.post(url, headers=HEADERS[vendor] if headers is None else headers, content=content)
-    error = found.json().get("error", "")
-    return found.status_code, error if isinstance(error, str) else error["message"]
+    error: Any = found.json().get("error", "")
+    return found.status_code, error if type(error) is str else error["message"]
 
 
 @pytest.mark.parametrize(
     ("vendor", "body", "said"),
     [
         ("anthropic", b"[", "not valid JSON"),
-        ("anthropic", {"model": "m", "messages": []}, "max_tokens: Field required"),
+        ("anthropic", {"model": "m", "messages": EMPTY}, "max_tokens: Field required"),
         ("anthropic", {**CLAUDE, "max_tokens": 0}, "greater than or equal to 1"),
         ("anthropic", {**CLAUDE, "seed": 7}, "seed: Extra inputs are not permitted"),
         ("anthropic", {**CLAUDE, "temperature": 0}, "`temperature` is deprecated"),
         ("anthropic", {**CLAUDE, "model": "claude-haiku-4-5", "temperature": 1.5}, "range: 0..1"),
-        ("anthropic", {**CLAUDE, "messages": []}, "at least one message"),
+        ("anthropic", {**CLAUDE, "messages": EMPTY}, "at least one message"),
         ("anthropic", {**CLAUDE, "messages": [{"role": "system", "content": "x"}]}, "'user' or 'assistant'"),
         ("anthropic", {**CLAUDE, "messages": [{"role": "user", "content": ""}]}, "non-empty content"),
         ("anthropic", {**CLAUDE, "messages": [{"role": "assistant", "content": "x"}]}, "prefill"),
@@ -86,7 +89,7 @@ async def answer(
         ("anthropic", claude(image(type="url", url="http://x")), "Only HTTPS"),
         ("anthropic", claude(image(type="carrier pigeon")), "does not match any"),
         ("anthropic", claude(tools=[{"name": "a b", "input_schema": {"type": "object"}}]), "match pattern"),
-        ("anthropic", claude(tools=[{"name": "f", "input_schema": {}}]), "input_schema.type"),
+        ("anthropic", claude(tools=[{"name": "f", "input_schema": NOTHING}]), "input_schema.type"),
         ("anthropic", claude(tool_choice={"type": "any"}), "only be specified while providing tools"),
         ("anthropic", claude(output_config={"format": {"type": "json_object"}}), "'json_schema'"),
         ("anthropic", claude(**schema()), "additionalProperties"),
@@ -98,15 +101,19 @@ async def answer(
         ("gemini", b"[", "Invalid JSON payload"),
         ("gemini", {**GEMINI, "max_tokens": 7}, 'Unknown name "maxTokens"'),
         ("gemini", gemini(wish=7), 'Unknown name "wish"'),
-        ("gemini", {"contents": []}, "contents is not specified"),
+        ("gemini", {"contents": EMPTY}, "contents is not specified"),
         ("gemini", {"contents": [{"role": "assistant", "parts": [{"text": "x"}]}]}, "valid role"),
-        ("gemini", {"contents": [{"role": "user", "parts": []}]}, "must not be empty"),
+        ("gemini", {"contents": [{"role": "user", "parts": EMPTY}]}, "must not be empty"),
         ("gemini", gemini({"hologram": 1}), "must have one value"),
         ("gemini", gemini({"inlineData": {"mimeType": "text/html", "data": "AA=="}}), "Unsupported MIME type"),
-        ("gemini", gemini({"functionResponse": {"name": "f", "response": {}}}), "immediately after a function call"),
+        (
+            "gemini",
+            gemini({"functionResponse": {"name": "f", "response": NOTHING}}),
+            "immediately after a function call",
+        ),
         ("gemini", gemini(temperature=3), "must be in the range"),
         ("gemini", gemini(stopSequences=list("abcdef")), "at most 5"),
-        ("gemini", gemini(responseJsonSchema={}), "response mime type"),
+        ("gemini", gemini(responseJsonSchema=NOTHING), "response mime type"),
         ("gemini", {**GEMINI, "tools": [{"functionDeclarations": [{"name": "1f"}]}]}, "Invalid function name"),
         (
             "gemini",
@@ -116,7 +123,7 @@ async def answer(
         ("gemini", {**GEMINI, "toolConfig": {"functionCallingConfig": {"mode": "MAYBE"}}}, "Invalid value"),
         ("gemini", {**GEMINI, "toolConfig": {"functionCallingConfig": {"mode": "ANY"}}}, "without function_decl"),
         ("ollama", b"[", "invalid character"),
-        ("ollama", {"messages": []}, "model is required"),
+        ("ollama", {"messages": EMPTY}, "model is required"),
         ("ollama", {**LLAMA, "tool_choice": "required"}, "unknown field: tool_choice"),
         ("ollama", llama({"role": "robot"}), "invalid role"),
         ("ollama", llama({"role": "user", "images": ["https://x/y.png"]}), "illegal base64"),
