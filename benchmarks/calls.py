@@ -6,6 +6,7 @@ CPU time of this process, on asyncio; the server is another process. A peer that
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -114,6 +115,7 @@ async def _openai(url: str) -> AsyncGenerator[tuple[Call, Call], None]:
 
 @asynccontextmanager
 async def _litellm(url: str) -> AsyncGenerator[tuple[Call, Call], None]:
+    os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # else importing it asks the network
     litellm: Any = import_module("litellm")
     named = {"model": "openai/gpt-4o", "messages": MESSAGES, "api_base": url, "api_key": "sk-benchmark"}
 

@@ -36,7 +36,7 @@ def _event(delta: dict[str, str], finish: str | None) -> bytes:
 
 def _stream() -> list[bytes]:
     """The stream in writes of their own, as a vendor sends them: a client reads about one piece at a time."""
-    pieces = [_event({"content": "word "}, None) for _ in range(CHUNKS)]
+    pieces = [_event({"content": f"word{number} "}, None) for number in range(CHUNKS)]  # LiteLLM refuses repetitions
     pieces += [_event({}, "stop"), b"data: [DONE]\n\n"]
     head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
     return [head, *(f"{len(piece):x}\r\n".encode() + piece + b"\r\n" for piece in pieces), b"0\r\n\r\n"]

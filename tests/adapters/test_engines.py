@@ -6,7 +6,7 @@ import random
 import socket
 import sys
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, suppress
 from dataclasses import replace
 
 import anyio
@@ -158,6 +158,25 @@ async def test_a_body_of_some_megabytes_is_sent_whole() -> None:
     async with Simulator() as simulator, driver() as http:
         assert (await http.call(question(simulator, large))).unwrap().status == 200
         assert simulator.received[0].body == large
+
+
+async def test_a_host_that_does_not_answer_is_no_connection_within_its_time() -> None:
+    """A queue of connections that is full: the next one hears nothing, neither yes nor no."""
+    with ExitStack() as stack:
+        deaf = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        address = deaf.getsockname()
+        for _ in range(4):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(address)
+        limits = TimeoutSettings(connect_s=0.2, first_byte_s=5)
+        async with driver(timeouts=limits) as http:
+            url = f"http://127.0.0.1:{address[1]}/"
+            call = HttpCall(method="POST", url=url, headers={}, pool="p", model="m")
+            error = (await http.call(call)).failure()
+    assert isinstance(error, NetworkError)
+    assert (error.cause, error.ambiguous) == ("connect", False)
+    assert "0.2 s" in error.message
 
 
 async def test_a_proxy_of_the_environment_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:

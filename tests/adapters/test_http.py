@@ -25,6 +25,7 @@ from llm_manager import (
     ModelSettings,
     NetworkError,
     Preferences,
+    RateLimitExceeded,
     RequestTimedOut,
     RetrySettings,
     Secret,
@@ -92,6 +93,7 @@ EXPECTED: dict[FaultKind, LLMError] = {
     "redirect": MalformedResponse("gpt-4o", "redirect"),
     "no_choices": MalformedResponse("gpt-4o", "empty"),
     "null_content": MalformedResponse("gpt-4o", "empty"),
+    "error_in_ok": RateLimitExceeded("gpt-4o"),
 }
 
 

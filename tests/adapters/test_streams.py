@@ -14,6 +14,7 @@ from returns.result import Failure, Success
 
 from llm_manager import (
     CacheSettings,
+    ContentFiltered,
     Context,
     HttpSettings,
     KeySettings,
@@ -199,6 +200,12 @@ async def test_a_stream_ends_in_the_response_that_the_same_answer_gives_whole(
         parts = [event for event in pieces if isinstance(event, ToolCallDelta) and event.index == index]
         assert (parts[0].id, parts[0].name) == (call.id, call.name)
         assert "".join(part.arguments for part in parts) == call.arguments
+
+
+async def test_an_answer_that_is_withheld_at_its_end_is_a_failure_with_what_had_come() -> None:
+    events = await told(Say("It scatt", finish="content_filter"))
+    assert isinstance(events, list)
+    assert events[-1] == StreamFailed(ContentFiltered("gpt-4o", "It scatt"), "It scatt")
 
 
 async def test_a_key_that_a_stream_echoes_is_masked() -> None:
