@@ -33,8 +33,8 @@ aiohttp, which costs a fifth of httpx2, it is most of the call. Next to it stand
 nothing taken for granted) and the driver (caps, unpacking, refusals), some 100 us together. It is the work of a later
 step to make records cheaper to copy and the stack flatter; nothing in the design asks for what it costs now.
 
-A piece of a stream costs what httpx2 takes to hand it over, 10 us, and a dozen for the reader, the deadline and the event.
-The fast engine hands over all pieces that have come at once, and stays near its target.
+A piece of a stream costs what httpx2 takes to hand it over, 10 us, and a dozen for the reader, the deadline and the
+event. The fast engine hands over all pieces that have come at once, and stays near its target.
 
 At 500 calls at once this machine of two cores is busy with its server as well: the bare aiohttp slows down alike.
 """
