@@ -23,18 +23,21 @@ from llm_manager import (
     Preferences,
     RetrySettings,
     Secret,
+    StreamFinished,
     UnknownCost,
     custom,
     describe,
     generate,
+    generate_stream,
     get_metrics,
     plan,
     query_multiple,
     query_with_schema,
     run,
+    texts,
 )
 from llm_manager.cli.ask import plan_text
-from llm_manager.cli.show import FAILED, dollars, print_line, seconds
+from llm_manager.cli.show import FAILED, dollars, print_line, print_text, seconds
 from llm_manager.testing.simulator import Say, Simulator, Status
 
 
@@ -61,7 +64,7 @@ async def _demo(portkey: str | None, gguf: str | None) -> int:
         async with custom(_config(simulator, portkey, gguf)) as context:
             way = f"through the Portkey gateway at {portkey}" if portkey else "directly"
             _say(f"Simulated vendors on {simulator.url}, reached {way}.")
-            passed = [await step(context) for step in (_plan, _fall_back, _ask_again, _schema, _compare)]
+            passed = [await step(context) for step in (_plan, _fall_back, _ask_again, _stream, _schema, _compare)]
             if gguf is not None:
                 passed.append(await _local(context))
             await _account(context)
@@ -75,6 +78,7 @@ def _write_script(simulator: Simulator) -> None:
         "gpt-5.6-terra",
         [
             Say("A deploy at 11:58 doubled the number of retries."),
+            Say("Roll the deploy back, then look at the retries.", gap_s=0.03),
             Say('Sure! {"metric": "error_rate", "severity": "severe", "score": "high"}'),
             Say('```json\n{"metric": "error_rate", "severity": "high", "score": 0.93,}\n```'),
             Say("A deploy."),
@@ -86,15 +90,15 @@ def _write_script(simulator: Simulator) -> None:
 def _config(simulator: Simulator, portkey: str | None, gguf: str | None) -> LLMConfig:
     key = (Secret("demo-key-that-opens-nothing"),)
     vendors = f"{simulator.url}/v1"
-    urls = {"openai": vendors, "groq": vendors}
-    models = {"claude": ModelSettings(provider="openai", model="claude-sonnet-5-5")}
+    urls = {"openai": vendors, "anthropic": vendors, "groq": vendors}
+    models: dict[str, ModelSettings] = {}
     if portkey is not None:
         urls["portkey"] = portkey
     if gguf is not None:
         models["llama"] = ModelSettings(provider="llama_cpp", path=gguf, context_tokens=1024)
     return LLMConfig(
         models=models,
-        keys=KeySettings(providers={"openai": key, "groq": key}),
+        keys=KeySettings(providers={"openai": key, "anthropic": key, "groq": key}),
         http=HttpSettings(base_urls=urls),
         retry=RetrySettings(max_retries=1, base_s=0.1),
     )
@@ -119,6 +123,20 @@ async def _ask_again(context: Context) -> bool:
     _title("The same question again comes from the cache", "generate(request)")
     outcome = await run(generate(QUESTION), context)
     return _shown(outcome) and outcome.unwrap().metadata.cached
+
+
+async def _stream(context: Context) -> bool:
+    _title("An answer while it comes", "generate_stream(request)")
+    request = LLMRequest(prompt="What should we do?", preferences=Preferences(model="gpt"))
+    opened = await run(generate_stream(request), context)
+    if isinstance(opened, Failure):
+        return _failed(opened.failure())
+    print_text("  -> ")
+    async with opened.unwrap() as answer:
+        async for text in texts(answer):
+            print_text(text)
+        _say(f"  [{answer.model}]")
+        return isinstance(answer.ended, StreamFinished)
 
 
 async def _schema(context: Context) -> bool:
