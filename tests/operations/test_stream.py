@@ -31,6 +31,7 @@ from llm_manager import (
     RequestTimedOut,
     RetrySettings,
     RoutingSettings,
+    SchemaMismatch,
     Secret,
     ServerError,
     StreamBroken,
@@ -44,15 +45,18 @@ from llm_manager import (
     ToolCall,
     ToolCallDelta,
     Usage,
+    cached,
     collect,
     generate,
     generate_stream,
     get_metrics,
+    observed,
     replacing,
     run,
+    stream_with_schema,
     texts,
 )
-from llm_manager.domain.events import AttemptFinished, Event, FellBack, RequestFinished
+from llm_manager.domain.events import AttemptFinished, Event, FellBack, RequestFinished, SpanFinished
 from llm_manager.domain.stream import Delta
 from llm_manager.ports import Dispatch, Incoming
 from llm_manager.testing import Line, Pieces, ScriptedProvider, VirtualClock, scripted
@@ -322,6 +326,42 @@ async def test_metrics_count_a_stream_once_it_has_ended() -> None:
             pass
         after = (await run(get_metrics(), context)).unwrap().totals.requests
     assert (before, after) == (0, 1)
+
+
+async def test_a_users_own_combinators_settle_when_the_stream_has_ended() -> None:
+    listener = Listener()
+    script: dict[str, list[Line]] = {"gpt": [WORDS, Pieces(["one"], BROKEN), WORDS]}
+    async with scripted(script, config=uncached(), observer=listener) as context:
+        watched = observed("tell")(generate_stream(ASK))
+        for leave in (False, False, True):
+            async with (await run(watched, context)).unwrap() as stream:
+                assert not spans(listener)
+                async for _ in stream:
+                    if leave:
+                        break
+            [span] = spans(listener)
+            assert span.error == (stream.ended.error if isinstance(stream.ended, StreamFailed) else None)
+            listener.events.clear()
+
+
+def spans(listener: Listener) -> list[SpanFinished]:
+    return [event for event in listener.events if isinstance(event, SpanFinished)]
+
+
+async def test_a_stream_is_never_put_into_a_cache_itself() -> None:
+    async with scripted({"gpt": [WORDS, WORDS]}, config=uncached()) as context:
+        twice = cached("k", 60)(generate_stream(ASK))
+        for _ in range(2):
+            assert (await collect((await run(twice, context)).unwrap())).unwrap().content == "one two three"
+
+
+async def test_a_schema_stream_settles_on_its_value() -> None:
+    listener = Listener()
+    async with scripted({"gpt": ['{"x": "no number"}']}, observer=listener) as context:
+        op = observed("value")(stream_with_schema(ASK, dict[str, int]))
+        await collect((await run(op, context)).unwrap())
+    [span] = spans(listener)
+    assert isinstance(span.error, SchemaMismatch)
 
 
 async def test_a_stream_that_nobody_closes_is_told_to_the_programmer() -> None:

@@ -12,8 +12,10 @@ from returns.result import Failure, Success
 from llm_manager.domain.errors import LLMError, StreamBroken
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.request import LLMRequest
+from llm_manager.domain.response import LLMResponse
 from llm_manager.domain.stream import FinalValue, PartialValue, SchemaEvent, StreamFailed, StreamFinished, TextDelta
 from llm_manager.effect.context import Context, Op
+from llm_manager.effect.ongoing import Ending, Ongoing
 from llm_manager.effect.op import effect, run
 from llm_manager.operations.schema import value_of
 from llm_manager.operations.stream import LLMStream, generate_stream
@@ -26,7 +28,7 @@ T = TypeVar("T")
 
 
 @final
-class SchemaStream(Generic[T]):
+class SchemaStream(Ongoing, Generic[T]):
     """A value as it comes: what has grown so far, and at last the value itself. Open it with ``async with``.
 
     :attr:`ended` is its last event, None while there are more and for one that was left.
@@ -37,6 +39,7 @@ class SchemaStream(Generic[T]):
     def __init__(self, stream: LLMStream, schema: Schema[T], *, is_wrapped: bool) -> None:
         from llm_manager.extraction import PartialJson  # noqa: PLC0415  # only who wants values pays for its tables
 
+        super().__init__()
         self._stream = stream
         self._schema = schema
         self._is_wrapped = is_wrapped
@@ -60,6 +63,7 @@ class SchemaStream(Generic[T]):
     async def aclose(self) -> None:
         """Leave it: the connection is closed at once if the answer is not whole."""
         await self._stream.aclose()
+        await self.over(Ending(None))
 
     def __aiter__(self) -> AsyncIterator[SchemaEvent[T]]:
         return self
@@ -73,17 +77,23 @@ class SchemaStream(Generic[T]):
                     if grown is not None:
                         return grown
                 case StreamFinished(response):
-                    found = value_of(response, self._schema)
-                    if isinstance(found, Success):
-                        self.ended = FinalValue(found.unwrap(), response)
-                    else:
-                        self.ended = StreamFailed(found.failure(), response.content)
-                    return self.ended
-                case StreamFailed() as failed:
+                    return await self._end(value_of(response, self._schema), response)
+                case StreamFailed(error) as failed:
                     self.ended = failed
+                    await self.over(Ending(Failure(error)))
                     return failed
                 case _:  # reasoning and calls of tools are no part of the value
                     pass
+
+    async def _end(self, found: Outcome[T, LLMError], response: LLMResponse) -> FinalValue[T] | StreamFailed:
+        ended: FinalValue[T] | StreamFailed
+        if isinstance(found, Success):
+            ended = FinalValue(found.unwrap(), response)
+        else:
+            ended = StreamFailed(found.failure(), response.content)
+        self.ended = ended
+        await self.over(Ending(found, response.usage))
+        return ended
 
     async def whole(self) -> Outcome[T, LLMError]:
         """Read it to its end and close it: the value, or how it failed."""

@@ -27,6 +27,7 @@ from llm_manager.domain.request import LLMRequest
 from llm_manager.domain.response import LLMResponse
 from llm_manager.domain.stream import StreamEnd, StreamEvent, StreamFailed, StreamFinished, TextDelta
 from llm_manager.effect.context import Context, Op
+from llm_manager.effect.ongoing import Ending, Ongoing
 from llm_manager.effect.op import effect, run
 from llm_manager.operations.account import Account
 from llm_manager.operations.attempt import begin
@@ -38,15 +39,17 @@ A_co = TypeVar("A_co", covariant=True)
 
 
 @final
-class LLMStream:
+class LLMStream(Ongoing):
     """One answer as it comes. Open it with ``async with``: leaving the block early closes the connection at once.
 
-    It has one reader. :attr:`ended` is its last event, None while there are more and for one that was left.
+    It has one reader. :attr:`ended` is its last event, None while there are more and for one that was left. Combinators
+    around it settle when it has ended.
     """
 
     __slots__ = ("_account", "_cache_key", "_events", "_is_closed", "_source", "ended")
 
     def __init__(self, account: Account, source: Source, cache_key: str | None) -> None:
+        super().__init__()
         self._account = account
         self._source = source
         self._cache_key = cache_key
@@ -81,6 +84,7 @@ class LLMStream:
         await self._source.aclose()
         if self.ended is None:
             self._account.leave(self.model, self.text)
+            await self.over(Ending(None))
 
     async def whole(self) -> Outcome[LLMResponse, LLMError]:
         """Read it to its end and close it: the whole response, or how it failed."""
@@ -114,9 +118,11 @@ class LLMStream:
         if isinstance(got, Failure):
             self.ended = self._failed(got.failure())
             self._events.append(self.ended)
+            await self.over(Ending(Failure(self.ended.error)))
         elif isinstance(piece := got.unwrap(), LLMResponse):
             self.ended = await self._finished(piece)
             self._events.append(self.ended)
+            await self.over(Ending(Success(self.ended.response), self.ended.response.usage))
         else:
             self._events.extend(piece)
 
