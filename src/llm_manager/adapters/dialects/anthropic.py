@@ -19,6 +19,7 @@ from llm_manager.adapters.dialects.images import inline
 from llm_manager.adapters.dialects.json_values import Json, arguments_of, as_list, as_object, parse_json
 from llm_manager.adapters.dialects.signatures import signed_by
 from llm_manager.adapters.dialects.texts import system_text, with_context
+from llm_manager.adapters.dialects.turns import merged
 from llm_manager.domain.request import (
     ImagePart,
     JsonSchema,
@@ -76,13 +77,7 @@ def _output_config(request: LLMRequest) -> Json | None:
 
 def _messages(request: LLMRequest) -> list[Json]:
     """The turns: neighbours of one role are one, and the results of tools are said by the user."""
-    turns: list[tuple[str, list[Json]]] = []
-    for role, blocks in _turns(request):
-        if turns and turns[-1][0] == role:
-            turns[-1][1].extend(blocks)
-        elif blocks:
-            turns.append((role, blocks))
-    return [{"role": role, "content": _plain(blocks)} for role, blocks in turns]
+    return [{"role": role, "content": _plain(blocks)} for role, blocks in merged(_turns(request))]
 
 
 def _turns(request: LLMRequest) -> Iterator[tuple[str, list[Json]]]:

@@ -20,8 +20,8 @@ from llm_manager.adapters.dialects.anthropic_answers import (
 )
 from llm_manager.adapters.dialects.assembly import Assembly
 from llm_manager.adapters.dialects.dialect import Headers
-from llm_manager.adapters.dialects.json_values import Json, as_object, as_text, parse_json
-from llm_manager.adapters.dialects.statuses import unparsable
+from llm_manager.adapters.dialects.json_values import Json, as_object, as_text
+from llm_manager.adapters.dialects.statuses import read_object
 from llm_manager.domain.errors import LLMError, StreamBroken
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.response import LLMResponse, Usage
@@ -44,10 +44,10 @@ class MessageReader:
 
     def read(self, frame: bytes, /) -> Outcome[Sequence[Delta], LLMError]:
         """What one event adds; of a kind that is not known yet, nothing."""
-        try:
-            event = as_object(parse_json(frame))
-        except ValueError as bad:
-            return Failure(unparsable(frame, bad, self._target))
+        read = read_object(frame, self._target)
+        if isinstance(read, Failure):
+            return read
+        event = read.unwrap()
         match event.get("type"):
             case "content_block_delta":
                 return self._grown(as_object(event.get("delta")))

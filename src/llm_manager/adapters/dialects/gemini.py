@@ -20,6 +20,7 @@ from llm_manager.adapters.dialects.images import inline
 from llm_manager.adapters.dialects.json_values import Json, arguments_of, object_in
 from llm_manager.adapters.dialects.signatures import signed_by
 from llm_manager.adapters.dialects.texts import system_text, text_of, with_context
+from llm_manager.adapters.dialects.turns import merged
 from llm_manager.domain.request import (
     ImagePart,
     JsonSchema,
@@ -75,13 +76,7 @@ def _config(request: LLMRequest) -> Json:
 
 def _contents(request: LLMRequest) -> list[Json]:
     """The turns: neighbours of one role are one, and the results of tools are said by the user."""
-    turns: list[tuple[str, list[Json]]] = []
-    for role, parts in _turns(request):
-        if turns and turns[-1][0] == role:
-            turns[-1][1].extend(parts)
-        elif parts:
-            turns.append((role, parts))
-    return [{"role": role, "parts": parts} for role, parts in turns]
+    return [{"role": role, "parts": parts} for role, parts in merged(_turns(request))]
 
 
 def _turns(request: LLMRequest) -> Iterator[tuple[str, list[Json]]]:

@@ -16,7 +16,7 @@ from returns.result import Failure, Success
 from llm_manager.adapters.dialects.dialect import Headers
 from llm_manager.adapters.dialects.json_values import Json, as_count, as_list, as_object, as_text, parse_json
 from llm_manager.adapters.dialects.signatures import signed
-from llm_manager.adapters.dialects.statuses import MESSAGE_LENGTH, by_status, retry_after_s, unparsable
+from llm_manager.adapters.dialects.statuses import MESSAGE_LENGTH, by_status, read_object, retry_after_s
 from llm_manager.domain.errors import (
     AuthenticationFailed,
     ContentFiltered,
@@ -68,10 +68,10 @@ def read_answer(status: int, headers: Headers, body: bytes, target: Target) -> O
     """The response that *body* holds, or the error it is."""
     if status != 200:
         return Failure(read_error(status, headers, body, target))
-    try:
-        answer = as_object(parse_json(body))
-    except ValueError as bad:
-        return Failure(unparsable(body, bad, target))
+    read = read_object(body, target)
+    if isinstance(read, Failure):
+        return read
+    answer = read.unwrap()
     if answer.get("error") is not None:
         return Failure(read_error_inside(answer, headers, target))
     return _response(answer, headers, target)
@@ -170,10 +170,10 @@ def read_models(status: int, headers: Headers, body: bytes, target: Target) -> O
     """The names in the answer to ``GET /models``."""
     if status != 200:
         return Failure(read_error(status, headers, body, target))
-    try:
-        listed = as_list(as_object(parse_json(body)).get("models"))
-    except ValueError as bad:
-        return Failure(unparsable(body, bad, target))
+    read = read_object(body, target)
+    if isinstance(read, Failure):
+        return read
+    listed = as_list(read.unwrap().get("models"))
     names = (as_text(as_object(row).get("name")) for row in listed)
     return Success(tuple(name.removeprefix("models/") for name in names if name is not None))
 

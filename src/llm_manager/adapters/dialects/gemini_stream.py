@@ -23,8 +23,8 @@ from llm_manager.adapters.dialects.gemini_answers import (
     text_of,
     usage_of,
 )
-from llm_manager.adapters.dialects.json_values import Json, as_list, as_object, as_text, parse_json
-from llm_manager.adapters.dialects.statuses import unparsable
+from llm_manager.adapters.dialects.json_values import Json, as_list, as_object, as_text
+from llm_manager.adapters.dialects.statuses import read_object
 from llm_manager.domain.errors import ContentFiltered, LLMError, StreamBroken
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.response import LLMResponse, Usage
@@ -46,10 +46,10 @@ class ContentReader:
 
     def read(self, frame: bytes, /) -> Outcome[Sequence[Delta], LLMError]:
         """What one piece adds."""
-        try:
-            piece = as_object(parse_json(frame))
-        except ValueError as bad:
-            return Failure(unparsable(frame, bad, self._target))
+        read = read_object(frame, self._target)
+        if isinstance(read, Failure):
+            return read
+        piece = read.unwrap()
         if piece.get("error") is not None:
             return Failure(read_error_inside(piece, self._headers, self._target))
         blocked = blocked_by(piece)

@@ -12,9 +12,9 @@ from returns.result import Failure, Success
 
 from llm_manager.adapters.dialects.assembly import Assembly
 from llm_manager.adapters.dialects.dialect import Headers
-from llm_manager.adapters.dialects.json_values import Json, as_list, as_object, as_text, parse_json
+from llm_manager.adapters.dialects.json_values import Json, as_list, as_object, as_text
 from llm_manager.adapters.dialects.ollama_answers import call_of, finish_of, read_error_inside, usage_of
-from llm_manager.adapters.dialects.statuses import unparsable
+from llm_manager.adapters.dialects.statuses import read_object
 from llm_manager.domain.errors import LLMError, StreamBroken
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.response import LLMResponse, Usage
@@ -35,10 +35,10 @@ class ChatReader:
 
     def read(self, frame: bytes, /) -> Outcome[Sequence[Delta], LLMError]:
         """What one piece adds."""
-        try:
-            piece = as_object(parse_json(frame))
-        except ValueError as bad:
-            return Failure(unparsable(frame, bad, self._target))
+        read = read_object(frame, self._target)
+        if isinstance(read, Failure):
+            return read
+        piece = read.unwrap()
         if piece.get("error") is not None:
             return Failure(read_error_inside(piece, self._target))
         deltas = self._deltas(as_object(piece.get("message")))

@@ -13,7 +13,7 @@ from returns.result import Failure, Success
 
 from llm_manager.adapters.dialects.json_values import Json, as_count, as_list, as_object, as_text, parse_json
 from llm_manager.adapters.dialects.signatures import signed
-from llm_manager.adapters.dialects.statuses import MESSAGE_LENGTH, by_status, retry_after_s, unparsable
+from llm_manager.adapters.dialects.statuses import MESSAGE_LENGTH, by_status, read_object, retry_after_s
 from llm_manager.domain.errors import (
     ContentFiltered,
     ContextTooLarge,
@@ -54,10 +54,10 @@ def read_answer(status: int, headers: Mapping[str, str], body: bytes, target: Ta
     """The response that *body* holds, or the error it is."""
     if status != 200:
         return Failure(read_error(status, headers, body, target))
-    try:
-        answer = as_object(parse_json(body))
-    except ValueError as bad:
-        return Failure(unparsable(body, bad, target))
+    read = read_object(body, target)
+    if isinstance(read, Failure):
+        return read
+    answer = read.unwrap()
     return response_of(answer, headers, target)
 
 
@@ -169,10 +169,10 @@ def read_models(
     """The names in the answer to ``GET /models``."""
     if status != 200:
         return Failure(read_error(status, headers, body, target))
-    try:
-        listed = as_list(as_object(parse_json(body)).get("data"))
-    except ValueError as bad:
-        return Failure(unparsable(body, bad, target))
+    read = read_object(body, target)
+    if isinstance(read, Failure):
+        return read
+    listed = as_list(read.unwrap().get("data"))
     names = (as_text(as_object(row).get("id")) for row in listed)
     return Success(tuple(name for name in names if name is not None))
 

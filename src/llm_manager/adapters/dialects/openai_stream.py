@@ -14,7 +14,7 @@ from returns.result import Failure, Success
 
 from llm_manager.adapters.dialects.assembly import Assembly
 from llm_manager.adapters.dialects.dialect import Headers
-from llm_manager.adapters.dialects.json_values import Json, as_count, as_list, as_object, as_text, parse_json
+from llm_manager.adapters.dialects.json_values import Json, as_count, as_list, as_object, as_text
 from llm_manager.adapters.dialects.openai_answers import (
     content_of,
     finish_of,
@@ -23,7 +23,7 @@ from llm_manager.adapters.dialects.openai_answers import (
     signature_of,
     usage_of,
 )
-from llm_manager.adapters.dialects.statuses import unparsable
+from llm_manager.adapters.dialects.statuses import read_object
 from llm_manager.domain.errors import LLMError, MalformedResponse, StreamBroken
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.response import LLMResponse, Usage
@@ -51,11 +51,8 @@ class CompletionReader:
             self.finished = True
             self._answer.finish = self._answer.finish or "unknown"
             return Success(())
-        try:
-            chunk = as_object(parse_json(frame))
-        except ValueError as bad:
-            return Failure(unparsable(frame, bad, self._target))
-        return self.read_chunk(chunk)
+        read = read_object(frame, self._target)
+        return read if isinstance(read, Failure) else self.read_chunk(read.unwrap())
 
     def read_chunk(self, chunk: Json, /) -> Outcome[Sequence[Delta], LLMError]:
         """As :meth:`read`, of a chunk that is no longer JSON text."""

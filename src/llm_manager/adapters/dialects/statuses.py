@@ -6,6 +6,9 @@ import math
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 
+from returns.result import Failure, Success
+
+from llm_manager.adapters.dialects.json_values import Json, as_object, parse_json
 from llm_manager.domain.errors import (
     AuthenticationFailed,
     InvalidRequest,
@@ -15,6 +18,7 @@ from llm_manager.domain.errors import (
     QuotaExhausted,
     ServerError,
 )
+from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.problem import Problem
 from llm_manager.domain.target import Target
 
@@ -22,8 +26,15 @@ MESSAGE_LENGTH = 500
 """How much of a vendor's message is kept."""
 
 
-def unparsable(body: bytes, bad: ValueError, target: Target) -> MalformedResponse:
-    """Why *body*, which *bad* was said of, could not be read."""
+def read_object(body: bytes, target: Target) -> Outcome[Json, MalformedResponse]:
+    """The JSON object in *body*, an empty one where it is something else."""
+    try:
+        return Success(as_object(parse_json(body)))
+    except ValueError as bad:
+        return Failure(_unparsable(body, bad, target))
+
+
+def _unparsable(body: bytes, bad: ValueError, target: Target) -> MalformedResponse:
     try:
         body.decode()
     except UnicodeDecodeError:

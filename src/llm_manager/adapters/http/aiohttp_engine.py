@@ -82,12 +82,12 @@ class AiohttpEngine:
                 allow_redirects=False,
                 proxy=self._settings.proxy,
             )
-        except BaseException as bad:
+        except (aiohttp.ClientError, OSError, ValueError) as bad:
             pool.free.release()
-            refused = _before_headers(bad, call, self._timeouts)
-            if refused is None:
-                raise
-            return Failure(refused)
+            return Failure(_before_headers(bad, call, self._timeouts))
+        except BaseException:  # cancelled: its place is free again
+            pool.free.release()
+            raise
         return Success(_Coming(response, pool, call.model, self._timeouts.idle_s))
 
     async def _entered(self, pool: _Pool) -> bool:
@@ -150,8 +150,8 @@ class _Coming:
         self._pool.free.release()
 
 
-def _before_headers(bad: BaseException, call: HttpCall, timeouts: TimeoutSettings) -> LLMError | None:
-    """No answer had begun; None for what is no failure of the network, such as being cancelled."""
+def _before_headers(bad: Exception, call: HttpCall, timeouts: TimeoutSettings) -> LLMError:
+    """No answer had begun. What may have been received is ambiguous."""
     said = str(bad) or type(bad).__name__
     match bad:
         case aiohttp.InvalidURL() | aiohttp.NonHttpUrlClientError() | ValueError():
@@ -168,7 +168,5 @@ def _before_headers(bad: BaseException, call: HttpCall, timeouts: TimeoutSetting
             return NetworkError(call.model, cause="connect", message=said)
         case aiohttp.ServerTimeoutError():
             return RequestTimedOut(call.model, timeouts.first_byte_s, "first_byte")
-        case aiohttp.ClientError() | OSError():
-            return NetworkError(call.model, ambiguous=True, cause="reset", message=said)
         case _:
-            return None
+            return NetworkError(call.model, ambiguous=True, cause="reset", message=said)
