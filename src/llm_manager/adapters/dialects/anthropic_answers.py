@@ -15,8 +15,9 @@ from returns.result import Failure, Success
 
 from llm_manager.adapters.dialects.dialect import Headers
 from llm_manager.adapters.dialects.json_values import Json, as_count, as_list, as_object, as_text, parse_json
+from llm_manager.adapters.dialects.rate_headers import wait_s
 from llm_manager.adapters.dialects.signatures import signed
-from llm_manager.adapters.dialects.statuses import MESSAGE_LENGTH, by_status, read_object, retry_after_s
+from llm_manager.adapters.dialects.statuses import MESSAGE_LENGTH, by_status, read_object
 from llm_manager.domain.errors import ContextTooLarge, LLMError, MalformedResponse, RateLimitExceeded
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.request import ToolCall
@@ -165,7 +166,7 @@ _TOO_LONG = re.compile(r"prompt is too long: (\d{3,9}) tokens > (\d{3,9}) maximu
 
 def _error(status: int, said: str, headers: Headers, target: Target) -> LLMError:
     if status == 429:
-        return RateLimitExceeded(target.model, retry_after_s(headers), said)
+        return RateLimitExceeded(target.model, wait_s(headers), said)
     too_long = _TOO_LONG.search(said) if status == 400 else None
     if too_long is not None:
         return ContextTooLarge(target.model, int(too_long[1]), int(too_long[2]), said)

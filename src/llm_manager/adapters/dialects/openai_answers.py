@@ -12,8 +12,9 @@ from collections.abc import Mapping
 from returns.result import Failure, Success
 
 from llm_manager.adapters.dialects.json_values import Json, as_count, as_list, as_object, as_text, parse_json
+from llm_manager.adapters.dialects.rate_headers import wait_s
 from llm_manager.adapters.dialects.signatures import signed
-from llm_manager.adapters.dialects.statuses import MESSAGE_LENGTH, by_status, read_object, retry_after_s
+from llm_manager.adapters.dialects.statuses import MESSAGE_LENGTH, by_status, read_object
 from llm_manager.domain.errors import (
     ContentFiltered,
     ContextTooLarge,
@@ -223,7 +224,7 @@ def _said(answer: Json, body: bytes) -> tuple[str, str]:
 def _error(status: int, code: str, said: str, headers: Mapping[str, str], target: Target) -> LLMError:
     model = target.model
     if status == 429 and code not in _QUOTA_CODES:
-        return RateLimitExceeded(model, retry_after_s(headers), said)
+        return RateLimitExceeded(model, wait_s(headers), said)
     return _by_code(code, said, target) or by_status(status, said, target)
 
 
