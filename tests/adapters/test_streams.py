@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import Any, get_args
@@ -145,6 +146,24 @@ async def test_what_only_looks_broken_is_a_whole_answer(kind: FaultKind) -> None
     last = events[-1]
     assert isinstance(last, StreamFinished)
     assert last.response.content == OK[kind] == "".join(e.text for e in events if isinstance(e, TextDelta))
+
+
+MEBIBYTE = 1024 * 1024
+
+
+@pytest.mark.parametrize("kind", ["giant_line", "gzip_bomb"])
+async def test_what_is_too_large_is_refused_before_it_is_held(kind: FaultKind) -> None:
+    """A line of 32 MiB, 64 MiB of spaces in a few bytes: what is held at once stays below 16 MiB."""
+    async with Simulator() as simulator:
+        simulator.script("gpt-4o", [Fault(kind)] * 2)
+        async with custom(config(simulator.url, first_byte_s=30.0)) as context:
+            await run(generate_stream(ASK), context)  # what is loaded or made once is not what is measured
+            tracemalloc.start()
+            error = (await run(generate_stream(replace(ASK, namespace="second")), context)).failure()
+            _, most = tracemalloc.get_traced_memory()
+            tracemalloc.stop()
+    assert replace(error, message="") == MalformedResponse("gpt-4o", "oversize")
+    assert most < 16 * MEBIBYTE
 
 
 async def test_steady_pings_do_not_outlive_the_deadline() -> None:

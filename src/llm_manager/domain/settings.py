@@ -181,7 +181,7 @@ class HttpSettings:
     trust_environment: bool = False
     proxy: str | None = None
     max_connections: Count = 100
-    max_body_bytes: Count = 16 * 1024 * 1024
+    max_body_bytes: Count = 8 * 1024 * 1024
     max_event_bytes: Count = 4 * 1024 * 1024
     portkey: PortkeySettings = field(default_factory=PortkeySettings)
 
