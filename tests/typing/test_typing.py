@@ -13,16 +13,27 @@ import pytest
 from returns.result import Failure, Success
 
 from llm_manager import (
+    Context,
     LLMError,
     LLMRequest,
     LLMResponse,
+    LLMStream,
     Op,
     Outcome,
+    ReasoningDelta,
     RoutePlan,
+    SchemaStream,
+    StreamFailed,
+    StreamFinished,
+    StreamResumed,
+    TextDelta,
+    ToolCallDelta,
+    collect,
     fallback,
     flat_map,
     gather,
     generate,
+    generate_stream,
     live,
     map_,
     pipe,
@@ -33,7 +44,9 @@ from llm_manager import (
     race,
     recurs,
     retry,
+    run,
     select_model,
+    stream_with_schema,
     through,
     timeout,
 )
@@ -78,6 +91,29 @@ async def matched() -> str:
             return response.content
         case Failure(error):
             return error.message
+
+
+async def streams_keep_their_types(context: Context) -> str:
+    """A stream of a schema is a stream of its type, and the match over events is complete without a default."""
+    assert_type(generate_stream(ASK), Op[LLMStream])
+    assert_type(stream_with_schema(ASK, int), Op[SchemaStream[int]])
+    numbers = (await run(stream_with_schema(ASK, int), context)).unwrap()
+    assert_type(await collect(numbers), Outcome[int, LLMError])
+    stream = (await run(through(generate_stream(ASK), timeout(5)), context)).unwrap()
+    assert_type(await collect(stream), Outcome[LLMResponse, LLMError])
+    async for event in stream:
+        match event:
+            case TextDelta(text) | ReasoningDelta(text):
+                return text
+            case ToolCallDelta(arguments=arguments):
+                return arguments
+            case StreamResumed(model):
+                return model
+            case StreamFinished(response):
+                return response.content
+            case StreamFailed(_, partial):
+                return partial
+    return ""
 
 
 def _refused(command: list[str], file: Path) -> set[int]:

@@ -1,6 +1,18 @@
 """Each line marked so must be refused by both checkers."""
 
-from llm_manager import LLMRequest, LLMResponse, Op, generate, map_, plan, query_with_schema, retry, timeout
+from llm_manager import (
+    LLMRequest,
+    LLMResponse,
+    Op,
+    SchemaStream,
+    generate,
+    map_,
+    plan,
+    query_with_schema,
+    retry,
+    stream_with_schema,
+    timeout,
+)
 
 ASK = LLMRequest(prompt="x")
 
@@ -10,6 +22,8 @@ wrong_policy = retry(5)  # refused
 wrong_time = timeout("5")  # refused
 wrong_field = LLMRequest(promt="x")  # refused
 wrong_change = map_(plan(ASK), lambda response: response.content)  # refused
+
+wrong_stream: Op[SchemaStream[str]] = stream_with_schema(ASK, int)  # refused
 
 
 def not_complete(response: LLMResponse) -> str:

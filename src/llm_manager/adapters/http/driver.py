@@ -123,16 +123,6 @@ class Http:
         self._timeouts = timeouts
         self._engine = engine
 
-    @property
-    def max_event_bytes(self) -> int:
-        """The largest event of a stream that is read."""
-        return self._settings.max_event_bytes
-
-    @property
-    def max_body_bytes(self) -> int:
-        """The largest body that is read."""
-        return self._settings.max_body_bytes
-
     async def aclose(self) -> None:
         """Close the connections."""
         await self._engine.aclose()
