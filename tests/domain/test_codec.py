@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from returns.result import Success
 
 from llm_manager import (
     AllModelsFailed,
@@ -22,13 +23,21 @@ from llm_manager import (
     PlannedTarget,
     Preferences,
     Problem,
+    ReasoningDelta,
     ReportedCost,
     ResponseMetadata,
     RoutePlan,
     ServerError,
+    StreamBroken,
+    StreamEvent,
+    StreamFailed,
+    StreamFinished,
+    StreamResumed,
+    TextDelta,
     TextPart,
     Tool,
     ToolCall,
+    ToolCallDelta,
     Usage,
     from_json,
     parse_request,
@@ -169,3 +178,18 @@ def test_a_context_that_is_no_json_is_told_before_anything_is_sent() -> None:
         "messages.1.content.0.media_type",
         "messages.1.content.1.media_type",
     ]
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        TextDelta("a"),
+        ReasoningDelta("a"),
+        ToolCallDelta(index=0, id="c", name="f", arguments="{"),
+        StreamResumed("gpt"),
+        StreamFinished(LLMResponse(content="a", model="gpt", tool_calls=(ToolCall(id="c", name="f", arguments="{}"),))),
+        StreamFailed(StreamBroken("gpt", "a"), "a"),
+    ],
+)
+def test_every_event_of_a_stream_comes_back_from_json_as_it_was(event: object) -> None:
+    assert from_json(StreamEvent, to_json(event)) == Success(event)
