@@ -25,6 +25,7 @@ from llm_manager import (
     LLMResponse,
     LLMStream,
     ModelSettings,
+    ModelUnavailable,
     Outcome,
     Preferences,
     RateLimitExceeded,
@@ -47,10 +48,12 @@ from llm_manager import (
     Usage,
     cached,
     collect,
+    gather,
     generate,
     generate_stream,
     get_metrics,
     observed,
+    race,
     replacing,
     run,
     stream_with_schema,
@@ -362,6 +365,18 @@ async def test_a_schema_stream_settles_on_its_value() -> None:
         await collect((await run(op, context)).unwrap())
     [span] = spans(listener)
     assert isinstance(span.error, SchemaMismatch)
+
+
+async def test_streams_that_nobody_will_get_are_closed() -> None:
+    """The loser of a dead heat, and those beside one that did not begin."""
+    keys = KeySettings(providers={"openai": (Secret("k" * 20),)}, max_connections_per_key=2)
+    words: list[Line] = [WORDS, WORDS, WORDS, ModelUnavailable("gpt-4o"), "next"]
+    async with keyed(words, replace(uncached(), keys=keys)) as context:
+        ask = generate_stream(GPT)
+        async with (await run(race(ask, ask), context)).unwrap() as winner:
+            assert (await collect(winner)).unwrap().content == "one two three"
+        assert isinstance((await run(gather([ask, ask]), context)).failure(), ModelUnavailable)
+        assert (await run(generate(GPT), context)).unwrap().content == "next", "both places of the key are free"
 
 
 async def test_a_stream_that_nobody_closes_is_told_to_the_programmer() -> None:

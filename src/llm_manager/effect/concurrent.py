@@ -12,6 +12,7 @@ from typing import Never, TypeVar
 import anyio
 from returns.result import Failure, Success
 
+from llm_manager.effect.ongoing import let_go
 from llm_manager.effect.op import Effect, Outcome, effect, run
 
 A = TypeVar("A")
@@ -65,7 +66,10 @@ def gather(ops: Sequence[Effect[A, E, R]], limit: int | None = None) -> Effect[t
             return False
 
         await children(len(ops), child, limit)
-        return failures[0] if failures else Success(tuple(values[index] for index in range(len(ops))))
+        if failures:
+            await let_go(values.values())
+            return failures[0]
+        return Success(tuple(values[index] for index in range(len(ops))))
 
     return effect(gathering)
 
@@ -102,6 +106,7 @@ def race(ops: Sequence[Effect[A, E, R]], all_failed: Callable[[tuple[E, ...]], E
             return True
 
         await children(len(ops), child)
+        await let_go(late.unwrap() for late in won[1:])  # a dead heat
         return won[0] if won else Failure(all_failed(tuple(errors[index] for index in sorted(errors))))
 
     return effect(racing)

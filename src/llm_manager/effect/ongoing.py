@@ -6,7 +6,7 @@ says so with :func:`when_over`, and need not know whether that is now or at the 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
 
@@ -52,6 +52,10 @@ class Ongoing:
         """*tell* how it ended, when it has."""
         self._tells.append(tell)
 
+    async def aclose(self) -> None:
+        """Let go of it: nobody wants the rest."""
+        await self.over(Ending(None))
+
     async def over(self, ending: Ending) -> None:
         """It has ended. Cancellation waits until everybody has been told."""
         if self.is_over:
@@ -60,6 +64,14 @@ class Ongoing:
         with anyio.CancelScope(shield=True):
             for tell in self._tells:
                 await tell(ending)
+
+
+async def let_go(values: Iterable[object]) -> None:
+    """Close what is under way among *values*: successes that nobody will get."""
+    with anyio.CancelScope(shield=True):
+        for value in values:
+            if isinstance(value, Ongoing):
+                await value.aclose()
 
 
 async def when_over(outcome: Outcome[A, LLMError], tell: Tell) -> None:
