@@ -6,6 +6,7 @@ and the limiter. The total deadline of its run bounds every pull.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from typing import TypeAlias, final
 
@@ -42,7 +43,7 @@ class Flow(Ongoing):
         self._asked = asked
         self._limit_s = 0.0 if context.deadline_s is None else context.deadline_s - context.clock.monotonic()
         self._text: list[str] = []
-        self._ready: Outcome[Piece, LLMError] | None = None
+        self._ready: deque[Outcome[Piece, LLMError]] = deque()
 
     @property
     def model(self) -> str:
@@ -64,14 +65,12 @@ class Flow(Ongoing):
         got = await self._next()
         if isinstance(got, Failure):
             return got
-        self._ready = got
+        self._ready.appendleft(got)
         return Success(None)
 
     async def pull(self) -> Outcome[Piece, LLMError]:
         """The next pieces, the whole response at the end, or how it failed; at either end the connection is free."""
-        got, self._ready = self._ready, None
-        if got is None:
-            got = await self._in_time()
+        got = self._ready.popleft() if self._ready else await self._in_time()
         if isinstance(got, Failure) or isinstance(got.unwrap(), LLMResponse):
             await self._end(got)
         return got
@@ -122,7 +121,7 @@ class Flow(Ongoing):
         if self._text or not response.content:
             return Success(response)
         self._text.append(response.content)
-        self._ready = Success(response)
+        self._ready.append(Success(response))
         return Success((TextDelta(response.content),))
 
     async def _end(self, outcome: Outcome[Piece, LLMError] | None) -> None:
