@@ -165,7 +165,7 @@ _PROVIDERS = (
         wire="openai",
         needs_key=False,
         url_variable="LM_STUDIO_URL",
-        # It refuses ``json_object`` and images it would have to fetch (LM Studio, "Structured Output", "Image Input").
+        # It refuses ``json_object`` and images it would have to fetch (its bug tracker, 189 and 1120; 2026-11-21).
         capabilities=frozenset({"vision", "tools", "json_schema"}),
         unsupported=frozenset({"image_urls"}),
     ),
