@@ -1,0 +1,120 @@
+"""Streams that no well-behaved server sends, byte by byte: each has one right end, whichever engine reads it."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from dataclasses import replace
+
+import anyio
+import pytest
+from anyio.abc import SocketAttribute, SocketStream
+from returns.result import Failure
+
+from llm_manager import (
+    HttpSettings,
+    KeySettings,
+    LLMConfig,
+    LLMError,
+    LLMRequest,
+    LLMResponse,
+    MalformedResponse,
+    ModelSettings,
+    NetworkError,
+    Outcome,
+    Preferences,
+    RequestTimedOut,
+    RetrySettings,
+    Secret,
+    ServerError,
+    StreamBroken,
+    TimeoutSettings,
+    collect,
+    custom,
+    generate_stream,
+    run,
+)
+from tests.adapters.chosen import CHOSEN
+
+pytestmark = pytest.mark.anyio
+
+ASK = LLMRequest(prompt="x", preferences=Preferences(model="mine", fallback="none"))
+HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n"
+DONE = b"data: [DONE]\n\n"
+
+
+def event(text: str | None, finish: str | None = None) -> bytes:
+    delta = {} if text is None else {"content": text}
+    return b"data: " + json.dumps({"choices": [{"delta": delta, "finish_reason": finish}]}).encode() + b"\n\n"
+
+
+async def end_of(answer: bytes, *, hang_up: bool) -> str | LLMError:
+    """The text, or the error, that comes of *answer*; then the server hangs up, or says nothing more."""
+
+    async def serve(connection: SocketStream) -> None:
+        async with connection:
+            with suppress(anyio.BrokenResourceError):
+                await connection.receive()
+                await connection.send(answer)
+                if not hang_up:
+                    await anyio.sleep_forever()
+
+    found: list[Outcome[LLMResponse, LLMError]] = []
+    async with await anyio.create_tcp_listener(local_host="127.0.0.1") as listener, anyio.create_task_group() as group:
+        group.start_soon(listener.serve, serve)
+        url = f"http://127.0.0.1:{listener.extra(SocketAttribute.local_port)}/v1"
+        config = LLMConfig(
+            models={"mine": ModelSettings(provider="openai", model="gpt-4o")},
+            keys=KeySettings(providers={"openai": (Secret("sk-0123456789"),)}),
+            http=HttpSettings(engine=CHOSEN.engine, base_urls={"openai": url}),
+            retry=RetrySettings(max_retries=0),
+            timeouts=TimeoutSettings(first_byte_s=2, idle_s=0.2),
+        )
+        async with custom(config) as context:
+            opened = await run(generate_stream(ASK), context)
+            found.append(opened if isinstance(opened, Failure) else await collect(opened.unwrap()))
+        group.cancel_scope.cancel()
+    [ended] = found
+    return replace(ended.failure(), message="") if isinstance(ended, Failure) else ended.unwrap().content
+
+
+BROKEN = StreamBroken("gpt-4o", "a")
+NOTHING = StreamBroken("gpt-4o")
+
+
+@pytest.mark.parametrize(
+    ("answer", "ended"),
+    [
+        pytest.param(HEAD + b"\r\n" + event("a") + event(None, "stop") + DONE, "a", id="whole"),
+        pytest.param(HEAD + b"\r\n" + event("a") + event(None, "stop"), "a", id="no terminator"),
+        pytest.param(HEAD + b"\r\n" + event("a") + event("b")[:20], BROKEN, id="cut in an event"),
+        pytest.param(HEAD + b"content-length: 9999\r\n\r\n" + event("a", "stop"), BROKEN, id="short of its length"),
+        pytest.param(HEAD + b"content-length: 0\r\n\r\n", NOTHING, id="empty"),
+        pytest.param(HEAD + b"\r\n" + b": x\n\n" * 50, NOTHING, id="only comments"),
+        pytest.param(HEAD + b"\r\n" + DONE, MalformedResponse("gpt-4o", "empty"), id="only the terminator"),
+        pytest.param(b"\x00\x01 nonsense\r\n\r\n", NetworkError("gpt-4o", ambiguous=True, cause="reset"), id="no HTTP"),
+        pytest.param(
+            HEAD
+            + b'\r\ndata: {"choices":[null]}\n\ndata: {"choices":null}\n\ndata: null\n\n'
+            + event("a", "stop")
+            + DONE,
+            "a",
+            id="null in every place",
+        ),
+        pytest.param(
+            HEAD + b"\r\n" + event("a") + b'data: {"error":"boom"}\n\n', ServerError("gpt-4o", 500), id="error as text"
+        ),
+    ],
+)
+async def test_a_stream_has_one_right_end(answer: bytes, ended: str | LLMError) -> None:
+    assert await end_of(answer, hang_up=True) == ended
+
+
+async def test_what_has_said_all_need_not_hang_up() -> None:
+    whole = HEAD + b"\r\n" + event("a") + event(None, "stop") + DONE
+    assert await end_of(whole, hang_up=False) == "a"
+
+
+async def test_silence_before_the_terminator_is_an_idle_stream() -> None:
+    silent = HEAD + b"\r\n" + event("a")
+    assert await end_of(silent, hang_up=False) == RequestTimedOut("gpt-4o", 0.2, "idle")
