@@ -54,7 +54,9 @@ async def end_of(answer: bytes, *, hang_up: bool) -> str | LLMError:
     async def serve(connection: SocketStream) -> None:
         async with connection:
             with suppress(anyio.BrokenResourceError):
-                await connection.receive()
+                received = b""
+                while not received.endswith(b"}}"):  # what is left unread would reset the connection
+                    received += await connection.receive()
                 await connection.send(answer)
                 if not hang_up:
                     await anyio.sleep_forever()
