@@ -151,7 +151,8 @@ async def tools(provider: Provider) -> None:
     assert isinstance(last, StreamFinished)
     assert [(call.name, json.loads(call.arguments)) for call in last.response.tool_calls] == said
     if provider.clean:
-        assert last.response.tool_calls == calling.tool_calls
+        once, again = ([replace(call, id="") for call in each.tool_calls] for each in (calling, last.response))
+        assert once == again  # some vendors number their calls anew in every answer
     for index, call in enumerate(last.response.tool_calls):
         parts = [piece for piece in pieces if isinstance(piece, ToolCallDelta) and piece.index == index]
         assert "".join(part.arguments for part in parts) == call.arguments

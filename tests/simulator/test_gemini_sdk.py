@@ -85,6 +85,9 @@ async def test_tool_calls_are_typed_at_once_and_in_a_stream(
     expected = [("look", {"at": "sky"}), ("look", {"at": "sea"})]
     assert [(call.name, call.args) for call in answer.function_calls or ()] == expected
     assert [(call.name, call.args) for piece in streamed for call in piece.function_calls or ()] == expected
+    ids = [call.id for piece in (answer, *streamed) for call in piece.function_calls or ()]
+    assert None not in ids
+    assert len(set(ids)) == 4, "from Gemini 3 on every call has an id, and none another's"
 
 
 async def test_the_results_of_tools_and_images_are_understood(sdk: genai.client.AsyncClient) -> None:

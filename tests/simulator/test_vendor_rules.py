@@ -44,6 +44,17 @@ def gemini(*parts: Any, **config: object) -> dict[str, Any]:
     return {"contents": contents, "generationConfig": config}
 
 
+def turns(*turns: tuple[str, Any]) -> dict[str, Any]:
+    """A conversation with Gemini: of each turn the role, and what its parts hold."""
+    return {"contents": [{"role": role, "parts": list(parts)} for role, parts in (("user", [{"text": "x"}]), *turns)]}
+
+
+CALL: dict[str, Any] = {"functionCall": {"name": "f", "args": NOTHING}}
+SIGNED: dict[str, Any] = {**CALL, "thoughtSignature": "c2lnbmVk"}
+RESULT: dict[str, Any] = {"functionResponse": {"name": "f", "response": NOTHING}}
+NAMED_RESULT: dict[str, Any] = {"functionResponse": {"id": "c1", "name": "f", "response": NOTHING}}
+
+
 def llama(message: Any, **fields: object) -> dict[str, Any]:
     return {**LLAMA, "messages": [message], **fields}
 
@@ -111,6 +122,11 @@ async def answer(
             gemini({"functionResponse": {"name": "f", "response": NOTHING}}),
             "immediately after a function call",
         ),
+        ("gemini", turns(("model", [SIGNED, CALL]), ("user", [RESULT])), "number of function response parts"),
+        ("gemini", turns(("model", [SIGNED]), ("user", [{"text": "x"}])), "number of function response parts"),
+        ("gemini", turns(("model", [SIGNED]), ("user", [NAMED_RESULT])), "id does not match"),
+        ("gemini", turns(("model", [CALL]), ("user", [RESULT])), "missing a thought_signature"),
+        ("gemini", turns(("model", [SIGNED]), ("user", [RESULT]), ("model", [{"text": "x"}])), "ending with a model"),
         ("gemini", gemini(temperature=3), "must be in the range"),
         ("gemini", gemini(stopSequences=list("abcdef")), "at most 5"),
         ("gemini", gemini(responseJsonSchema=NOTHING), "response mime type"),
@@ -146,11 +162,26 @@ async def test_what_a_vendor_refuses_is_refused_in_its_own_words(vendor: str, bo
         ("anthropic", claude(image(type="url", url="https://x/y.png"))),
         ("anthropic", claude(**schema(additionalProperties=False, properties={"minimum": {"enum": [{"maximum": 1}]}}))),
         ("gemini", gemini({"file_data": {"file_uri": "https://x/y.png"}}, temperature=0, stop_sequences=["a"])),
+        ("gemini", turns(("model", [SIGNED, CALL]), ("user", [RESULT, RESULT]))),
+        ("gemini", turns(("model", [CALL]), ("user", [RESULT]), ("model", [{"text": "x"}]), ("user", [{"text": "x"}]))),
         ("ollama", {**LLAMA, "options": {"seed": 7}, "format": "json", "keep_alive": 5}),
     ],
 )
 async def test_what_a_vendor_takes_is_taken(vendor: str, body: object) -> None:
     assert await answer(vendor, body) == (200, "")
+
+
+@pytest.mark.parametrize(
+    ("model", "status"), [("gemini-2.5-pro", 200), ("gemini-3.1-pro-preview", 200), ("gemini-3.5-flash-lite", 400)]
+)
+async def test_only_newer_geminis_refuse_to_go_on_with_their_own_words(model: str, status: int) -> None:
+    path = f"/v1beta/models/{model}:generateContent"
+    assert (await answer("gemini", turns(("model", [{"text": "It "}])), path=path))[0] == status
+
+
+async def test_geminis_before_the_third_want_no_proof_of_a_call() -> None:
+    path = "/v1beta/models/gemini-2.5-pro:generateContent"
+    assert (await answer("gemini", turns(("model", [CALL]), ("user", [RESULT])), path=path))[0] == 200
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from dataclasses import replace
 from llm_manager.testing.simulator.asked import Asked
 from llm_manager.testing.simulator.received import Received
 from llm_manager.testing.simulator.replies import Answered, CallTools, Say, Status
-from llm_manager.testing.simulator.wires.gemini_rules import asked_by, is_generation, wants_list
+from llm_manager.testing.simulator.wires.gemini_rules import asked_by, is_generation, version_of, wants_list
 from llm_manager.testing.simulator.wires.values import Fields, as_bytes, words
 from llm_manager.testing.simulator.wires.wire import Wire
 
@@ -48,7 +48,7 @@ _BY_CODE: Mapping[str, tuple[str, str, Sequence[Fields]]] = {
     "invalid_api_key": ("INVALID_ARGUMENT", "API key not valid. Please pass a valid API key.", (_BAD_KEY,)),
     "context_length_exceeded": (
         "INVALID_ARGUMENT",
-        "The input token count (1200000) exceeds the maximum number of tokens allowed (1048576).",
+        "The input token count exceeds the maximum number of tokens allowed 1048576.",
         (),
     ),
 }
@@ -77,7 +77,7 @@ def _listing(received: Received) -> bytes | None:
 
 
 def _body(asked: Asked, reply: Answered, number: int) -> bytes:
-    return as_bytes(_response(asked, number, _parts(reply), _finish(reply), reply))
+    return as_bytes(_response(asked, number, _parts(asked, reply, number), _finish(reply), reply))
 
 
 def _response(asked: Asked, number: int, parts: Sequence[Fields], finish: str | None, reply: Answered) -> Fields:
@@ -88,18 +88,23 @@ def _response(asked: Asked, number: int, parts: Sequence[Fields], finish: str | 
     return {"candidates": [candidate], **usage, "modelVersion": asked.model, "responseId": f"resp_{number}"}
 
 
-def _parts(reply: Answered) -> list[Fields]:
+def _parts(asked: Asked, reply: Answered, number: int) -> list[Fields]:
     if isinstance(reply, CallTools):
-        return [_call(index, name, arguments) for index, (name, arguments) in enumerate(reply.pairs)]
+        ids = [f"call_{number}_{index}" for index in range(len(reply.pairs))]
+        named = ids if version_of(asked.model) >= (3, 0) else [None] * len(ids)
+        return [
+            _call(*pair, id_, signed=index == 0)
+            for index, (pair, id_) in enumerate(zip(reply.pairs, named, strict=True))
+        ]
     thought: list[Fields] = [{"text": reply.reasoning, "thought": True}]
     return [*(thought if reply.reasoning else []), {"text": reply.text}]
 
 
-def _call(index: int, name: str, arguments: object) -> Fields:
-    """Only the first call of a turn is signed, and the vendor gives its calls no ids unless it is asked to."""
+def _call(name: str, arguments: object, id_: str | None, *, signed: bool) -> Fields:
+    """Only the first call of a turn is signed, and from Gemini 3 on each has an id."""
     value = json.loads(arguments) if isinstance(arguments, str) else arguments
-    signed = {"thoughtSignature": "c2lnbmVk"} if index == 0 else {}
-    return {"functionCall": {"name": name, "args": value}, **signed}
+    said = {"name": name, "args": value, **({} if id_ is None else {"id": id_})}
+    return {"functionCall": said, **({"thoughtSignature": "c2lnbmVk"} if signed else {})}
 
 
 def _finish(reply: Answered) -> str:
@@ -130,7 +135,7 @@ def _listed(asked: Asked, reply: Answered, number: int) -> Sequence[bytes]:
 
 
 def _streamed(asked: Asked, reply: Answered, number: int) -> list[bytes]:
-    pieces = _pieces(reply)
+    pieces = _pieces(asked, reply, number)
     last = len(pieces) - 1
     return [
         as_bytes(_response(asked, number, [piece], _finish(reply) if place == last else None, reply))
@@ -138,9 +143,9 @@ def _streamed(asked: Asked, reply: Answered, number: int) -> list[bytes]:
     ]
 
 
-def _pieces(reply: Answered) -> list[Fields]:
+def _pieces(asked: Asked, reply: Answered, number: int) -> list[Fields]:
     if isinstance(reply, CallTools):
-        return _parts(reply)
+        return _parts(asked, reply, number)
     thoughts: list[Fields] = [{"text": word, "thought": True} for word in words(reply.reasoning)]
     said: list[Fields] = [{"text": word} for word in words(reply.text)]
     return [*thoughts, *said, {"text": ""}]

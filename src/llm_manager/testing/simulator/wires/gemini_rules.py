@@ -62,6 +62,12 @@ def wants_list(path: str) -> bool:
     return found is not None and found["verb"] == "streamGenerateContent" and "alt=sse" not in (found["query"] or "")
 
 
+def version_of(model: str) -> tuple[int, int]:
+    """The generation of *model*: nothing for one that is no Gemini or does not tell."""
+    found = re.match(r"gemini-(\d+)(?:\.(\d+))?-", model)
+    return (0, 0) if found is None else (int(found[1]), int(found[2] or 0))
+
+
 def asked_by(received: Received) -> Asked | Status:
     """What a ``POST .../models/{model}:generateContent`` asks for, or how Gemini refuses it."""
     path = _PATH.search(received.path)
@@ -74,7 +80,7 @@ def asked_by(received: Received) -> Asked | Status:
         return Status(400, None, "Invalid JSON payload received.")
     fields = _camel(body)
     streamed = path["verb"] == "streamGenerateContent"
-    complaint = next(_complaints(fields), None)
+    complaint = next(_complaints(fields, path["model"]), None)
     return _asked(fields, path["model"], streamed=streamed) if complaint is None else Status(400, None, complaint)
 
 
@@ -129,7 +135,7 @@ def _text(content: Fields) -> str:
     return " ".join(str(part.get("text", f"<{next(iter(part), '')}>")) for part in rows_in(content, "parts"))
 
 
-def _complaints(fields: Fields) -> Iterator[str]:
+def _complaints(fields: Fields, model: str) -> Iterator[str]:
     """Everything Gemini would refuse, in the order in which it looks."""
     for name in fields:
         if name not in _KNOWN:
@@ -139,6 +145,7 @@ def _complaints(fields: Fields) -> Iterator[str]:
         if name not in _CONFIG:
             yield f"Invalid JSON payload received. Unknown name \"{name}\" at 'generation_config': Cannot find field."
     yield from _content_complaints(rows_in(fields, "contents"))
+    yield from _turn_complaints(rows_in(fields, "contents"), version_of(model), model)
     yield from _number_complaints(config)
     schema = config.get("responseJsonSchema", config.get("responseSchema"))
     if schema is not None and config.get("responseMimeType") != "application/json":
@@ -149,7 +156,6 @@ def _complaints(fields: Fields) -> Iterator[str]:
 def _content_complaints(contents: Sequence[Fields]) -> Iterator[str]:
     if not contents:
         yield "* GenerateContentRequest.contents: contents is not specified"
-    called: list[object] = []
     for content in contents:
         if content.get("role") not in {"user", "model", "function"}:
             yield "Please use a valid role: user, model."
@@ -159,15 +165,62 @@ def _content_complaints(contents: Sequence[Fields]) -> Iterator[str]:
         for part in parts:
             if not any(name in part for name in _PARTS):
                 yield "* GenerateContentRequest.contents.parts: required oneof field 'data' must have one value"
-            if "functionCall" in part:
-                called.append(fields_in(part, "functionCall").get("name"))
-            if "functionResponse" in part and fields_in(part, "functionResponse").get("name") not in called:
-                yield "Please ensure that function response turn comes immediately after a function call turn."
             media = fields_in(part, "inlineData")
             if media and not str(media.get("mimeType", "")).startswith(
                 ("image/", "audio/", "video/", "application/pdf")
             ):
                 yield f"Unsupported MIME type: {media.get('mimeType')}"
+
+
+_NO_PREFILL = (3, 6)
+"""From here on a request may not end with the model's turn. 3.5 Flash-Lite, which came out with it, is as strict."""
+
+
+def _turn_complaints(contents: Sequence[Fields], version: tuple[int, int], model: str) -> Iterator[str]:
+    """What is wrong with one turn beside the others: results without their calls, and calls without their proof."""
+    calls: Sequence[Fields] = ()
+    for content in contents:
+        results = _held(content, "functionResponse")
+        yield from _result_complaints(calls, results)
+        calls = _held(content, "functionCall")
+    if version >= (3, 0):
+        yield from _proof_complaints(contents)
+    strict = version >= _NO_PREFILL or model.startswith("gemini-3.5-flash-lite")
+    if strict and contents and contents[-1].get("role") == "model":
+        yield "Requests ending with a model turn are not supported."
+
+
+def _held(content: Fields, name: str) -> Sequence[Fields]:
+    """The calls, or the results, in *content*."""
+    return [fields_in(part, name) for part in rows_in(content, "parts") if name in part]
+
+
+def _result_complaints(calls: Sequence[Fields], results: Sequence[Fields]) -> Iterator[str]:
+    names = [call.get("name") for call in calls]
+    if any(result.get("name") not in names for result in results):
+        yield "Please ensure that function response turn comes immediately after a function call turn."
+    if len(calls) != len(results):
+        yield (
+            "Please ensure that the number of function response parts is equal to the number of function call parts "
+            "of the function call turn."
+        )
+    if {call.get("id") for call in calls} != {result.get("id") for result in results}:
+        yield "functionResponse.id does not match functionCall.id"
+
+
+def _proof_complaints(contents: Sequence[Fields]) -> Iterator[str]:
+    """Gemini 3 wants, since the user last said something, the signature of the first call of each of its turns."""
+    for content in reversed(contents):
+        parts = rows_in(content, "parts")
+        if content.get("role") != "model" and any("functionResponse" not in part for part in parts):
+            return
+        called = [part for part in parts if "functionCall" in part]
+        if called and not called[0].get("thoughtSignature"):
+            name = fields_in(called[0], "functionCall").get("name")
+            yield (
+                "Function call is missing a thought_signature in functionCall parts. This is required for tools to "
+                f"work correctly. Additional data, function call `default_api:{name}`."
+            )
 
 
 def _number_complaints(config: Fields) -> Iterator[str]:
