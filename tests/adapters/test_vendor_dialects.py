@@ -277,7 +277,7 @@ ERRORS: list[tuple[str, int, Mapping[str, Any], LLMError]] = [
         "gemini",
         200,
         _candidate(reason="MALFORMED_FUNCTION_CALL"),
-        MalformedResponse("m-1", "empty", "no text and no call: MALFORMED_FUNCTION_CALL"),
+        MalformedResponse("m-1", "empty", "no whole answer: MALFORMED_FUNCTION_CALL"),
     ),
     ("ollama", 400, {"error": "said"}, REFUSED),
     ("ollama", 404, {"error": "said"}, ModelUnavailable("m-1", "said")),

@@ -79,9 +79,15 @@ _SAMPLED_CLAUDES = ("claude-sonnet-4-6", "claude-haiku-4-5")
 """The last Claudes that take a temperature; from Opus 4.7 on they answer it with 400 (Anthropic, "Migration guide",
 read 2026-11-21)."""
 
+_SAMPLED_GEMINIS = ("gemini-2.5-pro", "gemini-2.5-flash")
+"""The last Geminis of ours that heed a temperature; from 3.5 Flash-Lite and 3.6 Flash on they take it and pass it over
+("What's new in Gemini 3.6 Flash and 3.5 Flash-Lite", read 2026-11-21), which is a wish dropped in silence."""
+
+_SAMPLED: Mapping[str, tuple[str, ...]] = {"anthropic": _SAMPLED_CLAUDES, "gemini": _SAMPLED_GEMINIS}
+
 
 def _unsupported(provider: str, name: str) -> frozenset[Wish]:
-    newer = provider == "anthropic" and name not in _SAMPLED_CLAUDES
+    newer = provider in _SAMPLED and name not in _SAMPLED[provider]
     return frozenset({"temperature", "top_p"}) if newer else frozenset()
 
 

@@ -3,13 +3,14 @@
 Checked on 2026-11-21 against the Gemini API reference ("Generating content", "Structured outputs", "Function calling",
 "File input methods", "Thought signatures") and the types of its SDK 3.4. The key goes into a header, never into the
 URL. An image by URL is named to Google, which fetches it. What ToolCall carries as its signature is the proof of the
-thoughts that led to the call: the vendor wants it back.
+thoughts that led to the call: Gemini 3 refuses a call without it, and takes a word of its own for those of others.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -34,9 +35,24 @@ from llm_manager.domain.request import (
 from llm_manager.domain.secret import Secret
 from llm_manager.domain.target import Target
 
-_TYPES = {"png": "image/png", "jpg": "image/jpeg", "jpeg": "image/jpeg", "webp": "image/webp", "gif": "image/gif"}
+_TYPES = {
+    "png": "image/png",
+    "jpg": "image/jpeg",
+    "jpeg": "image/jpeg",
+    "webp": "image/webp",
+    "gif": "image/gif",
+    "heic": "image/heic",
+    "heif": "image/heif",
+}
 
 _MODES = {"auto": "AUTO", "none": "NONE", "required": "ANY"}
+
+NO_PROOF = "skip_thought_signature_validator"
+"""What Gemini 3 takes in place of its proof, for calls that it did not make ("Thought signatures", "FAQs"): without
+either it answers 400, and a conversation that another model began could not go on here."""
+
+_ASKS_PROOF = re.compile(r"gemini-(?![12][.-])")
+"""Gemini 3 and later. The ones before it want nothing for calls that are not theirs."""
 
 
 def encode(request: LLMRequest, target: Target, streamed: bool) -> Encoded:  # noqa: FBT001  # the shape of a dialect
@@ -48,10 +64,13 @@ def encode(request: LLMRequest, target: Target, streamed: bool) -> Encoded:  # n
         "tools": [{"functionDeclarations": [_tool(tool) for tool in request.tools]}] if request.tools else None,
         "toolConfig": {"functionCallingConfig": _calling(request)} if request.tools else None,
     }
-    fields = {"contents": _contents(request), **{name: value for name, value in options.items() if value is not None}}
+    name = target.model.removeprefix("models/")
+    contents = _contents(request, asks_proof=_ASKS_PROOF.match(name) is not None)
+    fields = {"contents": contents, **{name: value for name, value in options.items() if value is not None}}
     verb = "streamGenerateContent?alt=sse" if streamed else "generateContent"
-    name = quote(target.model.removeprefix("models/"), safe="")
-    return Encoded(path=f"models/{name}:{verb}", body=json.dumps(fields, separators=(",", ":")).encode())
+    return Encoded(
+        path=f"models/{quote(name, safe='')}:{verb}", body=json.dumps(fields, separators=(",", ":")).encode()
+    )
 
 
 def authorization(key: Secret | None) -> Headers:
@@ -74,19 +93,19 @@ def _config(request: LLMRequest) -> Json:
     return {name: value for name, value in options.items() if value is not None}
 
 
-def _contents(request: LLMRequest) -> list[Json]:
+def _contents(request: LLMRequest, *, asks_proof: bool) -> list[Json]:
     """The turns: neighbours of one role are one, and the results of tools are said by the user."""
-    return [{"role": role, "parts": parts} for role, parts in merged(_turns(request))]
+    return [{"role": role, "parts": parts} for role, parts in merged(_turns(request, asks_proof=asks_proof))]
 
 
-def _turns(request: LLMRequest) -> Iterator[tuple[str, list[Json]]]:
+def _turns(request: LLMRequest, *, asks_proof: bool) -> Iterator[tuple[str, list[Json]]]:
     names: dict[str, str] = {}
     for message in request.messages:
         names.update((call.id, call.name) for call in message.tool_calls)
         if message.role == "assistant":
-            yield "model", [*_content(message), *map(_call, message.tool_calls)]
+            yield "model", [*_content(message), *_calls(message.tool_calls, asks_proof=asks_proof)]
         elif message.role == "tool":
-            yield "user", [_result(message, names)]
+            yield "user", _result(message, names)
         elif message.role == "user":
             yield "user", _content(message)
     prompt = with_context(request)
@@ -111,16 +130,26 @@ def _part(part: TextPart | ImagePart) -> Json:
     return {"fileData": {"fileUri": url, **({} if kind is None else {"mimeType": kind})}}
 
 
-def _call(call: ToolCall) -> Json:
-    """A call as it came: with its own id, if it had one, and its signature."""
-    said = {**_id(call.id), "name": call.name, "args": arguments_of(call.arguments)}
-    signature = signed_by("gemini", call.signature)
-    return {"functionCall": said, **({} if signature is None else {"thoughtSignature": signature})}
+def _calls(calls: Sequence[ToolCall], *, asks_proof: bool) -> Iterator[Json]:
+    """The calls of one answer as they came, each with its own id, if it had one, and its signature: of several the
+    vendor signs the first."""
+    for index, call in enumerate(calls):
+        said = {**_id(call.id), "name": call.name, "args": arguments_of(call.arguments)}
+        signature = signed_by("gemini", call.signature) or (NO_PROOF if asks_proof and index == 0 else None)
+        yield {"functionCall": said, **({} if signature is None else {"thoughtSignature": signature})}
 
 
-def _result(message: Message, names: Mapping[str, str]) -> Json:
+def _result(message: Message, names: Mapping[str, str]) -> list[Json]:
+    """What a tool gave. Its images go inside, where the vendor takes bytes alone: those by address stand beside."""
     id_ = message.tool_call_id or ""
-    return {"functionResponse": {**_id(id_), "name": names.get(id_, ""), "response": _response(text_of(message))}}
+    content = () if isinstance(message.content, str) else message.content
+    images = [_part(part) for part in content if isinstance(part, ImagePart)]
+    inside = [image for image in images if "inlineData" in image]
+    said = {**_id(id_), "name": names.get(id_, ""), "response": _response(text_of(message))}
+    return [
+        {"functionResponse": {**said, **({"parts": inside} if inside else {})}},
+        *(image for image in images if "inlineData" not in image),
+    ]
 
 
 def _id(id_: str) -> Json:

@@ -25,6 +25,7 @@ from llm_manager.domain.errors import (
     MalformedResponse,
     QuotaExhausted,
     RateLimitExceeded,
+    ServerError,
 )
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.request import ToolCall
@@ -34,19 +35,36 @@ from llm_manager.domain.target import Target
 OUR_ID = "gemini_call_"
 """What the id of a call begins with to which the vendor gave none."""
 
+_ID_LENGTH = 20
+"""How much of an answer's id goes into those of its calls."""
+
 FINISH: Mapping[str, FinishReason] = {
     "STOP": "stop",
     "MAX_TOKENS": "length",
+    "CONTINUATION": "length",
     "SAFETY": "content_filter",
     "RECITATION": "content_filter",
     "BLOCKLIST": "content_filter",
     "PROHIBITED_CONTENT": "content_filter",
     "SPII": "content_filter",
     "MODEL_ARMOR": "content_filter",
+    "LANGUAGE": "content_filter",
+    "ESCALATION": "content_filter",
     "IMAGE_SAFETY": "content_filter",
     "IMAGE_PROHIBITED_CONTENT": "content_filter",
     "IMAGE_RECITATION": "content_filter",
 }
+
+_BROKEN_OFF = frozenset(
+    {
+        "MALFORMED_FUNCTION_CALL",
+        "UNEXPECTED_TOOL_CALL",
+        "TOO_MANY_TOOL_CALLS",
+        "MISSING_THOUGHT_SIGNATURE",
+        "MALFORMED_RESPONSE",
+    }
+)
+"""The model was about to say more, and could not: what text there is only leads up to it."""
 
 _STATUS_OF: Mapping[str, int] = {
     "INVALID_ARGUMENT": 400,
@@ -85,12 +103,16 @@ def _response(answer: Json, headers: Headers, target: Target) -> Outcome[LLMResp
     if not candidates:
         return Failure(MalformedResponse(target.model, "empty", "the answer has no candidates"))
     candidate = as_object(candidates[0])
-    parts = parts_of(candidate)
-    calls = tuple(call_of(part, index) for index, part in enumerate(part for part in parts if "functionCall" in part))
+    failed = failed_by(candidate, target)
+    if failed is not None:
+        return Failure(failed)
+    parts, id_ = parts_of(candidate), as_text(answer.get("responseId"))
+    called = [part for part in parts if "functionCall" in part]
+    calls = tuple(call_of(part, index, id_) for index, part in enumerate(called))
+    if not all(call.name for call in calls):
+        return Failure(MalformedResponse(target.model, "protocol", "a tool call without a name"))
     text = "".join(text_of(part) for part in parts if not part.get("thought"))
     finish = finish_of(candidate) or "unknown"
-    if finish == "content_filter":
-        return Failure(ContentFiltered(target.model, why_ended(candidate)))
     if not text and not calls and finish != "length":
         return Failure(MalformedResponse(target.model, "empty", f"no text and no call: {why_ended(candidate)}"))
     return Success(
@@ -101,9 +123,7 @@ def _response(answer: Json, headers: Headers, target: Target) -> Outcome[LLMResp
             finish_reason="tool_calls" if calls and finish == "stop" else finish,
             tool_calls=calls,
             reasoning="".join(text_of(part) for part in parts if part.get("thought")),
-            metadata=ResponseMetadata(
-                provider=target.provider.name, request_id=request_id_of(headers) or as_text(answer.get("responseId"))
-            ),
+            metadata=ResponseMetadata(provider=target.provider.name, request_id=request_id_of(headers) or id_),
         )
     )
 
@@ -134,16 +154,31 @@ def why_ended(candidate: Json) -> str:
     return as_text(candidate.get("finishMessage")) or as_text(candidate.get("finishReason")) or ""
 
 
+def failed_by(candidate: Json, target: Target) -> LLMError | None:
+    """The error that a reason to end is, None for one that leaves an answer."""
+    reason = as_text(candidate.get("finishReason")) or ""
+    if FINISH.get(reason) == "content_filter":
+        return ContentFiltered(target.model, why_ended(candidate))
+    if reason in _BROKEN_OFF:
+        return MalformedResponse(target.model, "empty", f"no whole answer: {why_ended(candidate)}")
+    if reason == "PUP_LIMITED_DISABLED":  # the account has broken the vendor's rules of use
+        return AuthenticationFailed(target.model, forbidden=True, message=why_ended(candidate))
+    return None
+
+
 def text_of(part: Json) -> str:
     """The text of a part that has one."""
     return as_text(part.get("text")) or ""
 
 
-def call_of(part: Json, index: int) -> ToolCall:
-    """The tool call in *part*, the one at *index*; the vendor need not give it an id."""
+def call_of(part: Json, index: int, response_id: str | None) -> ToolCall:
+    """The tool call in *part*, the one at *index*. Before Gemini 3 the vendor gives it no id; ours is another one in
+    every answer, since other vendors refuse a conversation in which two calls share one, and short, since they refuse
+    more than 40 characters."""
+    ours = f"{OUR_ID}{response_id[-_ID_LENGTH:]}_{index}" if response_id else f"{OUR_ID}{index}"
     call = as_object(part.get("functionCall"))
     return ToolCall(
-        id=as_text(call.get("id")) or f"{OUR_ID}{index}",
+        id=as_text(call.get("id")) or ours,
         name=as_text(call.get("name")) or "",
         arguments=json.dumps(as_object(call.get("args")), ensure_ascii=False),
         signature=signed("gemini", as_text(part.get("thoughtSignature"))),
@@ -157,6 +192,9 @@ def usage_of(usage: Json) -> Usage:
     searched = as_count(usage.get("toolUsePromptTokenCount")) or 0
     prompt = None if asked is None else asked + searched
     completion = None if said is None and thought is None else (said or 0) + (thought or 0)
+    total = as_count(usage.get("totalTokenCount"))
+    if completion is None and prompt is not None and total is not None:
+        completion = max(total - prompt, 0)  # the vendor leaves out counts of 0
     return Usage(
         prompt_tokens=prompt,
         completion_tokens=completion,
@@ -197,29 +235,41 @@ def read_error_inside(answer: Json, headers: Headers, target: Target) -> LLMErro
     return _error(status, error, (as_text(error.get("message")) or "")[:MESSAGE_LENGTH], headers, target)
 
 
-_TOO_LONG = re.compile(r"token count \((\d{3,9})\) exceeds the maximum number of tokens allowed \((\d{3,9})\)")
+_TOO_LONG = re.compile(
+    r"token count(?: \((\d{3,9})\))? exceeds the maximum number of tokens allowed(?: \(?(\d{3,9})\)?)?"
+)
 
 
 def _error(status: int, error: Json, said: str, headers: Headers, target: Target) -> LLMError:
     details = [as_object(detail) for detail in as_list(error.get("details"))]
     if status == 429:
-        if any("PerDay" in quota for quota in _quotas(details)):
-            return QuotaExhausted(target.model, said)
-        delay_s = _retry_delay_s(details)
-        return RateLimitExceeded(target.model, retry_after_s(headers) if delay_s is None else delay_s, said)
+        return _exhausted(details, said, headers, target)
     if any(detail.get("reason") == "API_KEY_INVALID" for detail in details):
         return AuthenticationFailed(target.model, message=said)
+    if error.get("status") == "FAILED_PRECONDITION":  # of the account: no billing where there is no free tier
+        return AuthenticationFailed(target.model, forbidden=True, message=said)
+    if status == 499:  # CANCELLED, and not by us, who have the answer: they lost it on the way
+        return ServerError(target.model, 504, said)
     too_long = _TOO_LONG.search(said) if status == 400 else None
     if too_long is not None:
-        return ContextTooLarge(target.model, int(too_long[1]), int(too_long[2]), said)
+        asked, limit = (None if figure is None else int(figure) for figure in too_long.groups())
+        return ContextTooLarge(target.model, asked, limit, said)
     return by_status(status, said, target)
 
 
-def _quotas(details: Sequence[Json]) -> Iterator[str]:
-    """The names of the quotas that were exceeded: those of a day are not worth a wait."""
+def _exhausted(details: Sequence[Json], said: str, headers: Headers, target: Target) -> LLMError:
+    """Too many at once, or more than there are: a quota of a day, or one of nothing, is not worth a wait."""
+    if any("PerDay" in name or value == "0" for name, value in _quotas(details)):
+        return QuotaExhausted(target.model, said)
+    delay_s = _retry_delay_s(details)
+    return RateLimitExceeded(target.model, retry_after_s(headers) if delay_s is None else delay_s, said)
+
+
+def _quotas(details: Sequence[Json]) -> Iterator[tuple[str, str]]:
+    """The quotas that were exceeded: the name of each, and how much it allows."""
     for detail in details:
-        for violation in as_list(detail.get("violations")):
-            yield as_text(as_object(violation).get("quotaId")) or ""
+        for violation in map(as_object, as_list(detail.get("violations"))):
+            yield as_text(violation.get("quotaId")) or "", as_text(violation.get("quotaValue")) or ""
 
 
 def _retry_delay_s(details: Sequence[Json]) -> float | None:

@@ -16,6 +16,7 @@ from llm_manager.adapters.dialects.dialect import Headers
 from llm_manager.adapters.dialects.gemini_answers import (
     blocked_by,
     call_of,
+    failed_by,
     finish_of,
     parts_of,
     read_error_inside,
@@ -36,12 +37,14 @@ from llm_manager.domain.target import Target
 class ContentReader:
     """One streamed response."""
 
-    __slots__ = ("_answer", "_headers", "_target", "finished")
+    __slots__ = ("_answer", "_failed", "_headers", "_id", "_target", "finished")
 
     def __init__(self, headers: Headers, target: Target) -> None:
         self._headers = headers
         self._target = target
         self._answer = Assembly(target, request_id_of(headers))
+        self._id: str | None = None
+        self._failed: LLMError | None = None
         self.finished = False
 
     def read(self, frame: bytes, /) -> Outcome[Sequence[Delta], LLMError]:
@@ -55,7 +58,8 @@ class ContentReader:
         blocked = blocked_by(piece)
         if blocked is not None:
             return Failure(ContentFiltered(self._target.model, blocked))
-        self._answer.request_id = self._answer.request_id or as_text(piece.get("responseId"))
+        self._id = self._id or as_text(piece.get("responseId"))
+        self._answer.request_id = self._answer.request_id or self._id
         usage = as_object(piece.get("usageMetadata"))
         if usage:
             self._answer.usage = usage_of(usage)
@@ -68,8 +72,8 @@ class ContentReader:
         return self._answer.broken(why)
 
     def end(self) -> Outcome[LLMResponse, LLMError]:
-        """The whole answer."""
-        return self._answer.whole()
+        """The whole answer, or what its reason to end says is wrong with it."""
+        return self._answer.whole() if self._failed is None else Failure(self._failed)
 
     @property
     def usage(self) -> Usage:
@@ -82,7 +86,7 @@ class ContentReader:
         for part in parts_of(candidate):
             text = text_of(part)
             if "functionCall" in part:
-                call = call_of(part, answer.calls_begun)
+                call = call_of(part, answer.calls_begun, self._id)
                 called = answer.call(answer.calls_begun, call.id, call.name, call.arguments, call.signature)
                 if isinstance(called, Failure):
                     return called
@@ -92,5 +96,6 @@ class ContentReader:
         finish = finish_of(candidate)
         if finish is not None:
             answer.finish = "tool_calls" if finish == "stop" and answer.calls_begun else finish
+            self._failed = failed_by(candidate, self._target)
             self.finished = is_last
         return Success(deltas)
