@@ -40,6 +40,8 @@ from llm_manager import (
     run,
 )
 from llm_manager.adapters.dialects.gemini import DIALECT
+from llm_manager.adapters.dialects.openai import chat_fields
+from llm_manager.adapters.dialects.signatures import NO_PROOF
 from llm_manager.domain.catalog import PROVIDERS, ModelFacts
 from llm_manager.domain.target import Target
 from llm_manager.testing.simulator import Say, Simulator, Status
@@ -112,6 +114,27 @@ def test_a_proof_of_its_own_goes_back_as_it_came() -> None:
     own = replace(THEIRS[0], signature="gemini:c2lnbmVk")
     signatures = [part.get("thoughtSignature") for part in contents(looked(own, THEIRS[1]))[1]["parts"]]
     assert signatures == ["c2lnbmVk", None]
+
+
+GPT = replace(TARGET, model="gpt-4o", provider=PROVIDERS["openai"], service="portkey")
+
+
+@pytest.mark.parametrize(
+    ("by", "proofs"),
+    [
+        (replace(TARGET, service="portkey"), (["c2lnbmVk", None], [NO_PROOF, None])),
+        (replace(GPT, alternates=(TARGET,)), (["c2lnbmVk", None], [NO_PROOF, None])),
+        (GPT, ([None, None], [None, None])),
+    ],
+    ids=["Gemini behind a gateway", "the second choice of a gateway", "nobody who knows it"],
+)
+def test_a_proof_goes_through_a_gateway_to_gemini_alone(by: Target, proofs: tuple[list[str | None], ...]) -> None:
+    own = replace(THEIRS[0], signature="gemini:c2lnbmVk")
+    found: list[list[str | None]] = []
+    for calls in ((own, THEIRS[1]), THEIRS):
+        turn: Any = chat_fields(looked(*calls), by)["messages"][1]
+        found.append([call["function"].get("thought_signature") for call in turn["tool_calls"]])
+    assert tuple(found) == proofs
 
 
 def test_the_images_that_a_tool_gave_are_not_lost() -> None:

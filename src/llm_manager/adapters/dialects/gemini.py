@@ -9,7 +9,6 @@ thoughts that led to the call: Gemini 3 refuses a call without it, and takes a w
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -19,7 +18,7 @@ from llm_manager.adapters.dialects.gemini_answers import OUR_ID, read_answer, re
 from llm_manager.adapters.dialects.gemini_stream import ContentReader
 from llm_manager.adapters.dialects.images import inline
 from llm_manager.adapters.dialects.json_values import Json, arguments_of, object_in
-from llm_manager.adapters.dialects.signatures import signed_by
+from llm_manager.adapters.dialects.signatures import gemini_proofs
 from llm_manager.adapters.dialects.texts import system_text, text_of, with_context
 from llm_manager.adapters.dialects.turns import merged
 from llm_manager.domain.request import (
@@ -47,13 +46,6 @@ _TYPES = {
 
 _MODES = {"auto": "AUTO", "none": "NONE", "required": "ANY"}
 
-NO_PROOF = "skip_thought_signature_validator"
-"""What Gemini 3 takes in place of its proof, for calls that it did not make ("Thought signatures", "FAQs"): without
-either it answers 400, and a conversation that another model began could not go on here."""
-
-_ASKS_PROOF = re.compile(r"gemini-(?![12][.-])")
-"""Gemini 3 and later. The ones before it want nothing for calls that are not theirs."""
-
 
 def encode(request: LLMRequest, target: Target, streamed: bool) -> Encoded:  # noqa: FBT001  # the shape of a dialect
     """``POST /models/{model}:generateContent``, or its streaming twin."""
@@ -65,8 +57,10 @@ def encode(request: LLMRequest, target: Target, streamed: bool) -> Encoded:  # n
         "toolConfig": {"functionCallingConfig": _calling(request)} if request.tools else None,
     }
     name = target.model.removeprefix("models/")
-    contents = _contents(request, asks_proof=_ASKS_PROOF.match(name) is not None)
-    fields = {"contents": contents, **{name: value for name, value in options.items() if value is not None}}
+    fields = {
+        "contents": _contents(request, name),
+        **{name: value for name, value in options.items() if value is not None},
+    }
     verb = "streamGenerateContent?alt=sse" if streamed else "generateContent"
     return Encoded(
         path=f"models/{quote(name, safe='')}:{verb}", body=json.dumps(fields, separators=(",", ":")).encode()
@@ -93,17 +87,17 @@ def _config(request: LLMRequest) -> Json:
     return {name: value for name, value in options.items() if value is not None}
 
 
-def _contents(request: LLMRequest, *, asks_proof: bool) -> list[Json]:
+def _contents(request: LLMRequest, model: str) -> list[Json]:
     """The turns: neighbours of one role are one, and the results of tools are said by the user."""
-    return [{"role": role, "parts": parts} for role, parts in merged(_turns(request, asks_proof=asks_proof))]
+    return [{"role": role, "parts": parts} for role, parts in merged(_turns(request, model))]
 
 
-def _turns(request: LLMRequest, *, asks_proof: bool) -> Iterator[tuple[str, list[Json]]]:
+def _turns(request: LLMRequest, model: str) -> Iterator[tuple[str, list[Json]]]:
     names: dict[str, str] = {}
     for message in request.messages:
         names.update((call.id, call.name) for call in message.tool_calls)
         if message.role == "assistant":
-            yield "model", [*_content(message), *_calls(message.tool_calls, asks_proof=asks_proof)]
+            yield "model", [*_content(message), *_calls(message.tool_calls, model)]
         elif message.role == "tool":
             yield "user", _result(message, names)
         elif message.role == "user":
@@ -130,13 +124,11 @@ def _part(part: TextPart | ImagePart) -> Json:
     return {"fileData": {"fileUri": url, **({} if kind is None else {"mimeType": kind})}}
 
 
-def _calls(calls: Sequence[ToolCall], *, asks_proof: bool) -> Iterator[Json]:
-    """The calls of one answer as they came, each with its own id, if it had one, and its signature: of several the
-    vendor signs the first."""
-    for index, call in enumerate(calls):
+def _calls(calls: Sequence[ToolCall], model: str) -> Iterator[Json]:
+    """The calls of one answer as they came, each with its own id, if it had one, and its signature."""
+    for call, proof in zip(calls, gemini_proofs(calls, model), strict=True):
         said = {**_id(call.id), "name": call.name, "args": arguments_of(call.arguments)}
-        signature = signed_by("gemini", call.signature) or (NO_PROOF if asks_proof and index == 0 else None)
-        yield {"functionCall": said, **({} if signature is None else {"thoughtSignature": signature})}
+        yield {"functionCall": said, **({} if proof is None else {"thoughtSignature": proof})}
 
 
 def _result(message: Message, names: Mapping[str, str]) -> list[Json]:

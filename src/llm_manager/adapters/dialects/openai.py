@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
+from collections.abc import Sequence
 from typing import Any
 
 from llm_manager.adapters.dialects.dialect import Dialect, Encoded, Headers
 from llm_manager.adapters.dialects.json_values import Json
 from llm_manager.adapters.dialects.openai_answers import read_answer, read_models
 from llm_manager.adapters.dialects.openai_stream import CompletionReader
-from llm_manager.adapters.dialects.signatures import signed_by
+from llm_manager.adapters.dialects.signatures import gemini_proofs
 from llm_manager.adapters.dialects.texts import system_text, with_context
 from llm_manager.domain.request import (
     ImagePart,
@@ -75,23 +76,23 @@ def _messages(request: LLMRequest, target: Target) -> list[Json]:
     for message in request.messages:
         names.update((call.id, call.name) for call in message.tool_calls)
         if not foreign:
-            messages.append(_message(message))
+            messages.append(_message(message, target))
         elif message.role != "system":
             name = names.get(message.tool_call_id or "")
-            messages.append({**_message(message), **({} if name is None else {"name": name})})
+            messages.append({**_message(message, target), **({} if name is None else {"name": name})})
     prompt = with_context(request)
     if prompt:
         messages.append({"role": "user", "content": prompt})
     return messages
 
 
-def _message(message: Message) -> Json:
+def _message(message: Message, target: Target) -> Json:
     content: Any = message.content
     if not isinstance(content, str):
         content = [_part(part) for part in message.content]
     fields: dict[str, Any] = {"role": message.role, "content": content}
     if message.tool_calls:
-        fields["tool_calls"] = [_tool_call(call) for call in message.tool_calls]
+        fields["tool_calls"] = _tool_calls(message.tool_calls, target)
         fields["content"] = content or None
     if message.tool_call_id is not None:
         fields["tool_call_id"] = message.tool_call_id
@@ -107,10 +108,17 @@ def _part(part: Any) -> Json:
     return {"type": "image_url", "image_url": {"url": url}}
 
 
-def _tool_call(call: ToolCall) -> Json:
-    signature = signed_by("gemini", call.signature)
-    proof = {} if signature is None else {"thought_signature": signature}
-    return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments, **proof}}
+def _tool_calls(calls: Sequence[ToolCall], target: Target) -> list[Json]:
+    """The calls of one answer; with Gemini's proof of its thoughts where a gateway may pass them on to it, and there
+    alone: nobody else knows the field."""
+    geminis = [each.model for each in (target, *target.alternates) if each.provider.wire == "gemini"]
+    proofs = gemini_proofs(calls, geminis[0]) if geminis else [None] * len(calls)
+    return [_tool_call(call, proof) for call, proof in zip(calls, proofs, strict=True)]
+
+
+def _tool_call(call: ToolCall, proof: str | None) -> Json:
+    proven = {} if proof is None else {"thought_signature": proof}
+    return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments, **proven}}
 
 
 def _tool(tool: Tool) -> Json:
