@@ -178,6 +178,8 @@ def test_a_context_that_is_no_json_is_told_before_anything_is_sent() -> None:
         "messages.1.content.0.media_type",
         "messages.1.content.1.media_type",
     ]
+    shown = Message(role="system", content=(TextPart("Like this:"), ImagePart(url="https://x.example/a.png")))
+    assert [each.path for each in request_problems(LLMRequest(messages=(shown,)))] == ["messages.0.content.1"]
 
 
 @pytest.mark.parametrize(

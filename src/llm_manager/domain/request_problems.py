@@ -86,6 +86,10 @@ def _messages(messages: tuple[Message, ...]) -> Iterator[Problem]:
         if not isinstance(message.content, str):
             for number, part in enumerate(message.content):
                 yield from _part(f"{at}.content.{number}", part)
+                if message.role == "system" and isinstance(part, ImagePart):
+                    yield Problem(
+                        f"{at}.content.{number}", "is an image, and a system prompt is text: let the user say it"
+                    )
 
 
 def _part(at: str, part: TextPart | ImagePart) -> Iterator[Problem]:
