@@ -57,6 +57,9 @@ def _checked(config: LLMConfig) -> Iterator[Problem]:
     for provider, url in config.http.base_urls.items():
         yield from _url(f"http.base_urls.{provider}", url, config)
         yield from _provider(f"http.base_urls.{provider}", provider)
+    proxy_said = None if config.http.proxy is None else proxy_problem(config.http.proxy)
+    if proxy_said is not None:
+        yield Problem("http.proxy", proxy_said)
     yield from _models(config)
     for task, chain in config.routing.chains.items():
         if not chain:
@@ -114,6 +117,18 @@ def _url(path: str, url: str, config: LLMConfig) -> Iterator[Problem]:
         yield Problem(path, "is not encrypted: use https, or set http.allow_http for a network you trust")
     if parts.query or parts.fragment:
         yield Problem(path, "has a query or fragment: leave it out")
+
+
+def proxy_problem(url: str) -> str | None:
+    """Why *url* names no proxy that an engine could use; its text is not shown, for it may hold a password."""
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        usable = False
+    if usable and url.isprintable() and " " not in url:
+        return None
+    return "is no http or https URL: write one like http://proxy.example.com:3128"
 
 
 def is_loopback(host: str) -> bool:

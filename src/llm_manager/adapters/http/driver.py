@@ -6,10 +6,13 @@ credentials along; bodies are unpacked here, because the cap must hold for what 
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeAlias, final
+from urllib.parse import urlsplit
 
 import anyio
 from returns.result import Failure, Success
@@ -168,14 +171,38 @@ def _unreadable(model: str, status: int) -> MalformedResponse:
 
 
 def _refused(call: HttpCall, settings: HttpSettings) -> LLMError | None:
-    """Why *call* may not be sent at all."""
+    """Why *call* may not be sent at all. What its headers hold is not repeated: one of them is a key."""
+    said = _no_url(call.url)
+    if said is not None:
+        return ConfigurationError((Problem("http.base_urls", said),))
     if not settings.allow_http and not is_encrypted_or_local(call.url):
         said = "is not encrypted: use https, or set http.allow_http for a network you trust"
         return ConfigurationError((Problem("http.base_urls", said),))
     for name, value in call.headers.items():
+        if not _NAME.fullmatch(name):
+            return InvalidRequest((Problem(f"header {name!r}", "is no name of a header"),))
         if not value.isprintable():
             return InvalidRequest((Problem(f"header {name}", "holds a line break or another control character"),))
+        if not value.isascii() or value.strip() != value:
+            return InvalidRequest((Problem(f"header {name}", "holds a letter beyond ASCII, or begins or ends blank"),))
     return None
+
+
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+"""RFC 9110, 5.6.2."""
+
+
+@lru_cache(maxsize=256)
+def _no_url(url: str) -> str | None:
+    """Why *url* is none. What is odd in it, one engine leaves out, another sends, a third raises."""
+    try:
+        parts = urlsplit(url)
+        is_one = parts.hostname is not None and parts.port != 0 and "@" not in parts.netloc
+    except ValueError:  # half an IPv6 address, a port beyond 65535
+        is_one = False
+    if is_one and url.isprintable() and " " not in url:
+        return None
+    return "is no URL, or one with credentials: write one like https://api.example.com/v1"
 
 
 _Unpack: TypeAlias = Callable[[bytes], tuple[bytes, bytes]]

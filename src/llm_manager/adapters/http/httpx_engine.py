@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any, Protocol, cast, final
 from returns.result import Failure, Success
 
 from llm_manager.adapters.http.engine import Coming, HttpCall
+from llm_manager.adapters.http.surroundings import certificates, proxy_for
 from llm_manager.domain.errors import (
+    ConfigurationError,
     InvalidRequest,
     LLMError,
     MalformedResponse,
@@ -55,13 +57,14 @@ class Client(Protocol):
 class HttpxEngine:
     """Give it a *client* to use your own connections; else it opens its own, a small pool a key."""
 
-    __slots__ = ("_client", "_pools", "_settings", "_timeouts")
+    __slots__ = ("_certificates", "_client", "_pools", "_settings", "_timeouts")
 
     def __init__(self, settings: HttpSettings, timeouts: TimeoutSettings, client: Client | None = None) -> None:
         self._settings = settings
         self._timeouts = timeouts
         self._client = client
         self._pools: dict[str, Client] = {}
+        self._certificates: ssl.SSLContext | None = None
 
     async def aclose(self) -> None:
         """Close the connections this engine opened; an injected client is left to its owner."""
@@ -70,7 +73,12 @@ class HttpxEngine:
 
     async def open(self, call: HttpCall, /) -> Outcome[Coming, LLMError]:
         """Send it once and wait for the head of the answer."""
-        client = self._client or self._pool(call.pool)
+        client = self._client or self._pools.get(call.pool)
+        if client is None:
+            made = self._pool(call)
+            if isinstance(made, Failure):
+                return made
+            client = self._pools[call.pool] = made.unwrap()
         errors = _errors_of(client)
         limits = self._limits()
         try:
@@ -96,28 +104,29 @@ class HttpxEngine:
             "pool": connect_s,
         }
 
-    def _pool(self, name: str) -> Client:
-        client = self._pools.get(name)
-        if client is None:
-            import httpx2  # noqa: PLC0415  # heavy, and only who calls needs it
+    def _pool(self, call: HttpCall) -> Outcome[Client, ConfigurationError]:
+        import httpx2  # noqa: PLC0415  # heavy, and only who calls needs it
 
-            limit = self._settings.max_connections
-            client = self._pools[name] = cast(
-                "Client",
-                httpx2.AsyncClient(
-                    trust_env=self._settings.trust_environment,
-                    proxy=self._settings.proxy,
-                    limits=httpx2.Limits(max_connections=limit, max_keepalive_connections=limit),
-                ),
-            )
-        return client
+        proxy = proxy_for(call.url, self._settings)
+        if isinstance(proxy, Failure):
+            return proxy
+        if self._certificates is None:
+            self._certificates = certificates(self._settings)
+        limit = self._settings.max_connections
+        client = httpx2.AsyncClient(
+            trust_env=False,  # what we trust of it is in the proxy and the certificates
+            proxy=proxy.unwrap(),
+            verify=self._certificates,
+            limits=httpx2.Limits(max_connections=limit, max_keepalive_connections=limit),
+        )
+        return Success(cast("Client", client))
 
 
 @final
 class _Coming:
     """An answer of httpx whose head has come."""
 
-    __slots__ = ("_chunks", "_ended", "_errors", "_idle_s", "_model", "_response", "headers", "status")
+    __slots__ = ("_chunks", "_cut_off", "_ended", "_errors", "_idle_s", "_model", "_response", "headers", "status")
 
     def __init__(self, response: Response, errors: ModuleType, model: str, idle_s: float) -> None:
         self._response = response
@@ -126,6 +135,7 @@ class _Coming:
         self._idle_s = idle_s
         self._chunks = response.aiter_raw()
         self._ended = False
+        self._cut_off = False
         self.status = response.status_code
         self.headers: Mapping[str, str] = {name.lower(): value for name, value in response.headers.items()}
 
@@ -133,6 +143,8 @@ class _Coming:
         try:
             return Success(await anext(self._chunks))
         except StopAsyncIteration:
+            if self._cut_off:
+                return Failure(MalformedResponse(self._model, "truncated", "the connection was closed"))
             self._ended = True
             return Success(None)
         except (self._errors.TransportError, self._errors.StreamError) as bad:
@@ -142,6 +154,7 @@ class _Coming:
     async def aclose(self) -> None:
         await self._response.aclose()
         if not self._ended:
+            self._cut_off = True
             await self._unwind()
 
     async def _unwind(self) -> None:
@@ -183,7 +196,8 @@ def _before_headers(errors: ModuleType, bad: Exception, call: HttpCall, timeouts
     if isinstance(bad, errors.TimeoutException):
         return RequestTimedOut(call.model, timeouts.first_byte_s, "first_byte")
     if isinstance(bad, errors.LocalProtocolError | errors.UnsupportedProtocol):
-        return InvalidRequest((Problem("http", f"cannot be sent: {said}"),))
+        # What it says may hold the value of a header, and so a key.
+        return InvalidRequest((Problem("http", f"cannot be sent: {type(bad).__name__}"),))
     sent = not isinstance(bad, errors.WriteError)
     return NetworkError(call.model, ambiguous=sent, cause="reset", message=said)
 
