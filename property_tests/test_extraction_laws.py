@@ -13,7 +13,7 @@ from returns.result import Failure, Success
 
 from llm_manager.extraction import Extracted, JsonValue, PartialJson, Span, extract_all, extract_json, recover_json
 from llm_manager.extraction.scan import Scan
-from llm_manager.extraction.strict import read_whole
+from llm_manager.extraction.strict import Read, read_whole
 from llm_manager.testing.strategies import (
     FAULTS,
     WRAPPERS,
@@ -81,7 +81,7 @@ def test_what_is_found_is_writable_its_span_lies_inside_and_no_repair_means_json
         to_json(answer.value)
         assert 0 <= answer.span.start <= answer.span.end <= len(text)
         inside = text[answer.span.start : answer.span.end]
-        assert (read_whole(inside) is not None) == (answer.repairs == ())
+        assert isinstance(read_whole(inside), Read) == (answer.repairs == ())
 
 
 @given(text=st.one_of(texts, marks))

@@ -25,12 +25,7 @@ class Frame:
     __slots__ = ("closer", "container", "is_empty", "key", "kind", "parent", "unwrap")
 
     def __init__(
-        self,
-        *,
-        kind: str,
-        container: dict[str, JsonValue] | list[JsonValue],
-        closer: str,
-        parent: Frame | None,
+        self, kind: str, container: dict[str, JsonValue] | list[JsonValue], closer: str, parent: Frame | None
     ) -> None:
         self.kind = kind
         self.container = container

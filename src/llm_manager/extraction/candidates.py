@@ -7,8 +7,8 @@ read from prose has to look like data by the way it begins, by what it holds, or
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
-from typing import Final, Literal, TypeAlias
+from operator import itemgetter
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 from llm_manager.extraction.extracted import JsonValue, Repair, RepairKind
 from llm_manager.extraction.strings import WS
@@ -26,15 +26,13 @@ _LIST_STARTS: Final = re.compile(
 )
 _OPERATOR: Final = re.compile(r";|\s(?:[<>=|&+*/]{1,3}|return|in)\s")
 _DATA_BEFORE: Final = re.compile(r"(?:\A|[:=(>`\n])[ \t]*+\Z")
-_LINE_BEFORE: Final = re.compile(r"(?:\A|[:=(>`\n])[ \t\"']*+\Z")
 _LINE_AFTER: Final = re.compile(r"[ \t]*+(?:[.;,)`\"']{0,2}[ \t\r]*+(?:\n|\Z)|<)")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
+class Candidate(NamedTuple):
     """A value read from ``text[start:end]``."""
 
-    value: JsonValue = field(repr=False)
+    value: JsonValue
     start: int
     end: int
     repairs: tuple[Repair, ...] = ()
@@ -83,12 +81,11 @@ def is_answer(text: str, found: Candidate) -> bool:
 def _is_object_answer(text: str, found: Candidate) -> bool:
     if not found.value:
         return _stands_alone(text, found)
-    kinds: list[RepairKind] = [repair.kind for repair in found.repairs]
+    kinds: list[RepairKind] = list(map(itemgetter(0), found.repairs))
     if "bare_key" in kinds and (_is_unfinished_prose(text, found, kinds) or _reads_like_code(text, found)):
         return False
-    return kinds.count("text_dropped") + kinds.count("key_dropped") <= len(
-        found.value if isinstance(found.value, dict) else ()
-    )
+    dropped = kinds.count("text_dropped") + kinds.count("key_dropped")
+    return dropped <= len(found.value if isinstance(found.value, dict) else ())
 
 
 def _is_unfinished_prose(text: str, found: Candidate, kinds: list[RepairKind]) -> bool:
@@ -129,5 +126,5 @@ def _begins_data(text: str, start: int) -> bool:
 
 def _stands_alone(text: str, found: Candidate) -> bool:
     """Whether it has its line, or the rest of it behind a colon, to itself."""
-    before = _LINE_BEFORE.search(text, max(0, found.start - 40), found.start)
-    return before is not None and _LINE_AFTER.match(text, found.end) is not None
+    before = text[max(0, found.start - 40) : found.start].rstrip(" \t\"'")
+    return (before[-1] in ":=(>`\n" if before else found.start < 40) and _LINE_AFTER.match(text, found.end) is not None

@@ -6,6 +6,7 @@ step counter cannot be fooled by a slow machine.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import partial
 from operator import itemgetter
@@ -16,12 +17,21 @@ from llm_manager.extraction.strict import Faulty, Read, failure_steps, is_writab
 
 _WINDOW: Final = 2_048
 _NOISE: Final = 64
+"""Repairs that any value may need, however short; a longer one may need one for every second character."""
 LOOK_AHEAD: Final = 100
+_MAY_BE_JSON: Final = re.compile(r"\{[ \t\r\n]*+[\"}]|\[[ \t\r\n]*+[\"{\[\]0-9tfn-]")
+_PATIENCE: Final = 3
+_LONGEST_PAUSE: Final = 64
 
 
 def island_work(text: str) -> int:
     """How many steps may go into trying to read children of one text as JSON; none where brackets nest deeply."""
     return 0 if may_nest_deeply(text) else 3 * len(text) + 4_000
+
+
+def work_limit(text: str) -> int:
+    """How many steps all readings of one text may take together; what is damaged at every turn takes two thirds."""
+    return 12 * len(text) + 20_000
 
 
 class TooDeep(Exception):  # stays inside the package, where it unwinds the reading
@@ -33,7 +43,7 @@ class TooDeep(Exception):  # stays inside the package, where it unwinds the read
 
 
 class Hopeless(Exception):
-    """More repairs than every second character: whatever this is, it is not a value; *at* is where it got too bad."""
+    """More repairs than every second character, or more work: whatever this is, no value; *at* is where it got bad."""
 
     def __init__(self, at: int) -> None:
         super().__init__(at)
@@ -52,14 +62,18 @@ class Cursor:
         "halves",
         "i",
         "islands",
+        "limit",
         "notes",
+        "pause",
+        "quotes",
         "run_before",
         "start",
         "steps",
         "text",
+        "unlucky",
     )
 
-    def __init__(self, text: str, start: int, end: int, *, islands: int, halves: bool = False) -> None:
+    def __init__(self, text: str, start: int, end: int, *, islands: int, limit: int, halves: bool = False) -> None:
         self.text = text
         self.i = self.start = start
         self.end = end
@@ -72,18 +86,31 @@ class Cursor:
         self.run_before = -1
         self.halves = halves
         self.islands = islands
+        self.limit = limit
+        self.unlucky = self.pause = self.quotes = 0
 
     def note(self, kind: RepairKind, at: int | None = None) -> None:
         """Remember a repair, here unless said otherwise."""
         self.notes.append((kind, self.i if at is None else at))
 
+    def quote(self, at: int, start: int) -> None:
+        """Remember a quotation mark at *at* that was left unescaped inside the string that began at *start*."""
+        self.notes.append(("quote_escaped", at))
+        self.quotes += 1
+        if self.quotes > _NOISE + (at - start) // 3:  # HTML has every fourth character one
+            raise Hopeless(at)
+        self.check()
+
     def island(self) -> Read | None:
         """A child that is JSON as it stands, read in one go; None when it is not, or the budget for trying is spent.
 
         Before a fault that is already known only a child that ends soon is worth a try: a longer one probably
-        holds the fault.
+        holds the fault. Where try after try fails, more and more children go by untried.
         """
-        if self.islands <= 0 or self.i == self.faulty_root:
+        if self.islands <= 0 or self.i == self.faulty_root or not _MAY_BE_JSON.match(self.text, self.i):
+            return None
+        if self.pause > 0:
+            self.pause -= 1
             return None
         if self.i < self.fault_at:
             return self._accepted(_shifted(read_at(self.text[self.i : self.i + _WINDOW], 0), self.i), _WINDOW)
@@ -93,17 +120,21 @@ class Cursor:
         match read:
             case Read(end=stop) if stop <= self.end and not (self.halves and not is_writable(read.value)):
                 self.steps += 1
+                self.unlucky = 0
                 return read
             case Read(end=at) | Faulty(at=at):
                 self.islands -= at - self.i + failure_steps(size)
                 self.steps += at - self.i
                 self.fault_at = max(self.fault_at, at)
+                self.unlucky += 1
+                if self.unlucky > _PATIENCE:
+                    self.pause = min(2 ** (self.unlucky - _PATIENCE), _LONGEST_PAUSE)
                 return None
 
-    @property
-    def hopeless(self) -> bool:
-        """Whether there are more repairs than a value could need."""
-        return len(self.notes) > _NOISE + (self.i - self.start) // 2
+    def check(self) -> None:
+        """Raise ``Hopeless`` when there are more repairs than any value needs, or more work than the text may cost."""
+        if len(self.notes) > _NOISE + (self.i - self.start) // 2 or self.steps > self.limit:
+            raise Hopeless(self.i)
 
     @property
     def repairs(self) -> tuple[Repair, ...]:

@@ -7,7 +7,8 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from typing import Final
 
-_BACKSLASHED: Final = re.compile(r"[{\[](?:\s|\\[nrt]|\{){0,60}\\[\"]")
+_GAP: Final = r"(?:\s|\\[nrt]){0,60}"
+_BACKSLASHED: Final = re.compile(rf"[{{\[]{_GAP}(?:[{{\[]{_GAP}){{0,3}}\\\"")
 _ENTITIES: Final = re.compile(r"[{\[]\s{0,60}+&(?:quot|#34|#x22);")
 _BACKSLASH: Final = re.compile(r"\\([\"\\/nrt])")
 _ENTITY: Final = re.compile(r"&(quot|#34|#x22|apos|#39|amp|lt|gt);")

@@ -15,10 +15,10 @@ from returns.result import Failure, Success
 from llm_manager.domain.errors import ExtractionFailed
 from llm_manager.domain.outcome import Outcome
 from llm_manager.extraction.candidates import Candidate
-from llm_manager.extraction.cursor import Cursor, Hopeless, TooDeep, island_work
+from llm_manager.extraction.cursor import Cursor, Hopeless, TooDeep, island_work, work_limit
 from llm_manager.extraction.extracted import Extracted, Repair, Span
 from llm_manager.extraction.scan import Scan
-from llm_manager.extraction.strict import DEPTH_CAP, read_whole
+from llm_manager.extraction.strict import DEPTH_CAP, Read, read_whole
 from llm_manager.extraction.tolerant import read_document, read_scalar
 
 LONGEST_TEXT: Final = 32 * 1024 * 1024
@@ -54,7 +54,7 @@ def extract_all(text: str) -> Outcome[tuple[Extracted, ...], ExtractionFailed]:
         return Failure(read)
     if isinstance(read, Extracted):
         return Success((read,))
-    scan = Scan(text).run()
+    scan = read.run()
     found = tuple(map(_as_extracted, scan.found))
     return Success(found) if found else _nothing(text, scan)
 
@@ -77,39 +77,39 @@ def ranked(text: str) -> Outcome[tuple[Extracted, ...], ExtractionFailed]:
         return Failure(read)
     if isinstance(read, Extracted):
         return Success((read,))
-    scan = Scan(text).run()
+    scan = read.run()
     joined = _joined(scan.text, scan.found)
     single = [found for found in scan.found if found not in joined] if len(joined) < len(scan.found) else []
     answers = tuple(map(_as_extracted, (*_by_rank(joined), *_by_rank(single))))
     return Success(answers) if answers else _nothing(text, scan)
 
 
-def _best(text: str) -> Outcome[Extracted, ExtractionFailed]:
-    scan = Scan(text).run()
-    if not scan.found:
+def _best(text: str, scan: Scan) -> Outcome[Extracted, ExtractionFailed]:
+    if not scan.run().found:
         return _nothing(text, scan)
     best, *others = _by_rank(_joined(scan.text, scan.found))
     rival = any(other.rank == best.rank and other.value != best.value for other in others[:8])
-    return Success(_as_extracted(best, ambiguous=rival))
+    return Success(_as_extracted(best, ambiguous=rival or scan.gave_up))
 
 
 def _whole_or(
-    text: str, otherwise: Callable[[str], Outcome[Extracted, ExtractionFailed]]
+    text: str, otherwise: Callable[[str, Scan], Outcome[Extracted, ExtractionFailed]]
 ) -> Outcome[Extracted, ExtractionFailed]:
     if isinstance(read := _admitted(text), ExtractionFailed):
         return Failure(read)
-    return Success(read) if isinstance(read, Extracted) else otherwise(text)
+    return Success(read) if isinstance(read, Extracted) else otherwise(text, read)
 
 
-def _admitted(text: str) -> Extracted | ExtractionFailed | None:
-    """The answer when it needs no search: all of the text is JSON, or there is nothing to look at."""
+def _admitted(text: str) -> Extracted | ExtractionFailed | Scan:
+    """The answer when it needs no search: all of the text is JSON, or there is nothing to look at. Else the search."""
     if len(text) > LONGEST_TEXT:
         return ExtractionFailed(text, "too_large", f"{len(text)} characters; at most {LONGEST_TEXT} are read")
-    if (read := read_whole(text)) is not None:
+    read = read_whole(text)
+    if isinstance(read, Read):
         return Extracted(value=read.value, span=Span(0, len(text)), whole_text=True)
     if not text.strip(_INVISIBLE):
         return ExtractionFailed(text, "empty", "the text is empty")
-    return None
+    return Scan(text, read.at)
 
 
 def _nothing(text: str, scan: Scan) -> Failure[ExtractionFailed]:
@@ -118,10 +118,9 @@ def _nothing(text: str, scan: Scan) -> Failure[ExtractionFailed]:
     return Failure(ExtractionFailed(text, "not_found", "no JSON value in the text"))
 
 
-def _recovered(text: str) -> Outcome[Extracted, ExtractionFailed]:
-    scan = Scan(text)
+def _recovered(text: str, scan: Scan) -> Outcome[Extracted, ExtractionFailed]:
     start = len(text) - len(text.lstrip(_INVISIBLE))
-    cursor = Cursor(scan.text, start, len(text), islands=island_work(text), halves=True)
+    cursor = Cursor(scan.text, start, len(text), islands=island_work(text), limit=work_limit(text), halves=True)
     try:
         value = read_document(cursor) if text[start] in "{[" else read_scalar(cursor)
     except TooDeep as deep:
@@ -132,7 +131,7 @@ def _recovered(text: str) -> Outcome[Extracted, ExtractionFailed]:
         cursor.note("truncated")
     if text[cursor.i :].strip(_INVISIBLE):
         cursor.note("text_dropped")
-    replaced = tuple(repair for repair in scan.repairs if start <= repair.offset < cursor.i)
+    replaced = scan.replaced(start, cursor.i)
     return Success(
         Extracted(value=value, span=Span(start, cursor.i), repairs=replaced + cursor.repairs, complete=not cursor.cut)
     )

@@ -7,7 +7,7 @@ is left to the judgement of :mod:`.tolerant`.
 from __future__ import annotations
 
 import re
-from typing import Final, cast
+from typing import Final
 
 from llm_manager.extraction.brackets import Frame
 from llm_manager.extraction.cursor import Cursor
@@ -30,7 +30,8 @@ _ITEM: Final = re.compile(
     r"""(?: "([^"\\\x00-\x1f]*+)" | '([^'"\\\x00-\x1f]*+)'
           | (-?(?:0|[1-9][0-9]{0,17}+)) (?![0-9.eExX_]) | (-?(?:0|[1-9][0-9]{0,17}+)\.[0-9]{1,40}+) (?![0-9.eExX_])
           | (true|True|false|False|null|None)\b ) [ \t\r\n]*+
-    (?: , [ \t\r\n]*+ (?= ["'] | -?[0-9] | (?:true|True|false|False|null|None)\b ) | (?=\](?!")) )""",
+    (?: , [ \t\r\n]*+ (?= ["'\[{] | -?[0-9] | (?:true|True|false|False|null|None)\b )
+      | (,) [ \t\r\n]*+ (?=\]) | (?=\](?!")) )""",
     re.VERBOSE | re.ASCII,
 )
 _LONG_RUN: Final = 4_096
@@ -46,12 +47,12 @@ _WORDS: Final[dict[str, JsonValue]] = {
 
 
 def read_members(cursor: Cursor, frame: Frame, container: dict[str, JsonValue]) -> bool:
-    """The fast lane: as many ordinary members as follow. True when the last one's value is a bracket, still to open."""
+    """As many ordinary members as follow. True when the value of the last one is a bracket, still to open."""
     text, end, at = cursor.text, cursor.end, cursor.i
     match, note = _MEMBER.match, cursor.notes.append
     while found := match(text, at, end):
         quoted, single, bare, string, odd_string, digits, decimal, word, comma = found.groups()
-        key = cast("str", quoted or single or bare or "")
+        key = quoted or single or bare or ""
         if quoted is None:
             cursor.bare_keys = cursor.bare_keys or single is None
             note(("bare_key" if single is None else "odd_quotes", at))
@@ -80,27 +81,30 @@ def read_members(cursor: Cursor, frame: Frame, container: dict[str, JsonValue]) 
     return False
 
 
-def read_run(cursor: Cursor, frame: Frame, container: list[JsonValue]) -> None:
+def read_run(cursor: Cursor, frame: Frame) -> bool:
     """The longest lane: the objects of a list up to a fault far away, read by the C decoder in one go."""
     if cursor.run_before == cursor.fault_at or cursor.fault_at - cursor.i < _LONG_RUN or cursor.islands <= 0:
-        return
+        return False
+    if not frame.is_empty or not isinstance(frame.container, list):
+        return False
     cursor.run_before = stop = cursor.fault_at
     for _ in range(_RUN_TRIES):
         stop = cursor.text.rfind("},", cursor.i, stop) + 1
         if stop - cursor.i < _LONG_RUN:
-            return
+            return False
         run = f"[{cursor.text[cursor.i : stop]}]"
         match read_at(run, 0):
             case Read(value=list() as items, end=end) if end == len(run) and not (
                 cursor.halves and not is_writable(items)
             ):
-                container.extend(items)
+                frame.container.extend(items)
                 frame.is_empty = False
                 move(cursor, stop)
-                return
+                return True
             case Read(end=at) | Faulty(at=at):
                 cursor.islands -= at + failure_steps(at)
                 cursor.steps += at
+    return False
 
 
 def move(cursor: Cursor, to: int) -> None:
@@ -115,12 +119,12 @@ def _word(cursor: Cursor, word: str, at: int) -> JsonValue:
     return _WORDS[word]
 
 
-def read_items(cursor: Cursor, frame: Frame, container: list[JsonValue]) -> None:
-    """The fast lane of lists: as many ordinary scalars as follow."""
+def read_items(cursor: Cursor, frame: Frame, container: list[JsonValue]) -> bool:
+    """As many ordinary scalars as follow in a list. True when the next item is a bracket, still to open."""
     text, end, at = cursor.text, cursor.end, cursor.i
     match = _ITEM.match
     while found := match(text, at, end):
-        string, odd_string, digits, decimal, word = found.groups()
+        string, odd_string, digits, decimal, word, comma = found.groups()
         if string is not None:
             container.append(string)
         elif digits is not None:
@@ -132,6 +136,11 @@ def read_items(cursor: Cursor, frame: Frame, container: list[JsonValue]) -> None
             container.append(odd_string)
         else:
             container.append(_word(cursor, word, at))
+        if comma:
+            cursor.note("comma_dropped", found.start(6))
         at = found.end()
         frame.is_empty = False
     move(cursor, at)
+    opens = text.startswith(("{", "["), at, end)
+    frame.is_empty = frame.is_empty and not opens
+    return opens

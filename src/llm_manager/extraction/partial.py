@@ -16,10 +16,10 @@ from typing import Final, TypeAlias, cast
 
 from llm_manager.domain.errors import ExtractionFailed
 from llm_manager.domain.outcome import Outcome
-from llm_manager.extraction.candidates import may_start
 from llm_manager.extraction.cursor import Cursor
 from llm_manager.extraction.extract import extract_json
 from llm_manager.extraction.extracted import Extracted, JsonValue
+from llm_manager.extraction.roots import Root, root_at
 from llm_manager.extraction.scalars import word_value
 from llm_manager.extraction.strict import DEPTH_CAP, Read, is_writable, read_at
 from llm_manager.extraction.strings import read_escape
@@ -31,12 +31,6 @@ _LONGEST_TOKEN: Final = 4_096
 _MARK: Final = re.compile(r"[{\[<]")
 _THINK_OPENS: Final = re.compile(r"<(think|thinking|reasoning)>", re.IGNORECASE)
 _THINK_BEGINS: Final = re.compile(r"<[a-zA-Z]{0,9}\Z")
-_OBJECT: Final = re.compile(r"\{[ \t\r\n]*+(\"|[^ \t\r\n\"])")
-_LIST: Final = re.compile(r"\[[ \t\r\n]*+(?:(\{[ \t\r\n]*+(?:\"|\}))|(\{?)[ \t\r\n]*+\Z|(.))", re.DOTALL)
-_NAME_BEGINS: Final = re.compile(r"\{\s*+(?:[A-Za-z_$][\w$ .-]{0,60}+)?\Z")
-_ODD_ITEMS: Final = frozenset("'“”„«‘’(/#,.+TFN")
-_DATA_BEFORE: Final = re.compile(r"(?:\A\s*|[:=(>`][ \t]*|```[a-z]*\s*)\Z")
-_FENCE_BEFORE: Final = re.compile(r"(?:\A\s*|```[a-z0-9]*\s*)\Z")
 _BLANK: Final = re.compile(r"[ \t\r\n]*+")
 _KEY: Final = re.compile(r"\"((?:[^\"\\\x00-\x1f]++|\\[\"\\/bfnrtu])*)\"[ \t\r\n]*+:[ \t\r\n]*+")
 _KEY_BEGINS: Final = re.compile(r"\"(?:[^\"\\]++|\\.)*(?:\\|\"[ \t\r\n]*+)?\Z", re.DOTALL)
@@ -198,8 +192,9 @@ class PartialJson:
             self._next = self._key
 
     def _skip_blank(self) -> bool:
-        blank = _BLANK.match(self._tail, self._at)
-        self._at = blank.end() if blank else self._at
+        if self._tail[self._at : self._at + 1] <= " ":  # a blank, or nothing
+            blank = _BLANK.match(self._tail, self._at)
+            self._at = blank.end() if blank else self._at
         return self._at < len(self._tail)
 
     def _seek(self) -> bool:
@@ -210,31 +205,19 @@ class PartialJson:
         self._at = stop
         if mark is None:
             return False
-        match mark[0]:
-            case "<":
-                return self._maybe_thinking()
-            case "{":
-                opens = _OBJECT.match(self._tail, stop)
-                return opens is not None and (self._push({}) if opens[1] == '"' else self._odd_object(stop))
-            case _:
-                return self._maybe_list(stop)
-
-    def _odd_object(self, at: int) -> bool:
-        """An object that is not JSON waits for the end; a placeholder in prose is passed by."""
-        if _NAME_BEGINS.match(self._tail, at):
-            return False
-        return self._stand_still() if may_start(self._tail, at, "none") else self._pass_by()
-
-    def _maybe_list(self, at: int) -> bool:
-        opens = _LIST.match(self._tail, at)
-        if opens is None or opens[2] is not None:
-            return False
-        before = _DATA_BEFORE if opens[3] in {'"', "["} else _FENCE_BEFORE
-        if opens[1] or (opens[3] and opens[3] in '"[-0123456789]' and before.search(self._seen)):
-            return self._push([])
-        if opens[3] == "{" or (opens[3] in _ODD_ITEMS and _DATA_BEFORE.search(self._seen)):
-            return self._stand_still()
-        return self._pass_by()
+        if mark[0] == "<":
+            return self._maybe_thinking()
+        match root_at(self._tail, stop, self._seen):
+            case Root.OBJECT:
+                return self._push({})
+            case Root.LIST:
+                return self._push([])
+            case Root.ODD:
+                return self._stand_still()
+            case Root.PROSE:
+                return self._pass_by()
+            case Root.UNDECIDED:
+                return False
 
     def _pass_by(self) -> bool:
         self._seen = (self._seen + self._tail[self._at])[-60:]
@@ -303,7 +286,7 @@ class PartialJson:
         found = pattern.match(self._tail, self._at)
         if found is None:
             return False if _WORD_BEGINS.match(self._tail, self._at) else self._stand_still()
-        self._set(word_value(Cursor("", 0, 0, islands=0), found[1], 0))
+        self._set(word_value(Cursor("", 0, 0, islands=0, limit=0), found[1], 0))
         self._at = found.end()
         self._go_on(found[0])
         return True
@@ -343,7 +326,7 @@ class PartialJson:
         seen = self._tail[self._at : self._at + 12]
         if len(seen) < 2 or (seen[1] == "u" and (len(seen) < 6 or (seen[2] in "dD" and len(seen) < 12))):
             return False
-        cursor = Cursor(self._tail, self._at, len(self._tail), islands=0)
+        cursor = Cursor(self._tail, self._at, len(self._tail), islands=0, limit=0)
         parts.append(read_escape(cursor, '"'))
         self._at = cursor.i
         return True

@@ -20,7 +20,8 @@ _NUMBER: Final = re.compile(
 _HEXADECIMAL: Final = re.compile(r"[+-]?0[xX][0-9a-fA-F]++")
 _THOUSANDS: Final = re.compile(r"[+-]?[1-9][0-9]{0,2}(?:,[0-9]{3})+(\.[0-9]++)?")
 _NUMBER_CUT: Final = re.compile(r"[+-]?(?:0[xX]?|[0-9]+(?:\.[0-9]*)?(?:[eE][+-]?)?|\.)?")
-_NOT_FINITE: Final = re.compile(r"[+-]?(?:nan|inf|infinity)", re.IGNORECASE)
+_NOT_FINITE: Final = frozenset({"nan", "inf", "infinity"})
+_NUMBER_BEGINS: Final = frozenset("+-.0123456789")
 _LITERALS: Final[dict[str, JsonValue]] = {
     "true": True,
     "false": False,
@@ -101,18 +102,20 @@ def is_cut_literal(word: str) -> bool:
 
 def word_value(cursor: Cursor, word: str, at: int) -> JsonValue:
     """What *word*, which stands at *at*, says."""
-    plain = _JSON_NUMBER.fullmatch(word)
-    if plain:
-        return _number(cursor, word, at, whole=not (plain[1] or plain[2]))
+    if word[:1] in _NUMBER_BEGINS:
+        plain = _JSON_NUMBER.fullmatch(word)
+        if plain:
+            return _number(cursor, word, at, whole=not (plain[1] or plain[2]))
+        return _odd_number(cursor, word, at)
     lower = word.lower()
     if lower in _LITERALS:
         if word not in {"true", "false", "null"}:
             cursor.note("literal_translated", at)
         return _LITERALS[lower]
-    if _NOT_FINITE.fullmatch(word):
+    if lower in _NOT_FINITE:
         cursor.note("non_finite", at)
         return None
-    return _odd_number(cursor, word, at)
+    return _text(cursor, word, at)
 
 
 def _number(cursor: Cursor, word: str, at: int, *, whole: bool) -> JsonValue:
@@ -129,6 +132,9 @@ def _number(cursor: Cursor, word: str, at: int, *, whole: bool) -> JsonValue:
 
 
 def _odd_number(cursor: Cursor, word: str, at: int) -> JsonValue:
+    if word[1:].lower() in _NOT_FINITE and word[0] in "+-":
+        cursor.note("non_finite", at)
+        return None
     if odd := _NUMBER.fullmatch(word):
         cursor.note("number_translated", at)
         return _number(cursor, word.replace("_", ""), at, whole=not any(odd.groups()))

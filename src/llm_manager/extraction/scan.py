@@ -9,18 +9,19 @@ found.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from typing import Final
 
 from llm_manager.extraction.brackets import MORE_MEMBERS
 from llm_manager.extraction.candidates import Candidate, Fence, fence_of, is_answer, may_start
-from llm_manager.extraction.cursor import Cursor, Hopeless, TooDeep, island_work
+from llm_manager.extraction.cursor import Cursor, Hopeless, TooDeep, island_work, work_limit
 from llm_manager.extraction.escaped import looks_escaped, read_escaped
 from llm_manager.extraction.extracted import JsonValue, Repair
 from llm_manager.extraction.strict import Faulty, Read, failure_steps, is_writable, read_at, read_whole
 from llm_manager.extraction.strings import QUOTED_KEY
 from llm_manager.extraction.tolerant import read_body, read_document
 
-_MARKS: Final = re.compile(r"[{\[`~<]")
+_MARKS: Final = re.compile(r"\{(?!\{)|\[|```|~~~|<(?=/?[trsTRS])")
 _FENCE: Final = re.compile(r"(?:```+|~~~+)[ \t]*+([A-Za-z0-9_+#.-]*+)")
 _FENCE_ENDS: Final = re.compile(r"\n[ \t]*+(?:```|~~~)")
 _THINKING: Final = re.compile(r"<(/?)(think|thinking|thought|thoughts|reasoning|reflection|scratchpad)>", re.IGNORECASE)
@@ -29,54 +30,76 @@ _WRAPPER: Final = re.compile(
 )
 _HALF: Final = re.compile("[\ud800-\udfff]")
 _BODY: Final = re.compile(rf"\s*+({QUOTED_KEY})")
-_WORK: Final = 12
+_REJECTED: Final = 250
+"""What it costs, in steps, to read something and then find that it cannot be the answer."""
 _TRIES: Final = 4
-_WORK_AT_LEAST: Final = 20_000
+_TRIES_AT_LEAST: Final = 20_000
 
 
 class Scan:
-    """The values of one text, in order. A scan is made, run once and read."""
+    """The values of one text, in order. A scan is made, run once and read.
+
+    *fault* is where the text stops being JSON, when it begins as JSON and that is known already. *gave_up* says that
+    all the work a text of this length may cost was done before its end.
+    """
 
     __slots__ = (
+        "_fault",
+        "_halved",
         "_halves",
         "_i",
         "_islands",
+        "_limit",
+        "_may_be_escaped",
         "_none_after",
         "_thought_end",
         "_tries",
         "candidates",
         "drafts",
         "fence",
-        "repairs",
+        "gave_up",
         "steps",
         "text",
         "too_deep",
     )
 
-    def __init__(self, text: str) -> None:
-        self.text, self.repairs = _whole_characters(text)
+    def __init__(self, text: str, fault: int = 0) -> None:
+        self.text, self._halved = _whole_characters(text)
         self.candidates: list[Candidate] = []
         self.drafts: list[Candidate] = []
         self.fence: Fence = "none"
-        self.too_deep = False
+        self.too_deep = self.gave_up = False
         self.steps = len(text)
         self._i = 0
+        self._limit = work_limit(text)
+        self._fault = fault
         self._thought_end = 0
         self._islands = island_work(self.text)
-        self._tries = _TRIES * len(text) + _WORK_AT_LEAST if self._islands else 0
-        self._halves = "\\ud" in text or "\\uD" in text
+        self._tries = _TRIES * len(text) + _TRIES_AT_LEAST if self._islands else 0
+        escapes = "\\" in text
+        self._halves = escapes and ("\\ud" in text or "\\uD" in text)
         self._none_after: set[str] = set()
+        self._may_be_escaped = "&" in text or (escapes and '\\"' in text)
 
     @property
     def found(self) -> list[Candidate]:
         """The candidates; what was thought aloud only when nothing else was said."""
         return self.candidates or self.drafts
 
+    def replaced(self, start: int, end: int) -> tuple[Repair, ...]:
+        """The repairs that came before all others between *start* and *end*: halves of characters were replaced."""
+        if not self._halved:
+            return ()
+        halves = self._halved[bisect_left(self._halved, start) : bisect_left(self._halved, end)]
+        return tuple(Repair("surrogate_replaced", half) for half in halves)
+
     def run(self) -> Scan:
         """Look at every mark that may begin something."""
         self._prefilled()
-        limit = _WORK * len(self.text) + _WORK_AT_LEAST
-        while self.steps < limit and (mark := _MARKS.search(self.text, self._i)):
+        while mark := _MARKS.search(self.text, self._i):
+            if self.steps >= self._limit:
+                self.gave_up = True
+                break
             at = mark.start()
             self._i = at + 1
             match self.text[at]:
@@ -99,15 +122,16 @@ class Scan:
             self._i = closed.end
 
     def _bracket(self, at: int) -> None:
-        if not may_start(self.text, at, self.fence):
-            if looks_escaped(self.text, at):
-                self._escaped(at)
-            return
-        if looks_escaped(self.text, at):
+        if self._may_be_escaped and looks_escaped(self.text, at):
             self._escaped(at)
+            return
+        if not may_start(self.text, at, self.fence):
             return
         if self._tries <= 0:
             self._repair(at, at)
+            return
+        if self._fault > at and not self.text[:at].strip():
+            self._repair(at, self._fault)
             return
         match read_at(self.text, at):
             case Read(value=value, end=end) if self._is_final(value, end):
@@ -147,7 +171,8 @@ class Scan:
         return self._read(cursor)
 
     def _cursor(self, at: int, end: int) -> Cursor:
-        return Cursor(self.text, at, end, islands=self._islands, halves=self._halves)
+        left = self._limit - self.steps
+        return Cursor(self.text, at, end, islands=self._islands, limit=left, halves=self._halves)
 
     def _read(self, cursor: Cursor, *, body: bool = False) -> Candidate | None:
         start = cursor.i
@@ -158,6 +183,7 @@ class Scan:
             self._i = len(self.text)
             return None
         except Hopeless as hopeless:
+            self.steps += _REJECTED
             self._i = max(self._i, hopeless.at)
             return None
         finally:
@@ -170,15 +196,21 @@ class Scan:
     def _candidate(
         self, value: JsonValue, start: int, end: int, repairs: tuple[Repair, ...] = (), *, complete: bool = True
     ) -> Candidate:
-        replaced = tuple(repair for repair in self.repairs if start <= repair.offset < end) if self.repairs else ()
         return Candidate(
-            value=value, start=start, end=end, repairs=replaced + repairs, complete=complete, fence=self.fence
+            value=value,
+            start=start,
+            end=end,
+            repairs=self.replaced(start, end) + repairs,
+            complete=complete,
+            fence=self.fence,
         )
 
     def _keep(self, found: Candidate) -> bool:
         kept = is_answer(self.text, found)
         if kept:
             self.candidates.append(found)
+        else:
+            self.steps += _REJECTED
         return kept
 
     def _escaped(self, at: int) -> None:
@@ -204,7 +236,8 @@ class Scan:
         if self.fence != "none":
             closing = _FENCE_ENDS.search(self.text, at)
             return closing.start() if closing else len(self.text)
-        wrapper = _WRAPPER.search(self.text, max(0, at - 60), at)
+        before = self.text[max(0, at - 60) : at].rstrip()
+        wrapper = _WRAPPER.search(before) if before.endswith(">") else None
         name = wrapper[1] if wrapper else ""
         if wrapper is None or name in self._none_after:
             return len(self.text)
@@ -233,7 +266,7 @@ class Scan:
             self._none_after.add(mark)
         body = self.text[start : stop if stop >= 0 else len(self.text)]
         self.steps += len(body)
-        if (read := read_whole(body)) is not None:
+        if isinstance(read := read_whole(body), Read):
             begin = start + len(body) - len(body.lstrip())
             self.candidates.append(self._candidate(read.value, begin, start + len(body.rstrip())))
             self._i = start + len(body)
@@ -254,11 +287,10 @@ class Scan:
                 self._none_after.add(name)
 
 
-def _whole_characters(text: str) -> tuple[str, tuple[Repair, ...]]:
-    """The text without halves of surrogate pairs, which UTF-8 cannot say; offsets stay as they are."""
+def _whole_characters(text: str) -> tuple[str, list[int]]:
+    """The text without halves of surrogate pairs, which UTF-8 cannot say, and where they were."""
     try:
         text.encode()
     except UnicodeEncodeError:
-        halves = tuple(Repair("surrogate_replaced", half.start()) for half in _HALF.finditer(text))
-        return _HALF.sub("\ufffd", text), halves
-    return text, ()
+        return _HALF.sub("\ufffd", text), [half.start() for half in _HALF.finditer(text)]
+    return text, []

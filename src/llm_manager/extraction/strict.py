@@ -8,6 +8,7 @@ half a surrogate pair); those count as faults here, so that the tolerant parser 
 from __future__ import annotations
 
 import json
+import re
 from typing import Final, NamedTuple, cast
 
 from llm_manager.extraction.extracted import JsonValue
@@ -18,6 +19,9 @@ DEPTH_CAP: Final = 256
 _EXPONENTS: Final = bytes(
     ord("0") if chr(code) in "+0123456789" else ord("e") if chr(code) in "eE" else ord(" ") for code in range(256)
 )
+_LONG_EXPONENT: Final = re.compile(rb"[0-9]e\+?[0-9]{3,}+(?:[\s,}\]]|\Z)", re.IGNORECASE)
+_FIRST: Final = frozenset('{["-0123456789tfn \t\r\n')
+_AT: Final = re.compile(r"at line ([0-9]+) column ([0-9]+)\Z")
 _PAIRS_PASSES: Final = 48
 
 
@@ -34,36 +38,59 @@ class Read(NamedTuple):
     end: int
 
 
-def read_whole(text: str) -> Read | None:
-    """The value when all of *text* is JSON that can be written back; None otherwise."""
+def read_whole(text: str) -> Read | Faulty:
+    """The value when all of *text* is JSON that can be written back; else where it stops being so, or 0."""
+    if text[:1] not in _FIRST:
+        return Faulty(0)
     from pydantic_core import from_json  # noqa: PLC0415  # lazily: importing the package stays cheap
 
     try:
         data = text.encode()
-        value = cast("JsonValue", from_json(data, allow_inf_nan=False))
-    except ValueError:  # not JSON, or a lone surrogate that UTF-8 cannot say
-        return None
+    except UnicodeEncodeError:  # a lone surrogate
+        return Faulty(0)
+    try:
+        value = cast("JsonValue", from_json(data, allow_inf_nan=False, cache_strings="keys"))
+    except ValueError as fault:
+        return Faulty(_position(data, str(fault)))
     return _exactly(text) if may_overflow(data) else Read(value, len(text))
 
 
-def _exactly(text: str) -> Read | None:
+def _position(data: bytes, complaint: str) -> int:
+    """The character a complaint of the parser is about, which counts lines and, in them, bytes; 0 when it is no help.
+
+    A value with something behind it is whole: there is no fault in it.
+    """
+    found = _AT.search(complaint)
+    if found is None or complaint.startswith(("trailing characters", "recursion limit")):
+        return 0
+    line, column = int(found[1]), int(found[2])
+    rest = data.split(b"\n", line - 1)[-1]
+    return len(data[: len(data) - len(rest) + column - 1].decode("utf-8", "ignore"))
+
+
+def _exactly(text: str) -> Read | Faulty:
     """The same with every number looked at."""
     match read_at(text, len(text) - len(text.lstrip(" \t\r\n"))):
         case Read(value=value, end=end) if not text[end:].strip(" \t\r\n"):
             return Read(value, len(text))
         case _:
-            return None
+            return Faulty(0)
 
 
 def may_overflow(data: bytes) -> bool:
     """Whether some number in *data* may be too large for a float: a cheap test that may say yes without cause."""
     shape = data.translate(_EXPONENTS)
-    return b"e000" in shape or b"0" * 309 in shape
+    at = shape.find(b"0e000")
+    while at >= 0:
+        if _LONG_EXPONENT.match(data, at):
+            return True
+        at = shape.find(b"0e000", at + 1)
+    return b"0" * 32 in shape and b"0" * 309 in shape  # a long needle costs more to look for
 
 
 def _finite(digits: str) -> float:
     value = float(digits)
-    if value in (float("inf"), float("-inf")):
+    if value in _INFINITE:
         raise ValueError(digits)
     return value
 
@@ -72,13 +99,17 @@ def _refuse(name: str) -> None:
     raise ValueError(name)
 
 
-_DECODER: Final = json.JSONDecoder(parse_constant=_refuse, parse_float=_finite)
+_INFINITE: Final = (float("inf"), float("-inf"))
+_DECODER: Final = json.JSONDecoder(parse_constant=_refuse)
+_EXACT: Final = json.JSONDecoder(parse_constant=_refuse, parse_float=_finite)
 
 
 def read_at(text: str, start: int) -> Read | Faulty:
     """The JSON value that begins at *start*, or where it stops being JSON."""
     try:
         value, end = _DECODER.raw_decode(text, start)
+        if may_overflow(text[start:end].encode("utf-8", "replace")):
+            value, end = _EXACT.raw_decode(text, start)
     except json.JSONDecodeError as fault:
         return Faulty(max(fault.pos, start))
     except (ValueError, RecursionError):

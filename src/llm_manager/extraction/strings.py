@@ -58,8 +58,7 @@ AFTER_ITEM: Final = re.compile(
     rf"[^\S\n]{{0,60}}+\n|{_GAP}(?:\Z|\](?!\"\s{{0,20}}+\w)|\}}|\)|{_COMMENT}|[+]{_GAP}[\"']|:"
     rf"|,(?:{_GAP},)*{_GAP}(?:[\"'“„«`\[{{(\]}})+.0-9-]|\Z|{_LITERAL}|{_COMMENT}|…|[A-Za-z]{{1,8}}\Z)|(?<=\s)[\"'“{{\[]|[{{\[])"
 )
-AFTER_KEY: Final = re.compile(rf"{_GAP}(?::|=|\Z)")
-_AFTER_KEY_FAULTY: Final = re.compile(rf"{_GAP}(?:[,}}\"'{{\[0-9-]|{_LITERAL})")
+AFTER_KEY: Final = re.compile(rf"{_GAP}(?::|=|\Z|[,}}\"'{{\[0-9-]|{_LITERAL})")
 _UNQUOTED_END: Final = re.compile(r"[\w.-]{1,60}+:\s[^\"\n]{1,200}+\Z")
 _OPENS_KEY: Final = re.compile(QUOTED_KEY)
 _OPENS_ITEM: Final = re.compile(rf"[\"'][^\"'\n]{{0,80}}+[\"']{_GAP}(?:,{_GAP}[\"'\[{{0-9]|\])")
@@ -90,9 +89,11 @@ def read_string(cursor: Cursor, place: Place, depth: int = 0) -> str:
     if text.startswith(opener * 3, start) and (triple := _tripled(cursor, opener)) is not None:
         return triple
     parts: list[str] = []
+    ends = _ends(place, bare_keys=cursor.bare_keys)
+    cursor.quotes = 0
     cursor.i = start + 1
     while cursor.i < cursor.end:
-        if _closed(cursor, parts, opener, place, start):
+        if _closed(cursor, parts, opener, place, ends, start):
             break
     else:
         _run_out(cursor, parts, place, start, depth)
@@ -102,43 +103,39 @@ def read_string(cursor: Cursor, place: Place, depth: int = 0) -> str:
     return value
 
 
-def _closed(cursor: Cursor, parts: list[str], opener: str, place: Place, start: int) -> bool:
+def _ends(place: Place, *, bare_keys: bool) -> re.Pattern[str]:
+    """What may follow a string in this *place*: a quotation mark before it is the string's end."""
+    match place:
+        case Place.KEY:
+            return AFTER_KEY
+        case Place.MEMBER:
+            return after_value_bare() if bare_keys else AFTER_VALUE
+        case Place.ITEM:
+            return AFTER_ITEM
+
+
+def _closed(cursor: Cursor, parts: list[str], opener: str, place: Place, ends: re.Pattern[str], start: int) -> bool:
     """Read on to the next mark that matters; True when the string ends there."""
-    run = _RUNS[opener].match(cursor.text, cursor.i, cursor.end)
+    text, end = cursor.text, cursor.end
+    run = _RUNS[opener].match(text, cursor.i, end)
     stop = run.end() if run else cursor.i
-    parts.append(cursor.text[cursor.i : stop])
-    cursor.steps += stop - cursor.i + 1
+    parts.append(text[cursor.i : stop])
+    cursor.steps += stop - cursor.i + 2
     cursor.i = stop
-    if stop >= cursor.end:
+    if stop >= end:
         return False
-    if cursor.text[stop] == "\\":
+    if text[stop] == "\\":
         parts.append(read_escape(cursor, opener))
         return False
-    if _ends(cursor, place, stop):
+    if ends.match(text, stop + 1, end):
         cursor.i = stop + 1
         return True
     if _cut_before(cursor, parts, place, start):
         return True
-    cursor.note("quote_escaped", stop)
-    parts.append(cursor.text[stop])
+    cursor.quote(stop, start)
+    parts.append(text[stop])
     cursor.i = stop + 1
     return False
-
-
-def _ends(cursor: Cursor, place: Place, at: int) -> bool:
-    """Whether the quotation mark at *at* is followed by what may follow a string in this *place*."""
-    cursor.steps += 1
-    text, end, after = cursor.text, cursor.end, at + 1
-    match place:
-        case Place.KEY:
-            if AFTER_KEY.match(text, after, end):
-                return True
-            return _AFTER_KEY_FAULTY.match(text, after, end) is not None
-        case Place.MEMBER:
-            pattern = after_value_bare() if cursor.bare_keys else AFTER_VALUE
-            return pattern.match(text, after, end) is not None
-        case Place.ITEM:
-            return AFTER_ITEM.match(text, after, end) is not None
 
 
 def _cut_before(cursor: Cursor, parts: list[str], place: Place, start: int) -> bool:
@@ -146,6 +143,8 @@ def _cut_before(cursor: Cursor, parts: list[str], place: Place, start: int) -> b
     at, text = cursor.i, cursor.text
     if place is Place.KEY:
         return _cut_key(cursor, parts, start)
+    if text[at - 1] not in ", \t\r\n":
+        return False
     before = text[max(start + 1, at - LOOK_AHEAD) : at]
     bare = before.rstrip()
     opens = _OPENS_KEY if place is Place.MEMBER else _OPENS_ITEM

@@ -12,7 +12,7 @@ import re
 from typing import Final
 
 from llm_manager.extraction.brackets import KEY_AHEAD, Frame, fit
-from llm_manager.extraction.cursor import Cursor, Hopeless, TooDeep
+from llm_manager.extraction.cursor import Cursor, TooDeep
 from llm_manager.extraction.extracted import JsonValue
 from llm_manager.extraction.lanes import move, read_items, read_members, read_run
 from llm_manager.extraction.scalars import read_word, word_value
@@ -21,8 +21,18 @@ from llm_manager.extraction.strings import CLOSERS, WS, Place, read_string
 
 _COMMA: Final = re.compile(r"[ \t\r\n]*+,[ \t\r\n]*+(?=[\"'A-Za-z0-9{\[_-])")
 _START: Final = re.compile(r"[ \t\r\n]*+(?=[\"'A-Za-z0-9{\[_-])")
-_BLANK: Final = re.compile(r"[ \t\r\n]*+")
+_AFTER_CHILD: Final = re.compile(r"[ \t\r\n]*+(,?)[ \t\r\n]*+(?=[\"'A-Za-z0-9{\[_-]|([}\]]))")
+_JUDGEMENT: Final = 40
+"""What a step of judgement costs, in steps of the fast lane."""
+_CLOSING: Final = ("}", "]")
+_CLOSER: Final = {"{": "}", "[": "]", "(": ")"}
+_BLANK: Final = re.compile(r"[ \t\r\n]++")
 _ODD_BLANK: Final = re.compile(rf"{WS}++")
+_SKIPPED: Final = frozenset(
+    "/#\x00\x0b\x0c\x1c\x1d\x1e\x1f\x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
+    "\u200b\u2028\u2029\u202f\u205f\u3000\ufeff"
+)
+"""What a comment or white space of another alphabet begins with."""
 _COMMENT: Final = re.compile(r"//[^\n]*+|\#[^\n]*+|/\*[^*]*+(?:\*(?!/)[^*]*+)*(?:\*/|\Z)")
 _ELLIPSIS: Final = re.compile(r"\.{2,}+|…|\[\.\.\.\]")
 _COLON: Final = re.compile(r"=>|:=|=|：|:(?:[ \t]*+:)?")
@@ -36,7 +46,7 @@ _SET: Final = re.compile(
 
 def read_document(cursor: Cursor) -> JsonValue:
     """The container that opens at the cursor; leaves the cursor behind it. Raises TooDeep or Hopeless, nothing else."""
-    root = Frame(kind="[", container=[], closer="", parent=None)
+    root = Frame("[", [], "", None)
     stack = [root]
     _open(cursor, stack)
     _run(cursor, stack)
@@ -45,8 +55,8 @@ def read_document(cursor: Cursor) -> JsonValue:
 
 def read_body(cursor: Cursor) -> JsonValue:
     """An object whose opening bracket the text lacks; the cursor stands at its first key."""
-    root = Frame(kind="[", container=[], closer="", parent=None)
-    frame = Frame(kind="{", container={}, closer="}", parent=root)
+    root = Frame("[", [], "", None)
+    frame = Frame("{", {}, "}", root)
     cursor.note("bracket_added")
     _run(cursor, [root, frame])
     return frame.container
@@ -54,13 +64,42 @@ def read_body(cursor: Cursor) -> JsonValue:
 
 def _run(cursor: Cursor, stack: list[Frame]) -> None:
     while len(stack) > 1:
-        if cursor.hopeless:
-            raise Hopeless(cursor.i)
+        cursor.check()
+        _separate(cursor, stack[-1])
+        if _ordinary(cursor, stack):
+            _one(cursor, stack, stack[-1])
+
+
+def _ordinary(cursor: Cursor, stack: list[Frame]) -> bool:
+    """The fast lane, from where a value may begin: members, items, and brackets that match.
+
+    Whether it ends where one may begin again, on something that takes judgement; else it stands behind one.
+    """
+    while True:
         frame = stack[-1]
-        if isinstance(frame.container, dict):
-            _member(cursor, stack, frame, frame.container)
+        if cursor.i < cursor.fault_at and read_run(cursor, frame):
+            return False
+        container = frame.container
+        read = (
+            read_members(cursor, frame, container)
+            if isinstance(container, dict)
+            else read_items(cursor, frame, container)
+        )
+        if read:
+            _open(cursor, stack)
+            if stack[-1] is not frame:
+                continue
+        elif len(stack) > 2 and cursor.text.startswith(frame.closer, cursor.i, cursor.end) and frame.closer in _CLOSING:
+            cursor.i += 1
+            stack.pop()
         else:
-            _item(cursor, stack, frame)
+            return True
+        after = _AFTER_CHILD.match(cursor.text, cursor.i, cursor.end)
+        if after is None or after[2] not in {None, stack[-1].closer} or (not after[1] and not after[2]):
+            return False
+        if after[1] and after[2]:
+            cursor.note("comma_dropped", after.start(1))
+        move(cursor, after.end())
 
 
 def _open(cursor: Cursor, stack: list[Frame]) -> None:
@@ -78,7 +117,7 @@ def _open(cursor: Cursor, stack: list[Frame]) -> None:
         kind = "["
     container: dict[str, JsonValue] | list[JsonValue] = {} if kind == "{" else []
     parent.put(cursor, container)
-    stack.append(Frame(kind=kind, container=container, closer={"{": "}", "[": "]", "(": ")"}[mark], parent=parent))
+    stack.append(Frame(kind, container, _CLOSER[mark], parent))
     cursor.i += 1
 
 
@@ -93,20 +132,20 @@ def _open_call(cursor: Cursor, stack: list[Frame], end: int) -> None:
 
 def _skip(cursor: Cursor) -> None:
     """Past white space, comments and white space of other alphabets."""
-    while True:
-        blank = _BLANK.match(cursor.text, cursor.i, cursor.end)
-        start = cursor.i
-        cursor.i = blank.end() if blank else start
-        if odd := _ODD_BLANK.match(cursor.text, cursor.i, cursor.end):
+    text, end, start = cursor.text, cursor.end, cursor.i
+    while cursor.i < end and (text[cursor.i] in " \t\r\n" or text[cursor.i] in _SKIPPED):
+        at = cursor.i
+        if blank := _BLANK.match(text, at, end):
+            cursor.i = blank.end()
+        elif odd := _ODD_BLANK.match(text, at, end):
             cursor.note("odd_space")
             cursor.i = odd.end()
-        elif comment := _COMMENT.match(cursor.text, cursor.i, cursor.end):
+        elif comment := _COMMENT.match(text, at, end):
             cursor.note("comment_dropped")
             cursor.i = comment.end()
         else:
-            cursor.steps += cursor.i - start + 1
-            return
-        cursor.steps += cursor.i - start + 1
+            break
+    cursor.steps += cursor.i - start + 1
 
 
 def _separate(cursor: Cursor, frame: Frame) -> None:
@@ -114,6 +153,8 @@ def _separate(cursor: Cursor, frame: Frame) -> None:
     ordinary = (_START if frame.is_empty else _COMMA).match(cursor.text, cursor.i, cursor.end)
     if ordinary:
         move(cursor, ordinary.end())
+        return
+    if cursor.i < cursor.end and cursor.text[cursor.i] in "}])":
         return
     commas = last = 0
     _skip(cursor)
@@ -138,11 +179,9 @@ def _separate(cursor: Cursor, frame: Frame) -> None:
         cursor.note("comma_added")
 
 
-def _member(cursor: Cursor, stack: list[Frame], frame: Frame, container: dict[str, JsonValue]) -> None:
-    _separate(cursor, frame)
-    if read_members(cursor, frame, container):
-        _open(cursor, stack)
-        return
+def _one(cursor: Cursor, stack: list[Frame], frame: Frame) -> None:
+    """One step of judgement, from where a value may begin."""
+    cursor.steps += _JUDGEMENT
     _skip(cursor)
     if cursor.i >= cursor.end:
         _cut_off(cursor, stack)
@@ -150,11 +189,17 @@ def _member(cursor: Cursor, stack: list[Frame], frame: Frame, container: dict[st
     mark = cursor.text[cursor.i]
     if mark in "}])":
         fit(cursor, stack, mark)
-    elif mark == "{" and isinstance(stack[-2].container, list) and len(stack) > 2:
-        cursor.note("bracket_added")
-        stack.pop()
+    elif isinstance(frame.container, dict):
+        if mark == "{" and isinstance(stack[-2].container, list) and len(stack) > 2:
+            cursor.note("bracket_added")
+            stack.pop()
+        else:
+            _key_and_value(cursor, stack, frame)
+    elif mark in "\"'“" and frame.kind == "[" and KEY_AHEAD.match(cursor.text, cursor.i, cursor.end):
+        _keyed_item(cursor, stack, frame)
     else:
-        _key_and_value(cursor, stack, frame)
+        frame.is_empty = False
+        _value(cursor, stack, frame)
 
 
 def _key_and_value(cursor: Cursor, stack: list[Frame], frame: Frame) -> None:
@@ -199,27 +244,6 @@ def _key(cursor: Cursor) -> str | None:
     return plain[0].strip()
 
 
-def _item(cursor: Cursor, stack: list[Frame], frame: Frame) -> None:
-    _separate(cursor, frame)
-    if isinstance(frame.container, list):
-        if cursor.i < cursor.fault_at and frame.is_empty:
-            read_run(cursor, frame, frame.container)
-            _separate(cursor, frame)
-        read_items(cursor, frame, frame.container)
-        _skip(cursor)
-    if cursor.i >= cursor.end:
-        _cut_off(cursor, stack)
-        return
-    mark = cursor.text[cursor.i]
-    if mark in "}])":
-        fit(cursor, stack, mark)
-    elif mark in "\"'“" and frame.kind == "[" and KEY_AHEAD.match(cursor.text, cursor.i, cursor.end):
-        _keyed_item(cursor, stack, frame)
-    else:
-        frame.is_empty = False
-        _value(cursor, stack, frame)
-
-
 def _keyed_item(cursor: Cursor, stack: list[Frame], frame: Frame) -> None:
     """A key inside a list: the list was not closed, or its brackets are the wrong ones."""
     if isinstance(stack[-2].container, dict) and not frame.is_empty:
@@ -230,10 +254,10 @@ def _keyed_item(cursor: Cursor, stack: list[Frame], frame: Frame) -> None:
     cursor.note("bracket_swapped")
     if frame.is_empty and frame.parent is not None:
         frame.parent.replace_last(items)
-        stack[-1] = Frame(kind="{", container=items, closer=frame.closer, parent=frame.parent)
+        stack[-1] = Frame("{", items, frame.closer, frame.parent)
         return
     frame.put(cursor, items)
-    stack.append(Frame(kind="{", container=items, closer="", parent=frame))
+    stack.append(Frame("{", items, "", frame))
 
 
 def _value(cursor: Cursor, stack: list[Frame], frame: Frame) -> None:
