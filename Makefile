@@ -12,8 +12,10 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 READY := .venv/.ready
 GATEWAY := .tools/portkey/.ready
 PEERS := .venv-bench/.ready
+FUZZER := .venv-fuzz/.ready
+FUZZ_SECONDS ?= 120
 
-.PHONY: help install lock demo test laws types lint format docs bench check clean
+.PHONY: help install lock demo test laws types lint format docs bench fuzz check clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -67,6 +69,15 @@ lint: $(READY) ## lint, format and import contracts
 bench: $(PEERS) ## measure, side by side with peers in one run
 	@.venv-bench/bin/python -m benchmarks.run
 
+# The fuzzer is a compiler's runtime, of use to nobody else: it has a place of its own.
+$(FUZZER): pyproject.toml $(READY)
+	@$(UV) venv --quiet --allow-existing --python $(PYTHON) .venv-fuzz
+	@$(UV) pip install --quiet --python .venv-fuzz --group fuzz --editable '.[testing]'
+	@touch $@
+
+fuzz: $(FUZZER) ## coverage-guided fuzzing of the extraction for FUZZ_SECONDS
+	@.venv-fuzz/bin/python property_tests/fuzz_extraction.py $(FUZZ_SECONDS)
+
 docs: $(READY) ## build the documentation; a warning is an error
 	@$(BIN)/sphinx-build -W --keep-going -q docs site
 
@@ -77,4 +88,4 @@ format: $(READY) ## rewrite the code in the house format
 check: lint types test docs ## everything CI runs
 
 clean: ## remove what the Makefile made
-	rm -rf .venv .venv-bench .tools site .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf .venv .venv-bench .venv-fuzz .fuzz .tools site .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

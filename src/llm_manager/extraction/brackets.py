@@ -15,6 +15,8 @@ from llm_manager.extraction.strings import QUOTED_KEY, WS
 
 KEY_AHEAD: Final = re.compile(QUOTED_KEY)
 MORE_MEMBERS: Final = re.compile(rf"{WS}{{0,60}}+,{WS}{{0,60}}+(?:{QUOTED_KEY})")
+_MEMBERS_AHEAD: Final = re.compile(rf"{WS}{{0,60}}+,?{WS}{{0,60}}+(?:{QUOTED_KEY})")
+_LIST_GOES_ON: Final = re.compile(rf"{WS}{{0,60}}+(?:,{WS}{{0,60}}+\{{|\])")
 _MORE_ITEMS: Final = re.compile(rf"{WS}{{0,60}}+,{WS}{{0,60}}+[{{\[\"'0-9-]")
 _CLOSERS_AHEAD: Final = re.compile(rf"(?:{WS}{{0,60}}+[}}\])]){{0,300}}+")
 
@@ -43,6 +45,11 @@ class Frame:
             self.container[self.key] = value
         else:
             self.container.append(value)
+
+    @property
+    def last(self) -> JsonValue:
+        """The item that was added to a list last; None where there is none."""
+        return self.container[-1] if isinstance(self.container, list) and self.container else None
 
     def replace_last(self, value: JsonValue) -> None:
         """Put *value* where the value was that was added last."""
@@ -89,6 +96,9 @@ def _goes_on(cursor: Cursor, frame: Frame) -> bool:
 def _is_extra(cursor: Cursor, stack: list[Frame], mark: str) -> bool:
     if len(stack) == 2 and stack[-1].closer == mark:
         return True
+    frame, outer = stack[-1], stack[-2]
+    if mark == "}" and frame.kind == "[" and outer.kind == "{" and isinstance(frame.last, dict):
+        return _LIST_GOES_ON.match(cursor.text, cursor.i + 1, cursor.end) is not None
     if all(frame.closer != mark for frame in stack[-40:]):
         before = cursor.text[cursor.i - 1 : cursor.i]
         return before == mark or (len(stack) == 2 and _ahead(cursor) >= len(stack))
@@ -107,7 +117,7 @@ def _is_swapped(cursor: Cursor, stack: list[Frame], mark: str) -> bool:
     if all(frame.closer != mark for frame in stack[-40:]):
         return True
     outer, text, after = stack[-2], cursor.text, cursor.i + 1
-    if MORE_MEMBERS.match(text, after, cursor.end):
+    if _MEMBERS_AHEAD.match(text, after, cursor.end):
         return outer.kind == "{"
     if _MORE_ITEMS.match(text, after, cursor.end):
         return outer.kind != "{" and (len(stack) < 4 or stack[-3].kind == "{" or mark != outer.closer)

@@ -19,11 +19,12 @@ Fence: TypeAlias = Literal["json", "none", "code"]
 _JSON_TAGS: Final = frozenset({"", "json", "json5", "jsonc", "jsonl", "ndjson", "jsonlines", "geojson", "text", "txt"})
 _OBJECT_STARTS: Final = re.compile(
     rf"\{{{WS}{{0,100}}+(?:[\"“‘„«'`,}}]|//|/\*|\#|\.\.\."
-    r"|[A-Za-z_$][\w$ .-]{0,60}?\s{0,20}+(?:[:=](?![:=/])|\"\s{0,9}+:))"
+    r"|(?:[^\W\d]|\$)[\w$ .-]{0,60}?\s{0,20}+(?:[:=：](?![:=/])|\"\s{0,9}+:)|[0-9]{1,18}+\s{0,20}+:\s{0,20}+[\"'{\[])"
 )
 _LIST_STARTS: Final = re.compile(
-    rf"\[{WS}{{0,100}}+(?:[\"“‘„«'\[{{\]0-9,.+(-]|(?:true|false|null|True|False|None)\b|//|/\*|\#)"
+    rf"\[{WS}{{0,100}}+(?:[\"“‘„«'\[{{\]0-9,.+(-]|(?:true|false|null|True|False|None|undefined|NaN)\b|//|/\*|\#)"
 )
+_WORD: Final = re.compile(r"[^,}\n]{0,80}+")
 _OPERATOR: Final = re.compile(r";|\s(?:[<>=|&+*/]{1,3}|return|in)\s")
 _DATA_BEFORE: Final = re.compile(r"(?:\A|[:=(>`\n])[ \t]*+\Z")
 _LINE_AFTER: Final = re.compile(r"[ \t]*+(?:[.;,)`\"']{0,2}[ \t\r]*+(?:\n|\Z)|<)")
@@ -99,9 +100,15 @@ def _reads_like_code(text: str, found: Candidate) -> bool:
     for repair in found.repairs:
         if repair.kind == "comma_dropped" and text[repair.offset] == ";":
             return True
-        if repair.kind == "bare_string" and _OPERATOR.search(text, repair.offset, min(found.end, repair.offset + 80)):
+        if repair.kind == "bare_string" and _OPERATOR.search(_word(text, repair.offset)):
             return True
     return False
+
+
+def _word(text: str, at: int) -> str:
+    """What was read as a string without quotes at *at*, or the beginning of it."""
+    word = _WORD.match(text, at)
+    return word[0] if word else ""
 
 
 def _is_list_answer(text: str, found: Candidate, items: list[JsonValue]) -> bool:

@@ -11,7 +11,7 @@ from typing import Final
 
 from llm_manager.extraction.cursor import Cursor
 from llm_manager.extraction.extracted import JsonValue
-from llm_manager.extraction.strings import BARE_KEY, QUOTED_KEY, WS
+from llm_manager.extraction.strings import BARE_KEY, NEXT_KEY, QUOTED_KEY, WS
 
 _JSON_NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*+)(\.[0-9]++)?([eE][+-]?[0-9]++)?")
 _NUMBER: Final = re.compile(
@@ -31,18 +31,18 @@ _LITERALS: Final[dict[str, JsonValue]] = {
     "nil": None,
 }
 _LONGEST_INTEGER: Final = 4_300
-_MEMBER_RUN: Final = re.compile(r"[^,}\]\n\"]*+")
-_ITEM_RUN: Final = re.compile(r"[^,}\])\n\"]*+")
+_MEMBER_RUN: Final = re.compile(r"[^,，}\]\n\"]*+")
+_ITEM_RUN: Final = re.compile(r"[^,，}\])\n\"]*+")
 _KEY_AHEAD: Final = re.compile(QUOTED_KEY)
-_SCALAR: Final = r"(?:-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?|true|false|null|True|False|None)"
+_SCALAR: Final = r"(?:[+-]?(?:[0-9]++(?:\.[0-9]*+)?|\.[0-9]++)(?:[eE][+-]?[0-9]++)?|true|false|null|True|False|None)"
 _TWO_ITEMS: Final = re.compile(rf"{_SCALAR}(?=[ \t]{{1,60}}+{_SCALAR}[\s,\]])")
 _PLAIN: Final = re.compile(
-    rf"{_SCALAR}(?=\s{{0,60}}+(?:[\"'{{\[}}\])]|,\s{{0,60}}+(?:[\"'{{\[}}\]]|{BARE_KEY}))|\s{{1,60}}+{BARE_KEY})"
+    rf"{_SCALAR}(?=\s{{0,60}}+(?:[\"'{{\[}}\])]|[,;]\s{{0,60}}+(?:[\"'{{\[}}\]]|{BARE_KEY}))|\s{{1,60}}+{BARE_KEY})"
 )
 _MEMBER_STOPS: Final = re.compile(
-    rf",(?:{WS}{{0,60}}+,)*{WS}{{0,60}}+(?:{QUOTED_KEY}|{BARE_KEY}|[}}\]]|\Z|//|/\*|\#|\.\.\.|…)"
+    rf",(?:{WS}{{0,60}}+,)*{WS}{{0,60}}+(?:{NEXT_KEY}|{BARE_KEY}|[}}\]]|\Z|//|/\*|\#|\.\.\.|…)"
 )
-_COMMENT_AHEAD: Final = re.compile(r"\s(?://|/\*|#)")
+_COMMENT_AHEAD: Final = re.compile(r"\s(?://|/\*|#)|(?<=[0-9])\s\.{3}")
 
 
 def read_word(cursor: Cursor, *, in_object: bool) -> tuple[JsonValue, bool]:

@@ -28,42 +28,56 @@ CLOSERS: Final = {
 """What may close a string, by what opened it."""
 
 WS: Final = r"[\s\ufeff\u200b\x00]"
-QUOTED_KEY: Final = (
-    r"(?:\"(?:[^\"\\\n]|\\.){0,100}\"|'(?:[^'\\\n]|\\.){0,100}'|“[^”\n]{0,100}+”|`[^`\n]{0,100}+`)\s{0,20}+(?::|=)"
+_QUOTED: Final = (
+    r"(?:\"(?:[^\"\\\n]|\\.){0,100}\"|'(?:[^'\\\n]|\\.){0,100}'|[“„\"][^“”\"\n]{0,100}+[”“\"]|[‘'][^’'\n]{0,100}+[’']"
+    r"|«[^»\n]{0,100}+»|`[^`\n]{0,100}+`)"
 )
-BARE_KEY: Final = r"[A-Za-z_$][\w$.-]{0,60}+\s{0,20}+(?::(?!//)|=>?(?!=))"
+QUOTED_KEY: Final = rf"{_QUOTED}\s{{0,20}}+[:=：]"
+_NAME: Final = r"(?:[^\W\d]|\$)[\w$.-]{0,60}+"
+BARE_KEY: Final = rf"(?:{_NAME}\s{{0,20}}+(?::(?!//)|=>?(?!=)|：)|[0-9]{{1,18}}+\s{{0,20}}+:\s{{0,20}}+[\"'{{\[])"
+_LITERAL: Final = r"(?:true|false|null|True|False|None|NaN|undefined)\b"
+_VALUE: Final = rf"(?:[\"'“„«`{{\[]|[+-]?\.?[0-9]|{_LITERAL})"
+NEXT_KEY: Final = (
+    rf"(?:{QUOTED_KEY}|{_QUOTED}\s{{1,20}}+(?={_VALUE})|{_NAME}[\"']\s{{0,20}}+:"
+    rf"|[\"']{_NAME}\s{{0,20}}+:\s{{0,20}}+(?={_VALUE}))"
+)
+"""A key behind a comma: as it should be, without its colon, or without one of its quotation marks."""
 _COMMENT: Final = r"//|/\*|\#"
 _GAP: Final = WS + "{0,60}+"
 
 _MEMBER_ENDS: Final = (
-    rf"{_GAP}(?:\Z|\}}(?!\"\s{{0,20}}+\w)|\](?={_GAP}(?:[,}}\]]|\Z))|\)|{_COMMENT}|[+]{_GAP}[\"']"
-    rf"|;{_GAP}(?:\}}|\n|KEY)|[,;](?:{_GAP},)*{_GAP}(?:KEY|[}}\]]|\Z|{_COMMENT}|\.\.\.|…|CUT)|KEY)"
+    rf"{_GAP}(?:\Z|\}}(?!\"\s{{0,20}}+\w)|\](?={_GAP}(?:[,}}\]]|\Z))|\)(?={_GAP}(?:[,;}}\])]|\Z))|{_COMMENT}"
+    rf"|[+]{_GAP}[\"']|;{_GAP}(?:\}}|\n|NEXT)|[,;，](?:{_GAP},)*{_GAP}(?:NEXT|[}}\]]|\Z|{_COMMENT}|\.\.\.|…|CUT)|KEY)"
 )
 _CUT_KEY: Final = r"(?:\"(?:[^\"\\\n]|\\.){0,100}\\?\"?|'(?:[^'\\\n]|\\.){0,100}\\?'?)\s{0,20}+\Z"
-AFTER_VALUE: Final = re.compile(_MEMBER_ENDS.replace("KEY", QUOTED_KEY).replace("CUT", _CUT_KEY))
+AFTER_VALUE: Final = re.compile(
+    _MEMBER_ENDS.replace("NEXT", NEXT_KEY).replace("KEY", QUOTED_KEY).replace("CUT", _CUT_KEY)
+)
 
 
 @cache
 def after_value_bare() -> re.Pattern[str]:
     """The same where keys may stand without quotes; built when such a key is seen, to keep the import cheap."""
     return re.compile(
-        _MEMBER_ENDS.replace("KEY", f"(?:{QUOTED_KEY}|{BARE_KEY})").replace(
-            "CUT", rf"(?:{_CUT_KEY}|[A-Za-z_$][\w$]{{0,60}}+\Z)"
-        )
+        _MEMBER_ENDS.replace("NEXT", f"(?:{NEXT_KEY}|{BARE_KEY})")
+        .replace("KEY", f"(?:{QUOTED_KEY}|{BARE_KEY})")
+        .replace("CUT", rf"(?:{_CUT_KEY}|[A-Za-z_$][\w$]{{0,60}}+\Z)")
     )
 
 
-_LITERAL: Final = r"(?:true|false|null|True|False|None|NaN|undefined)\b"
+_BARE_ITEM: Final = rf"[^\W\d][^\"'\n,\[\]{{}}:()]{{0,80}}+[\"']?{_GAP}[,\]]|{_NAME}\("
 AFTER_ITEM: Final = re.compile(
-    rf"[^\S\n]{{0,60}}+\n|{_GAP}(?:\Z|\](?!\"\s{{0,20}}+\w)|\}}|\)|{_COMMENT}|[+]{_GAP}[\"']|:"
-    rf"|,(?:{_GAP},)*{_GAP}(?:[\"'“„«`\[{{(\]}})+.0-9-]|\Z|{_LITERAL}|{_COMMENT}|…|[A-Za-z]{{1,8}}\Z)|(?<=\s)[\"'“{{\[]|[{{\[])"
+    rf"[^\S\n]{{0,60}}+\n|{_GAP}(?:\Z|\](?!\"\s{{0,20}}+\w)|\}}|\)(?={_GAP}(?:[,;}}\])]|\Z))|{_COMMENT}|[+]{_GAP}[\"']|:"
+    rf"|[,;，](?:{_GAP},)*{_GAP}(?:[\"'“„«`‘\[{{(\]}})+.0-9-]|\Z|{_LITERAL}|{_COMMENT}|…|[A-Za-z]{{1,8}}\Z|{_BARE_ITEM})"
+    rf"|(?<=\s)[\"'“{{\[]|[{{\[])"
 )
-AFTER_KEY: Final = re.compile(rf"{_GAP}(?::|=|\Z|[,}}\"'{{\[0-9-]|{_LITERAL})")
+AFTER_KEY: Final = re.compile(rf"{_GAP}(?:[:：=]|\Z|/\*|[,，}}\"'{{\[0-9-]|{_LITERAL})")
 _UNQUOTED_END: Final = re.compile(r"[\w.-]{1,60}+:\s[^\"\n]{1,200}+\Z")
 _OPENS_KEY: Final = re.compile(QUOTED_KEY)
 _OPENS_ITEM: Final = re.compile(rf"[\"'][^\"'\n]{{0,80}}+[\"']{_GAP}(?:,{_GAP}[\"'\[{{0-9]|\])")
 _HEX: Final = re.compile(r"[0-9a-fA-F]{4}")
 _LOW_HALF: Final = re.compile(r"\\u([dD][c-fC-F][0-9a-fA-F]{2})")
+_HALF_CUT: Final = re.compile(r"(?:\\(?:u(?:[dD](?:[c-fC-F][0-9a-fA-F]?)?)?)?)?\Z")
 _CONTROL: Final = re.compile(r"[\x00-\x1f]")
 _ESCAPES: Final = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "/": "/", "\\": "\\", '"': '"'}
 _RUNS: Final = {
@@ -249,6 +263,8 @@ def _unicode(cursor: Cursor) -> str:
     if code < 0xDC00 and low is not None:
         cursor.i += 6
         return chr(0x10000 + ((code - 0xD800) << 10) + (int(low[1], 16) - 0xDC00))
-    if cursor.i < cursor.end:
-        cursor.note("surrogate_replaced", at)
-    return "" if cursor.i >= cursor.end and code < 0xDC00 else "\ufffd"
+    if code < 0xDC00 and _HALF_CUT.match(cursor.text, cursor.i, cursor.end):
+        cursor.i = cursor.end
+        return ""
+    cursor.note("surrogate_replaced", at)
+    return "\ufffd"

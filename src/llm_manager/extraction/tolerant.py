@@ -36,8 +36,8 @@ _SKIPPED: Final = frozenset(
 _COMMENT: Final = re.compile(r"//[^\n]*+|\#[^\n]*+|/\*[^*]*+(?:\*(?!/)[^*]*+)*(?:\*/|\Z)")
 _ELLIPSIS: Final = re.compile(r"\.{2,}+|…|\[\.\.\.\]")
 _COLON: Final = re.compile(r"=>|:=|=|：|:(?:[ \t]*+:)?")
-_PLAIN_KEY: Final = re.compile(r"[A-Za-z_$][\w$.-]*+(?=\s{0,20}+(?::|=))")
-_WORD_KEY: Final = re.compile(r"[^:={}\[\],\"'\n]{1,80}+")
+_PLAIN_KEY: Final = re.compile(r"(?:[^\W\d]|\$)[\w$.-]*+(?=\s{0,20}+[:：=])")
+_WORD_KEY: Final = re.compile(r"[^:：={}\[\],\"'\n]{1,80}+")
 _CALL: Final = re.compile(r"(?:new\s{1,5}+)?(?:[A-Za-z_$][\w$.]{0,60}+[ \t]{0,5}+)?\(")
 _SET: Final = re.compile(
     r"\{\s{0,60}+(?:\"[^\"\n{}]{0,80}+\"|'[^'\n{}]{0,80}+'|-?[0-9][0-9.]{0,20}+)\s{0,60}+[,}](?!\s{0,60}+[\"'][^\"'\n]{0,80}+[\"']\s{0,20}+:)"

@@ -46,6 +46,15 @@ keys: Final = st.from_regex(r"[a-z][a-z_]{0,8}", fullmatch=True).filter(lambda k
 texts: Final = st.text(st.characters(codec=None), max_size=200)
 """Any text, with lone surrogates and NUL."""
 
+MARKS: Final = (
+    *"\"'{}[]():,;\\=+-#aé1 \n\x00\ud83d“”",
+    *("=>", "//", "/*", "*/", "```", "```json\n", "...", "<think>", "</think>", "\\u", '\\"', "&quot;"),
+    *("true", "None", "NaN", "e5", '{"a": ', '"b": '),
+)
+"""What matters to a parser."""
+model_texts: Final = st.lists(st.sampled_from(MARKS), max_size=40).map("".join)
+"""Text made of marks, in any order."""
+
 
 def _nested(leaves: st.SearchStrategy[JsonValue], names: st.SearchStrategy[str]) -> st.SearchStrategy[JsonValue]:
     def grow(inner: st.SearchStrategy[JsonValue]) -> st.SearchStrategy[JsonValue]:
