@@ -30,9 +30,12 @@ $(READY): pyproject.toml $(LOCK) $(UV)
 	@touch $@
 
 # Peers are not pinned: they are to be beaten as they are today.
-$(PEERS): pyproject.toml $(READY)
+$(PEERS): pyproject.toml $(wildcard benchmarks/node/package*.json) $(READY)
 	@$(UV) venv --quiet --allow-existing --python $(PYTHON) .venv-bench
 	@$(UV) pip install --quiet --python .venv-bench --group bench --editable '.[fast,testing]'
+	@mkdir -p .venv-bench/node
+	@cp benchmarks/node/package.json benchmarks/node/package-lock.json benchmarks/node/.npmrc .venv-bench/node/
+	@cd .venv-bench/node && PATH="$(CURDIR)/.venv-bench/bin:$$PATH" npm ci --silent --ignore-scripts --no-audit --no-fund
 	@touch $@
 
 $(GATEWAY): tools/portkey/package.json tools/portkey/package-lock.json tools/portkey/.npmrc $(READY)

@@ -13,7 +13,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
-Value: TypeAlias = Any
+from llm_manager.extraction import JsonValue
+
+Value: TypeAlias = JsonValue
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +24,7 @@ class Mark:
 
     kind: str
     text: str
-    value: Value = None
+    value: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +128,7 @@ def _listed(opener: str, closer: str, gap: str, parts: list[list[Mark]]) -> Iter
 def built(marks: list[Mark]) -> Value:
     """What marks say that stop anywhere: open brackets are closed, a key without a value says nothing."""
     root: list[Value] = []
-    stack: list[Value] = [root]
+    stack: list[list[Value] | dict[str, Value]] = [root]
     keys: list[str] = [""]
 
     def put(item: Value) -> None:
@@ -138,7 +140,7 @@ def built(marks: list[Mark]) -> Value:
     for mark in marks:
         match mark.kind:
             case "{" | "[":
-                child: Value = {} if mark.kind == "{" else []
+                child: list[Value] | dict[str, Value] = {} if mark.kind == "{" else []
                 put(child)
                 stack.append(child)
                 keys.append("")
@@ -260,7 +262,7 @@ def _thousands(d: Damage) -> Told:
 
 
 def _tuple(d: Damage) -> Told:
-    opened, stack = {}, list[int]()
+    opened, stack = dict[int, int](), list[int]()
     for i, mark in enumerate(d.marks):
         if mark.kind == "[":
             stack.append(i)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import platform
 from pathlib import Path
 
-from benchmarks import calls, importing, stack, streams
+from benchmarks import calls, extracting, importing, scores, stack, streams
 from benchmarks.row import Row
 
 RESULTS = Path(__file__).parent / "results.md"
 
 
-FAMILIES = (importing.rows, stack.rows, streams.rows, calls.rows)
+FAMILIES = (importing.rows, stack.rows, streams.rows, calls.rows, extracting.rows)
 
 
 def table(rows: list[Row]) -> str:
@@ -44,6 +44,7 @@ def main() -> None:
     """Measure and tell."""
     text = table([line for family in FAMILIES for line in family()])
     text += f"\n\nDearest in the import, by `-X importtime`: {', '.join(importing.dearest())}."
+    text += f"\n\n## What was meant, and who found it\n\n{scores.table()}"
     where = f"Python {platform.python_version()}, {platform.machine()}; figures move from machine to machine."
     RESULTS.write_text(f"# Results\n\n{where}\n\n{text}\n\n{MISSING}", encoding="utf-8")
     print(text)

@@ -15,12 +15,13 @@ from typing import Any, Final, Literal, NamedTuple, TypeAlias, cast
 from llm_manager.extraction.extracted import JsonValue
 
 CoercionKind: TypeAlias = Literal[
-    "list_of_one", "only_item", "number_in_text", "enum_by_case", "wrapped_field", "null_for_missing"
+    "list_of_one", "only_item", "number_in_text", "enum_by_case", "enum_by_name", "wrapped_field", "null_for_missing"
 ]
 JsonSchemaObject: TypeAlias = Mapping[str, Any]
 
 _COSTS: Final[dict[CoercionKind, int]] = {
     "enum_by_case": 1,
+    "enum_by_name": 1,
     "null_for_missing": 1,
     "number_in_text": 2,
     "list_of_one": 2,
@@ -31,6 +32,8 @@ _NUMBER: Final = re.compile(
     r"\s*+[$€£¥]?\s?+([+-]?[0-9]{1,3}(?:[, _'][0-9]{3})+|[+-]?[0-9]{1,300}+)(\.[0-9]{1,300}+)?\s?+[$€£¥]?\s*+"
 )
 _DEEPEST: Final = 64
+ENUM_NAMES: Final = "x-enum-varnames"
+"""Where a schema names the members of an enum, as OpenAPI generators do: a second word for each value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,10 +200,12 @@ def _enum_by_case(value: JsonValue, schema: JsonSchemaObject, work: _Bending, pa
         return None
     members = cast("list[JsonValue]", schema.get("enum", [schema.get("const")]))
     same = [member for member in members if isinstance(member, str) and _folded(member) == _folded(value)]
-    if len(same) != 1:
+    names = cast("list[str]", schema.get(ENUM_NAMES, []))
+    named = [member for name, member in zip(names, members, strict=False) if _folded(name) == _folded(value)]
+    if len(same or named) != 1:
         return None
-    work.note("enum_by_case", path)
-    return _Said(same[0])
+    work.note("enum_by_case" if same else "enum_by_name", path)
+    return _Said((same or named)[0])
 
 
 def _folded(word: str) -> str:

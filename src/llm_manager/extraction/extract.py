@@ -89,7 +89,7 @@ def _best(text: str, scan: Scan) -> Outcome[Extracted, ExtractionFailed]:
         return _nothing(text, scan)
     best, *others = _by_rank(_joined(scan.text, scan.found))
     rival = any(other.rank == best.rank and other.value != best.value for other in others[:8])
-    return Success(_as_extracted(best, ambiguous=rival or scan.gave_up))
+    return Success(_as_extracted(best, ambiguous=rival or scan.gave_up or scan.too_deep))
 
 
 def _whole_or(

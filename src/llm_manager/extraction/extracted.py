@@ -83,8 +83,8 @@ class Extracted:
     """A value found in text.
 
     *complete* is False when the text stopped before the value did. *ambiguous* is True when another value in the same
-    text had an equal claim and this one won by standing later, or when so many brackets stood in the text that its end
-    was not looked at.
+    text had an equal claim and this one won by standing later, or when another part of the text was not read: brackets
+    nested too deep there, or there were so many that its end was not looked at.
     """
 
     value: JsonValue

@@ -21,6 +21,7 @@ from llm_manager.extraction.strict import Faulty, Read, failure_steps, is_writab
 from llm_manager.extraction.strings import QUOTED_KEY
 from llm_manager.extraction.tolerant import read_body, read_document
 
+_BRACKETS: Final = re.compile(r"[{}\[\]]")
 _MARKS: Final = re.compile(r"\{(?!\{)|\[|```|~~~|<(?=/?[trsTRS])")
 _FENCE: Final = re.compile(r"(?:```+|~~~+)[ \t]*+([A-Za-z0-9_+#.-]*+)")
 _FENCE_ENDS: Final = re.compile(r"\n[ \t]*+(?:```|~~~)")
@@ -180,7 +181,7 @@ class Scan:
             value = read_body(cursor) if body else read_document(cursor)
         except TooDeep:
             self.too_deep = True
-            self._i = len(self.text)
+            self._i = self._balanced(start)
             return None
         except Hopeless as hopeless:
             self.steps += _REJECTED
@@ -192,6 +193,15 @@ class Scan:
         if cursor.cut:
             cursor.note("truncated", cursor.i)
         return self._candidate(value, start, cursor.i, cursor.repairs, complete=not cursor.cut)
+
+    def _balanced(self, at: int) -> int:
+        """Where as many brackets have closed as have opened since *at*: what is too deep is passed over whole."""
+        depth = 0
+        for bracket in _BRACKETS.finditer(self.text, at):
+            depth += 1 if bracket[0] in "{[" else -1
+            if depth == 0:
+                return bracket.end()
+        return len(self.text)
 
     def _candidate(
         self, value: JsonValue, start: int, end: int, repairs: tuple[Repair, ...] = (), *, complete: bool = True

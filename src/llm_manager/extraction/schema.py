@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, cast
 
 from returns.result import Failure, Success
@@ -17,13 +17,15 @@ from returns.result import Failure, Success
 from llm_manager.domain.errors import ExtractionFailed, SchemaMismatch
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.problem import Problem, listed
-from llm_manager.extraction.coerce import Coercion, coerced
+from llm_manager.extraction.coerce import ENUM_NAMES, Coercion, coerced
 from llm_manager.extraction.extract import LONGEST_TEXT, ranked
 from llm_manager.extraction.extracted import Extracted, JsonValue, Span
 from llm_manager.extraction.problems import problems_of
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
+    from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+    from pydantic_core import core_schema
 
 T = TypeVar("T")
 
@@ -162,7 +164,7 @@ def _first_fit(
 
 def _coerced_fit(adapter: TypeAdapter[T], candidates: tuple[Extracted, ...]) -> Decoded[T] | None:
     """The candidate that fits at the smallest cost of coercion; of equals the better ranked one."""
-    wanted = json_schema(adapter)
+    wanted = adapter.json_schema(mode="validation", schema_generator=_with_enum_names())
     fits: list[tuple[int, Decoded[T]]] = []
     for found in candidates:
         bent = coerced(found.value, wanted)
@@ -173,6 +175,17 @@ def _coerced_fit(adapter: TypeAdapter[T], candidates: tuple[Extracted, ...]) -> 
             case Failure(_):
                 pass
     return min(fits, key=lambda fit: fit[0])[1] if fits else None
+
+
+@cache
+def _with_enum_names() -> type[GenerateJsonSchema]:
+    from pydantic.json_schema import GenerateJsonSchema  # noqa: PLC0415  # lazily, as above
+
+    class Named(GenerateJsonSchema):
+        def enum_schema(self, schema: core_schema.EnumSchema) -> JsonSchemaValue:
+            return {**super().enum_schema(schema), ENUM_NAMES: [member.name for member in schema["members"]]}
+
+    return Named
 
 
 def _unwrapped(candidates: tuple[Extracted, ...], adapter: TypeAdapter[T]) -> tuple[Extracted, ...]:
