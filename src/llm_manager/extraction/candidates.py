@@ -26,6 +26,7 @@ _LIST_STARTS: Final = re.compile(
 )
 _WORD: Final = re.compile(r"[^,}\n]{0,80}+")
 _OPERATOR: Final = re.compile(r";|\s(?:[<>=|&+*/]{1,3}|return|in)\s")
+_ASIDE: Final = re.compile(r"\{\}|\[[0-9]{1,4}+\](?![(:])")
 _DATA_BEFORE: Final = re.compile(r"(?:\A|[:=(>`\n])[ \t]*+\Z")
 _LINE_AFTER: Final = re.compile(r"[ \t]*+(?:[.;,)`\"']{0,2}[ \t\r]*+(?:\n|\Z)|<)")
 
@@ -70,6 +71,16 @@ def may_start(text: str, at: int, fence: Fence) -> bool:
     return _LIST_STARTS.match(text, at) is not None
 
 
+def aside_ends(text: str, at: int) -> int:
+    """Where the empty object or the citation at *at* ends that is no answer, because it stands inside a line; else 0.
+
+    >>> aside_ends("as in [12] and", 6), aside_ends("[12, 13]", 0)
+    (10, 0)
+    """
+    aside = _ASIDE.match(text, at)
+    return 0 if aside is None or _stands_alone(text, at, aside.end()) else aside.end()
+
+
 def is_answer(text: str, found: Candidate) -> bool:
     """Whether what was read can be what the model meant to say."""
     if found.fence == "json":
@@ -81,7 +92,7 @@ def is_answer(text: str, found: Candidate) -> bool:
 
 def _is_object_answer(text: str, found: Candidate) -> bool:
     if not found.value:
-        return _stands_alone(text, found)
+        return _stands_alone(text, found.start, found.end)
     kinds: list[RepairKind] = list(map(itemgetter(0), found.repairs))
     if "bare_key" in kinds and (_is_unfinished_prose(text, found, kinds) or _reads_like_code(text, found)):
         return False
@@ -113,7 +124,7 @@ def _word(text: str, at: int) -> str:
 
 def _is_list_answer(text: str, found: Candidate, items: list[JsonValue]) -> bool:
     if text[found.end : found.end + 1] in {"(", ":"} or text[found.start] == "{":
-        return text[found.start] == "{" and _stands_alone(text, found)
+        return text[found.start] == "{" and _stands_alone(text, found.start, found.end)
     if holds_objects(items):
         return True
     strict = not found.repairs
@@ -121,17 +132,17 @@ def _is_list_answer(text: str, found: Candidate, items: list[JsonValue]) -> bool
         return strict or _begins_data(text, found.start)
     if len(items) == 1 and isinstance(items[0], int):
         return (
-            _stands_alone(text, found)
+            _stands_alone(text, found.start, found.end)
             and re.search(r"[:=(]\s*\Z", text[max(0, found.start - 20) : found.start]) is not None
         )
-    return _stands_alone(text, found)
+    return _stands_alone(text, found.start, found.end)
 
 
 def _begins_data(text: str, start: int) -> bool:
     return _DATA_BEFORE.search(text, max(0, start - 40), start) is not None
 
 
-def _stands_alone(text: str, found: Candidate) -> bool:
+def _stands_alone(text: str, start: int, end: int) -> bool:
     """Whether it has its line, or the rest of it behind a colon, to itself."""
-    before = text[max(0, found.start - 40) : found.start].rstrip(" \t\"'")
-    return (before[-1] in ":=(>`\n" if before else found.start < 40) and _LINE_AFTER.match(text, found.end) is not None
+    before = text[max(0, start - 40) : start].rstrip(" \t\"'")
+    return (before[-1] in ":=(>`\n" if before else start < 40) and _LINE_AFTER.match(text, end) is not None

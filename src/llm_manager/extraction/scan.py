@@ -13,7 +13,7 @@ from bisect import bisect_left
 from typing import Final
 
 from llm_manager.extraction.brackets import MORE_MEMBERS
-from llm_manager.extraction.candidates import Candidate, Fence, fence_of, is_answer, may_start
+from llm_manager.extraction.candidates import Candidate, Fence, aside_ends, fence_of, is_answer, may_start
 from llm_manager.extraction.cursor import Cursor, Hopeless, TooDeep, island_work, work_limit
 from llm_manager.extraction.escaped import looks_escaped, read_escaped
 from llm_manager.extraction.extracted import JsonValue, Repair
@@ -127,6 +127,9 @@ class Scan:
             self._escaped(at)
             return
         if not may_start(self.text, at, self.fence):
+            return
+        if self.fence != "json" and (end := aside_ends(self.text, at)):
+            self._i = end
             return
         if self._tries <= 0:
             self._repair(at, at)
