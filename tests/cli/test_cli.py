@@ -267,6 +267,25 @@ def test_extract_with_a_schema(capsys: Capture, monkeypatch: pytest.MonkeyPatch,
     assert '"SchemaMismatch"' in capsys.readouterr().out
 
 
+def test_a_schema_may_bend_the_value_and_says_how(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "schema.json"
+    file.write_text('{"type": "object", "properties": {"tags": {"type": "array"}, "n": {"type": "integer"}}}')
+    bent = ["--schema", str(file), "--coerce", "--explain"]
+    assert extracted("{tags: 'red', n: '1,234'}", bent, monkeypatch) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out) == {"tags": ["red"], "n": 1234}
+    assert err.splitlines()[0] == "characters 0 to 25: repaired"
+    assert err.splitlines()[-2:] == [
+        "  at tags: made a list of a single value",
+        "  at n: read a text as the number it spells",
+    ]
+    assert extracted("{tags: 'red'}", bent[:2], monkeypatch) == 1
+    assert extracted("{}", ["--coerce"], monkeypatch) == 2
+    assert "give one with --schema FILE" in capsys.readouterr().err
+
+
 def test_the_demo_runs_without_an_account(capsys: Capture) -> None:
     assert main(["demo"]) == 0
     out = capsys.readouterr().out

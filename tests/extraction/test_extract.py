@@ -78,3 +78,14 @@ def test_recovery_takes_all_of_the_text_at_its_word() -> None:
     assert recover_json("'hello'").unwrap().value == "hello"
     assert recover_json("True").unwrap().value is True
     assert recover_json("[1,] and more").unwrap().repairs == (Repair("comma_dropped", 2), Repair("text_dropped", 4))
+
+
+def test_what_is_too_deep_is_passed_over_and_the_answer_says_so() -> None:
+    deep = "[" * 300 + "1" + "]" * 300
+    found = extract_json(f'{deep} and {{"a": 1}}').unwrap()
+    assert (found.value, found.confidence) == ({"a": 1}, "guessed")
+    assert extract_json(deep).failure().kind == "too_deep"
+
+
+def test_what_is_all_damage_is_given_up_and_the_failure_says_so() -> None:
+    assert "given up" in extract_json("{a b: c d\x00{\n" * 20_000).failure().message

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from enum import Enum
-from typing import Annotated, Literal
+from enum import Enum, IntEnum
+from typing import Annotated, Literal, get_args
 
 import pytest
 from pydantic import BaseModel, Field, TypeAdapter
@@ -24,7 +24,7 @@ from llm_manager.extraction import (
     validate,
     validate_text,
 )
-from llm_manager.extraction.coerce import coerced
+from llm_manager.extraction.coerce import CoercionKind, coerced
 from llm_manager.extraction.extract import LONGEST_TEXT
 from llm_manager.extraction.problems import shown
 
@@ -211,3 +211,34 @@ def test_coercion_ends_where_references_go_round() -> None:
     assert coerced("x", loop) == ("x", ())
     tree = {"$ref": "#/$defs/N", "$defs": {"N": {"type": "object", "properties": {"n": {"$ref": "#/$defs/N"}}}}}
     assert coerced(deep, tree) == (deep, ())
+
+
+class Palette(Enum):
+    RED = "#f00"
+    DARK_BLUE = "#00f"
+
+
+class Level(IntEnum):
+    LOW = 1
+    HIGH = 2
+
+
+@pytest.mark.parametrize(
+    ("text", "schema", "value", "kind"),
+    [
+        ('"dark blue"', Palette, Palette.DARK_BLUE, "enum_by_name"),
+        ('"#F00"', Palette, Palette.RED, "enum_by_case"),
+        ('"high"', Level, Level.HIGH, "enum_by_name"),
+    ],
+)
+def test_a_member_of_an_enum_is_known_by_value_and_by_name(
+    text: str, schema: type[Enum], value: Enum, kind: str
+) -> None:
+    assert decode_text(text, schema).failure().problems
+    decoded = decode_text(text, schema, coerce=True).unwrap()
+    assert (decoded.value, [each.kind for each in decoded.coercions]) == (value, [kind])
+
+
+def test_every_coercion_can_be_explained() -> None:
+    kinds = get_args(CoercionKind)
+    assert len({Coercion(kind, "a").said for kind in kinds}) == len(kinds)

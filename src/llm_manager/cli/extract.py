@@ -9,11 +9,13 @@ from returns.result import Failure
 
 from llm_manager.cli.json_schema import read_schema
 from llm_manager.cli.show import failed, misused, print_json, print_line
-from llm_manager.extraction import Extracted, explain, extract_all, extract_json, extract_with_schema
+from llm_manager.extraction import Extracted, decode_text, explain, extract_all, extract_json
 
 
 def extract(arguments: argparse.Namespace) -> int:
     """Print the value in the text on standard input."""
+    if arguments.coerce and arguments.schema is None:
+        return misused("--coerce bends a value towards a schema: give one with --schema FILE")
     if arguments.schema is not None:
         return _fitted(arguments)
     text = _standard_input()
@@ -36,11 +38,15 @@ def _fitted(arguments: argparse.Namespace) -> int:
     read = read_schema(arguments.schema)
     if isinstance(read, Failure):
         return misused(read.failure())
-    value = extract_with_schema(_standard_input(), read.unwrap())
-    if isinstance(value, Failure):
-        return failed(value.failure(), as_json=arguments.json)
-    print_json(value.unwrap())
-    return 0
+    fitted = decode_text(_standard_input(), read.unwrap(), coerce=arguments.coerce)
+    if isinstance(fitted, Failure):
+        return failed(fitted.failure(), as_json=arguments.json)
+    decoded = fitted.unwrap()
+    code = _printed(decoded.value, (decoded.source,), arguments)
+    if arguments.explain:
+        for each in decoded.coercions:
+            print_line(f"  at {each.path or 'the top'}: {each.said}", sys.stderr)
+    return code
 
 
 def _printed(value: object, found: tuple[Extracted, ...], arguments: argparse.Namespace) -> int:

@@ -41,6 +41,9 @@ def parser() -> argparse.ArgumentParser:
     _asking(_command(commands, "plan", ask.plan, "which models would be asked, in order, and the most it can take"))
     reading = _command(commands, "extract", extract, "find the JSON in text from standard input")
     reading.add_argument("--schema", metavar="FILE", help="a JSON schema the value must satisfy")
+    reading.add_argument(
+        "--coerce", action="store_true", help="let the schema bend a value's form; --explain lists how"
+    )
     reading.add_argument("--all", action="store_true", help="every value in the text, as a list")
     reading.add_argument("--explain", action="store_true", help="say what was repaired, on standard error")
     _command(commands, "models", inspect.models, "the models that can be asked for")

@@ -48,6 +48,22 @@ class Coercion:
         """How much was taken for granted; of two candidates the cheaper one wins."""
         return _COSTS[self.kind]
 
+    @property
+    def said(self) -> str:
+        """What was done, in words, for people."""
+        return _SAID[self.kind]
+
+
+_SAID: Final[dict[CoercionKind, str]] = {
+    "enum_by_case": "took a word for the one that differs in case, spaces or dashes alone",
+    "enum_by_name": "took the name of a member for its value",
+    "list_of_one": "made a list of a single value",
+    "null_for_missing": "read what was left out, and may be null, as null",
+    "number_in_text": "read a text as the number it spells",
+    "only_item": "took the only item out of a list",
+    "wrapped_field": "put a bare value into the only field of its object",
+}
+
 
 class Bent(NamedTuple):
     """A value after coercion, and what was done to it."""

@@ -115,6 +115,8 @@ def _admitted(text: str) -> Extracted | ExtractionFailed | Scan:
 def _nothing(text: str, scan: Scan) -> Failure[ExtractionFailed]:
     if scan.too_deep:
         return Failure(ExtractionFailed(text, "too_deep", f"brackets nest deeper than {DEPTH_CAP}"))
+    if scan.gave_up:
+        return Failure(ExtractionFailed(text, "not_found", "so damaged that the search for a value was given up"))
     return Failure(ExtractionFailed(text, "not_found", "no JSON value in the text"))
 
 

@@ -12,6 +12,7 @@ from typing import Final
 from llm_manager.extraction.brackets import Frame
 from llm_manager.extraction.cursor import Cursor
 from llm_manager.extraction.extracted import JsonValue
+from llm_manager.extraction.scalars import word_value
 from llm_manager.extraction.strict import Faulty, Read, failure_steps, is_writable, read_at
 
 _MEMBER: Final = re.compile(
@@ -19,7 +20,7 @@ _MEMBER: Final = re.compile(
     (?: "([^"\\\x00-\x1f]*+)" | '([^'"\\\x00-\x1f]*+)' | ([A-Za-z_$][\w$]*+) ) [ \t]*+ : [ \t\r\n]*+
     (?: (?: (?: "([^"\\\x00-\x1f]*+)" | '([^'"\\\x00-\x1f]*+)'
               | (-?(?:0|[1-9][0-9]{0,17}+)) (?![0-9.eExX_]) | (-?(?:0|[1-9][0-9]{0,17}+)\.[0-9]{1,40}+) (?![0-9.eExX_])
-              | (true|True|false|False|null|None)\b ) [ \t\r\n]*+
+              | ([A-Za-z_$][\w$.-]{0,60}+) ) [ \t\r\n]*+
             (?: , [ \t\r\n]*+
                 (?= "[^"\\\n]{0,60}+"[ \t]*+: | '[^'"\\\n]{0,60}+'[ \t]*+: | [A-Za-z_$][\w$]{0,60}+[ \t]*+: )
               | (,) [ \t\r\n]*+ (?=\}) | (?=\}(?!")) ) )
@@ -29,21 +30,14 @@ _MEMBER: Final = re.compile(
 _ITEM: Final = re.compile(
     r"""(?: "([^"\\\x00-\x1f]*+)" | '([^'"\\\x00-\x1f]*+)'
           | (-?(?:0|[1-9][0-9]{0,17}+)) (?![0-9.eExX_]) | (-?(?:0|[1-9][0-9]{0,17}+)\.[0-9]{1,40}+) (?![0-9.eExX_])
-          | (true|True|false|False|null|None)\b ) [ \t\r\n]*+
-    (?: , [ \t\r\n]*+ (?= ["'\[{] | -?[0-9] | (?:true|True|false|False|null|None)\b )
+          | ([A-Za-z_$][\w$.-]{0,60}+) ) [ \t\r\n]*+
+    (?: , [ \t\r\n]*+ (?= ["'\[{] | -?[0-9] | [A-Za-z_$] )
       | (,) [ \t\r\n]*+ (?=\]) | (?=\](?!")) )""",
     re.VERBOSE | re.ASCII,
 )
 _LONG_RUN: Final = 4_096
 _RUN_TRIES: Final = 2
-_WORDS: Final[dict[str, JsonValue]] = {
-    "true": True,
-    "True": True,
-    "false": False,
-    "False": False,
-    "null": None,
-    "None": None,
-}
+_WORDS: Final[dict[str, JsonValue]] = {"true": True, "false": False, "null": None}
 
 
 def read_members(cursor: Cursor, frame: Frame, container: dict[str, JsonValue]) -> bool:
@@ -114,9 +108,7 @@ def move(cursor: Cursor, to: int) -> None:
 
 
 def _word(cursor: Cursor, word: str, at: int) -> JsonValue:
-    if word[0] in "TFN":
-        cursor.note("literal_translated", at)
-    return _WORDS[word]
+    return _WORDS[word] if word in _WORDS else word_value(cursor, word, at)
 
 
 def read_items(cursor: Cursor, frame: Frame, container: list[JsonValue]) -> bool:
