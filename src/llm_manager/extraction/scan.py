@@ -31,6 +31,7 @@ _WRAPPER: Final = re.compile(
 )
 _HALF: Final = re.compile("[\ud800-\udfff]")
 _BODY: Final = re.compile(rf"\s*+({QUOTED_KEY})")
+_NO_BLOCK: Final = frozenset({"", "`", "~"})
 _REJECTED: Final = 250
 """What it costs, in steps, to read something and then find that it cannot be the answer."""
 _TRIES: Final = 4
@@ -53,6 +54,7 @@ class Scan:
         "_limit",
         "_may_be_escaped",
         "_none_after",
+        "_root",
         "_thought_end",
         "_tries",
         "candidates",
@@ -73,6 +75,7 @@ class Scan:
         self.steps = len(text)
         self._i = 0
         self._limit = work_limit(text)
+        self._root = len(text) - len(text.lstrip()) if fault else -1
         self._fault = fault
         self._thought_end = 0
         self._islands = island_work(self.text)
@@ -134,7 +137,7 @@ class Scan:
         if self._tries <= 0:
             self._repair(at, at)
             return
-        if self._fault > at and not self.text[:at].strip():
+        if at == self._root:
             self._repair(at, self._fault)
             return
         match read_at(self.text, at):
@@ -266,23 +269,28 @@ class Scan:
         opens = self.fence == "none" or bool(fence[1])
         self.fence = fence_of(fence[1]) if opens else "none"
         self._i = fence.end()
-        if opens and self.fence == "json" and fence[1]:
-            self._scalar_block(fence.end(), fence[0][:3])
+        if opens and self.fence == "json":
+            self._whole_block(fence.end(), fence[0][:3], is_named=bool(fence[1]))
 
-    def _scalar_block(self, start: int, mark: str) -> None:
-        """A block that holds a single number, word or string."""
-        head = self.text[start : start + 20].lstrip()
-        if not head or head[0] in "{[`~" or mark in self._none_after:
+    def _whole_block(self, start: int, mark: str, *, is_named: bool) -> None:
+        """A block with nothing in it but JSON, read in one go; a single number, word or string if it is named so."""
+        head = self.text[start : start + 20].lstrip()[:1]
+        if mark in self._none_after or head in _NO_BLOCK or not (is_named or head in "{["):
             return
         stop = self.text.find(mark, start)
         if stop < 0:
             self._none_after.add(mark)
         body = self.text[start : stop if stop >= 0 else len(self.text)]
+        begin = start + len(body) - len(body.lstrip())
         self.steps += len(body)
-        if isinstance(read := read_whole(body), Read):
-            begin = start + len(body) - len(body.lstrip())
-            self.candidates.append(self._candidate(read.value, begin, start + len(body.rstrip())))
-            self._i = start + len(body)
+        match read_whole(body):
+            case Read(value=value):
+                self.candidates.append(self._candidate(value, begin, start + len(body.rstrip())))
+                self._i = start + len(body)
+            case Faulty(at=fault) if fault:
+                self._root, self._fault = begin, start + fault
+            case _:
+                pass
 
     def _tag(self, at: int) -> None:
         """Skip what the model thought before it answered."""
