@@ -7,7 +7,7 @@ from typing import get_args
 import pytest
 from returns.result import Failure, Success
 
-from llm_manager.extraction import explain, extract_json, recover_json
+from llm_manager.extraction import explain, extract_all, extract_json, recover_json
 from llm_manager.extraction.extract import LONGEST_TEXT
 from llm_manager.extraction.extracted import Repair, RepairKind
 from llm_manager.extraction.scan import Scan
@@ -87,3 +87,12 @@ def test_a_text_too_large_is_refused() -> None:
 def test_every_repair_can_be_explained() -> None:
     kinds = get_args(RepairKind)
     assert len({explain(Repair(kind, 3)) for kind in kinds}) == len(kinds)
+
+
+@pytest.mark.parametrize(
+    "line", ['{"a":1,}', "{'a':1}", "{a:b c}", '{"a": [1, 2}', '{"k": "v" "l": 1}', "{a: true b: 1}"]
+)
+def test_many_small_damaged_values_are_all_found(line: str) -> None:
+    found = extract_all(f"{line}\n" * 10_000).unwrap()
+    assert len(found) == 10_000
+    assert len({repr(each.value) for each in found}) == 1

@@ -34,6 +34,8 @@ _BODY: Final = re.compile(rf"\s*+({QUOTED_KEY})")
 _NO_BLOCK: Final = frozenset({"", "`", "~"})
 _REJECTED: Final = 250
 """What it costs, in steps, to read something and then find that it cannot be the answer."""
+_FOUND: Final = 100
+"""What a value adds to the steps that may be done: many small ones are worth their cost."""
 _TRIES: Final = 4
 _TRIES_AT_LEAST: Final = 20_000
 
@@ -225,6 +227,7 @@ class Scan:
         kept = is_answer(self.text, found)
         if kept:
             self.candidates.append(found)
+            self._limit += _FOUND
         else:
             self.steps += _REJECTED
         return kept

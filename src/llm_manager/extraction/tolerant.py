@@ -181,7 +181,6 @@ def _separate(cursor: Cursor, frame: Frame) -> None:
 
 def _one(cursor: Cursor, stack: list[Frame], frame: Frame) -> None:
     """One step of judgement, from where a value may begin."""
-    cursor.steps += _JUDGEMENT
     _skip(cursor)
     if cursor.i >= cursor.end:
         _cut_off(cursor, stack)
@@ -189,7 +188,9 @@ def _one(cursor: Cursor, stack: list[Frame], frame: Frame) -> None:
     mark = cursor.text[cursor.i]
     if mark in "}])":
         fit(cursor, stack, mark)
-    elif isinstance(frame.container, dict):
+        return
+    cursor.steps += _JUDGEMENT
+    if isinstance(frame.container, dict):
         if mark == "{" and isinstance(stack[-2].container, list) and len(stack) > 2:
             cursor.note("bracket_added")
             stack.pop()
