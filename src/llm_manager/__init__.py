@@ -8,10 +8,13 @@ testing kit, ``llm_manager.testing``.
 """
 
 from llm_manager.adapters.config_file import config_from_env as config_from_env
+from llm_manager.combinators.budget import within_budget as within_budget
+from llm_manager.combinators.bulkhead import bulkhead as bulkhead
 from llm_manager.combinators.cached import cached as cached
 from llm_manager.combinators.circuit_breaker import circuit_breaker as circuit_breaker
 from llm_manager.combinators.fallback import fallback as fallback
 from llm_manager.combinators.fallback import fallback_on as fallback_on
+from llm_manager.combinators.hedged import hedged as hedged
 from llm_manager.combinators.observed import observed as observed
 from llm_manager.combinators.rate_limit import rate_limit as rate_limit
 from llm_manager.combinators.retry import default_schedule as default_schedule
@@ -75,6 +78,7 @@ from llm_manager.domain.response import UnknownCost as UnknownCost
 from llm_manager.domain.response import Usage as Usage
 from llm_manager.domain.secret import Secret as Secret
 from llm_manager.domain.settings import BreakerSettings as BreakerSettings
+from llm_manager.domain.settings import BudgetSettings as BudgetSettings
 from llm_manager.domain.settings import CacheSettings as CacheSettings
 from llm_manager.domain.settings import HttpSettings as HttpSettings
 from llm_manager.domain.settings import KeySettings as KeySettings

@@ -6,15 +6,16 @@ To add a kind of service, write its Protocol here and give :class:`~llm_manager.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, TypeAlias
+from typing import Generic, Literal, Protocol, TypeAlias, TypeVar
 
 from anyio import CancelScope
 
 from llm_manager.domain.errors import (
     AuthenticationFailed,
+    BudgetExceeded,
     CircuitOpen,
     LLMError,
     QuotaExhausted,
@@ -29,6 +30,8 @@ from llm_manager.domain.secret import Secret
 from llm_manager.domain.status import CacheStatus, CircuitState, MetricsSnapshot
 from llm_manager.domain.stream import Delta
 from llm_manager.domain.target import Target
+
+T = TypeVar("T")
 
 
 class Clock(Protocol):
@@ -181,6 +184,53 @@ class Permit:
 
 
 Verdict: TypeAlias = Literal["success", "failure", "neither"]
+
+
+class Budget(Protocol):
+    """Money that may be spent, in USD."""
+
+    async def reserve(self, worst_usd: float, /) -> Outcome[None, BudgetExceeded]:
+        """Speak for *worst_usd* before something is sent that may cost as much; or nothing, when it is not there."""
+        ...
+
+    async def settle(self, worst_usd: float, used_usd: float, /) -> None:
+        """Put what was *used* in the place of what was reserved; nothing, when nothing was billed."""
+        ...
+
+    async def spent_usd(self) -> float:
+        """What has been spent so far."""
+        ...
+
+
+class Places(Protocol):
+    """How many may do something at the same time, by key."""
+
+    async def enter(self, key: Hashable, limit: int, /) -> None:
+        """Take one of *limit* places, once one is free, in the order of arrival."""
+        ...
+
+    def leave(self, key: Hashable, /) -> None:
+        """Give the place back."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Flown(Generic[T]):
+    """What *came* of work that several may have wanted; *led* says whether it was done for this one."""
+
+    came: T
+    led: bool
+
+
+class Flights(Protocol):
+    """Work under way, by key: several who want the same at the same time have it done once."""
+
+    async def join(self, key: str, work: Callable[[], Awaitable[T]], is_for_all: Callable[[T], bool], /) -> Flown[T]:
+        """What *work* gives, done by the first who asks for *key*; the others wait for it.
+
+        When that one is cancelled, or what came is not *for all* (its own deadline was the reason), the next does it.
+        """
+        ...
 
 
 class Breakers(Protocol):

@@ -234,7 +234,7 @@ class Level(IntEnum):
 def test_a_member_of_an_enum_is_known_by_value_and_by_name(
     text: str, schema: type[Enum], value: Enum, kind: str
 ) -> None:
-    assert decode_text(text, schema).failure().problems
+    assert isinstance(decode_text(text, schema).failure(), SchemaMismatch)
     decoded = decode_text(text, schema, coerce=True).unwrap()
     assert (decoded.value, [each.kind for each in decoded.coercions]) == (value, [kind])
 

@@ -6,8 +6,11 @@ from collections.abc import Mapping
 
 from llm_manager.adapters.caches.memory import MemoryCache
 from llm_manager.adapters.limits.breakers import MemoryBreakers, NoBreakers
+from llm_manager.adapters.limits.budget import MemoryBudget
+from llm_manager.adapters.limits.flights import MemoryFlights
 from llm_manager.adapters.limits.keys import MemoryKeys
 from llm_manager.adapters.limits.limiter import MemoryLimiter
+from llm_manager.adapters.limits.places import MemoryPlaces
 from llm_manager.adapters.limits.retry_budgets import MemoryRetryBudgets
 from llm_manager.adapters.observers.metrics import MemoryMetrics
 from llm_manager.domain.config import LLMConfig
@@ -27,6 +30,9 @@ def in_process_context(
         breakers=MemoryBreakers(config.circuit_breaker) if config.circuit_breaker.enabled else NoBreakers(),
         retry_budgets=MemoryRetryBudgets(config.retry.budget),
         keys=MemoryKeys(config.keys),
+        flights=MemoryFlights(),
+        places=MemoryPlaces(),
+        budget=None if config.budget.limit_usd is None else MemoryBudget(config.budget.limit_usd),
         clock=clock,
         random=random,
         observer=observer,

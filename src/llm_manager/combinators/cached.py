@@ -8,7 +8,7 @@ from typing import TypeVar, cast
 
 from returns.result import Failure, Success
 
-from llm_manager.domain.errors import LLMError
+from llm_manager.domain.errors import BudgetExceeded, LLMError, RequestTimedOut
 from llm_manager.domain.events import CacheRead
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.response import ComputedCost, LLMResponse
@@ -23,8 +23,10 @@ A = TypeVar("A")
 def cached(key: str, ttl_s: float, *, keep: Callable[[object], bool] = lambda _: True) -> Policy:
     """Answer from the cache what was stored under *key* less than *ttl_s* seconds ago; else run, and store a success.
 
-    Failures are never stored, nor is a stream or a value for which *keep* is false. An ``LLMResponse`` from the cache
-    says so in its metadata and costs nothing. A cache that cannot be used is a miss: it never fails an operation. The
+    Several that run at the same time in one context with one key run once, for all of them (single flight): the first
+    does it, and the next if that one is cancelled or its own time or money runs out. Failures are never stored, nor is
+    a stream or a value for which *keep* is false. An ``LLMResponse`` that was not got for its asker says so in its
+    metadata and costs nothing. A cache that cannot be used is a miss: it never fails an operation. The
     key must name everything that shapes the value; the cache cannot know what the operation would have answered.
     """
 
@@ -33,15 +35,31 @@ def cached(key: str, ttl_s: float, *, keep: Callable[[object], bool] = lambda _:
             hit = await look_up(context, key)
             if hit is not None:
                 return Success(cast("A", hit.value))
-            outcome = await run(op, context)
-            value = outcome.unwrap() if isinstance(outcome, Success) else None
-            if isinstance(outcome, Success) and not isinstance(value, Ongoing) and keep(value):
-                await context.cache.put(key, value, context.clock.monotonic(), ttl_s)
-            return outcome
+
+            async def fill() -> Outcome[A, LLMError]:
+                outcome = await run(op, context)
+                value = outcome.unwrap() if isinstance(outcome, Success) else None
+                if isinstance(outcome, Success) and not isinstance(value, Ongoing) and keep(value):
+                    await context.cache.put(key, value, context.clock.monotonic(), ttl_s)
+                return outcome
+
+            flown = await context.flights.join(key, fill, _is_for_all)
+            if flown.led or isinstance(flown.came, Failure):
+                return flown.came
+            return Success(cast("A", _marked(flown.came.unwrap())))
 
         return effect(caching)
 
     return around
+
+
+def _is_for_all(outcome: Outcome[object, LLMError]) -> bool:
+    """Not what has one reader, and not what failed for want of its asker's own time or money."""
+    match outcome:
+        case Success(Ongoing()) | Failure(RequestTimedOut(phase="total") | BudgetExceeded()):
+            return False
+        case _:
+            return True
 
 
 async def look_up(context: Context, key: str) -> Cached | None:

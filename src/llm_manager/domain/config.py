@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from llm_manager.domain.settings import (
     BreakerSettings,
+    BudgetSettings,
     CacheSettings,
     HttpSettings,
     KeySettings,
@@ -35,6 +36,7 @@ class LLMConfig:
     rate_limit: LimiterSettings = field(default_factory=LimiterSettings)
     circuit_breaker: BreakerSettings = field(default_factory=BreakerSettings)
     keys: KeySettings = field(default_factory=KeySettings)
+    budget: BudgetSettings = field(default_factory=BudgetSettings)
     http: HttpSettings = field(default_factory=HttpSettings)
     observe: ObserveSettings = field(default_factory=ObserveSettings)
     sources: Mapping[str, str] = field(default_factory=dict[str, str], compare=False, repr=False, kw_only=True)

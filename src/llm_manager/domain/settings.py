@@ -17,6 +17,7 @@ from llm_manager.domain.catalog import Capability
 from llm_manager.domain.secret import Secret
 
 Strategy: TypeAlias = Literal["cost", "performance", "balanced"]
+UnknownPrices: TypeAlias = Literal["refuse", "allow"]
 HttpEngine: TypeAlias = Literal["httpx2", "aiohttp"]
 LogFormat: TypeAlias = Literal["off", "console", "json"]
 
@@ -118,6 +119,18 @@ class LimiterSettings:
     requests_per_minute: Count | None = None
     tokens_per_minute: Count | None = None
     max_wait_s: Amount = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetSettings:
+    """What all that runs in one context may cost, in USD; None is no limit.
+
+    What a request can cost at most is known from the catalog's price. *unknown_prices* says what becomes of one to a
+    model without a price while a budget is in force.
+    """
+
+    limit_usd: Amount | None = None
+    unknown_prices: UnknownPrices = "refuse"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

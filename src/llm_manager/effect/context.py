@@ -11,7 +11,21 @@ from returns.context import RequiresContextFutureResult
 from llm_manager.domain.config import LLMConfig
 from llm_manager.domain.errors import LLMError
 from llm_manager.domain.events import Event
-from llm_manager.ports import Breakers, Cache, Clock, Keys, Limiter, Metrics, Observer, Provider, Random, RetryBudgets
+from llm_manager.ports import (
+    Breakers,
+    Budget,
+    Cache,
+    Clock,
+    Flights,
+    Keys,
+    Limiter,
+    Metrics,
+    Observer,
+    Places,
+    Provider,
+    Random,
+    RetryBudgets,
+)
 
 A = TypeVar("A")
 
@@ -20,9 +34,9 @@ A = TypeVar("A")
 class Context:
     """Every service a pipeline may use. Swap one with :func:`dataclasses.replace`; there is no other way to reach them.
 
-    *providers* is by :attr:`Target.service <llm_manager.domain.target.Target.service>`. *deadline_s* is the moment, on
-    *clock*, by which the run must have ended; *started_s* is when the context was built; *trace_id* ties together what
-    is sent through a gateway.
+    *providers* is by :attr:`Target.service <llm_manager.domain.target.Target.service>`. *budget* is None where money is
+    no object. *deadline_s* is the moment, on *clock*, by which the run must have ended; *started_s* is when the context
+    was built; *trace_id* ties together what is sent through a gateway.
     """
 
     config: LLMConfig
@@ -32,10 +46,13 @@ class Context:
     breakers: Breakers
     retry_budgets: RetryBudgets
     keys: Keys
+    flights: Flights
+    places: Places
     clock: Clock
     random: Random
     observer: Observer
     metrics: Metrics
+    budget: Budget | None = None
     started_s: float = 0.0
     deadline_s: float | None = None
     trace_id: str | None = None

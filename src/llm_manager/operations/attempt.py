@@ -3,10 +3,11 @@
 From the outside in, and why each stands where it does:
 
 1. **retry** is outermost, so that every try pays at the limiter and counts at the breaker like any other.
-2. **rate limit** next: a try that waits for room holds no probe of the breaker meanwhile.
-3. **circuit breaker** within it: a refusal gives the reserved room back and costs no time.
-4. **timeout** bounds what follows: waiting for a key, and the call.
-5. **lease a key**, then the **provider** is asked, once.
+2. **budget** next: what a try may cost at most is reserved before it takes room that others could use.
+3. **rate limit** then: a try that waits for room holds no probe of the breaker meanwhile.
+4. **circuit breaker** within it: a refusal gives the reserved room back and costs no time.
+5. **timeout** bounds what follows: waiting for a key, and the call.
+6. **lease a key**, then the **provider** is asked, once.
 
 The ledger and all other observers hear of each try from the innermost step, which alone knows the key and the moment
 of sending.
@@ -19,11 +20,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import partial
 from typing import TypeAlias, TypeVar, final
 
 import anyio
 from returns.result import Failure, Success
 
+from llm_manager.combinators.budget import charged
 from llm_manager.combinators.circuit_breaker import circuit_breaker
 from llm_manager.combinators.rate_limit import rate_limit
 from llm_manager.combinators.retry import default_schedule, retry
@@ -41,7 +44,7 @@ from llm_manager.effect.ongoing import Ending, when_over
 from llm_manager.effect.op import effect, run
 from llm_manager.operations.flow import Flow, opened_flow, whole_of
 from llm_manager.policies.asked import Asked, asked_of, completed
-from llm_manager.policies.planning import alternate_keys, key_owner, keys_of
+from llm_manager.policies.planning import alternate_keys, key_owner, keys_of, worst_try_usd
 from llm_manager.policies.tokens import prompt_tokens
 from llm_manager.ports import Dispatch, Lease, Provider
 
@@ -73,6 +76,7 @@ def _stacked(request: LLMRequest, target: Target, ask: Ask[A]) -> Op[A]:
             _one_try(request, target, pace, ask),
             circuit_breaker(target.key, model=target.model),
             rate_limit(target.key, _worst_tokens(request), model=target.model, never_left=pace.never_left),
+            charged(partial(_worst_usd, request, target), model=target.model),
             retry(default_schedule(config.retry, keys_of(config, target)), budget=target.key),
         )
         return await run(stack, context)
@@ -215,6 +219,10 @@ def _dispatch(context: Context, asked: Asked, lease: Lease | None, now_s: float)
         trace_id=context.trace_id,
         observer=context.observer,
     )
+
+
+def _worst_usd(request: LLMRequest, target: Target) -> float | None:
+    return worst_try_usd(target, request, prompt_tokens(request))
 
 
 def _worst_tokens(request: LLMRequest) -> float:

@@ -79,22 +79,27 @@ def _planned(
     if target.key in circuits:
         error = CircuitOpen(name, circuits[target.key])
         return PlannedTarget(model=name, provider=provider, why=candidate.why, skipped=error)
-    attempts = (config.retry.max_retries + keys_of(config, target)) * (1 + len(target.alternates))
+    tries = config.retry.max_retries + keys_of(config, target)
+    worst = worst_try_usd(target, request, tokens)
     return PlannedTarget(
         model=name,
         provider=provider,
         why=candidate.why,
-        worst_attempts=attempts,
-        worst_cost_usd=_worst_usd(target, request, tokens, attempts),
+        worst_attempts=tries * (1 + len(target.alternates)),
+        worst_cost_usd=None if worst is None else tries * worst,
         worst_wait_s=_worst_wait_s(config.retry),
     )
 
 
-def _worst_usd(target: Target, request: LLMRequest, tokens: int, attempts: int) -> float | None:
+def worst_try_usd(target: Target, request: LLMRequest, tokens: int) -> float | None:
+    """The most that one try of *request*, of so many prompt tokens, can cost; None where that is not known.
+
+    A gateway that may go on to other models by itself is taken to ask them all.
+    """
     longest = request.preferences.max_tokens or target.facts.max_output_tokens
     if target.facts.price is None or longest is None:
         return None
-    return attempts * worst_usd(target.facts.price, tokens, longest)
+    return (1 + len(target.alternates)) * worst_usd(target.facts.price, tokens, longest)
 
 
 def _worst_wait_s(retry: RetrySettings) -> float:
