@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Never
 
@@ -59,6 +58,7 @@ from llm_manager.domain.events import Event, RetryScheduled, SpanFinished
 from llm_manager.effect.schedule import both, choose
 from llm_manager.ports import Cached
 from llm_manager.testing import scripted
+from tests.combinators.saying import Saying, took
 
 pytestmark = pytest.mark.anyio
 
@@ -67,34 +67,11 @@ INVALID = InvalidRequest(())
 LAYER = scripted({})
 
 
-class Saying:
-    """An operation that says what it is given, one after the other, and counts how often it was run."""
-
-    def __init__(self, answers: Sequence[str | LLMError], takes_s: float = 0.0) -> None:
-        self.runs = 0
-        self._answers = answers
-        self._takes_s = takes_s
-        self.op: Op[str] = effect(self._say)
-
-    async def _say(self, context: Context) -> Outcome[str, LLMError]:
-        answer = self._answers[min(self.runs, len(self._answers) - 1)]
-        self.runs += 1
-        if self._takes_s:
-            await context.clock.sleep(self._takes_s)
-        return Success(answer) if isinstance(answer, str) else Failure(answer)
-
-
 def now() -> Op[float]:
     async def reading(context: Context) -> Outcome[float, LLMError]:
         return Success(context.clock.monotonic())
 
     return effect(reading)
-
-
-async def took(op: Op[str], config: LLMConfig | None = None) -> tuple[Outcome[str, LLMError], float]:
-    async with scripted({}, config=config) as context:
-        outcome = await run(op, context)
-        return outcome, context.clock.monotonic()
 
 
 async def test_retry_runs_again_while_its_schedule_says() -> None:

@@ -7,7 +7,7 @@ import json
 from returns.result import Failure, Success
 
 from llm_manager.domain.errors import ExtractionFailed
-from llm_manager.extraction import Extracted, Repair, Span, extract_all, extract_json, recover_json
+from llm_manager.extraction import Extracted, JsonValue, Repair, Span, extract_all, extract_json, recover_json
 
 
 def test_a_text_that_is_json_is_returned_untouched() -> None:
@@ -89,3 +89,13 @@ def test_what_is_too_deep_is_passed_over_and_the_answer_says_so() -> None:
 
 def test_what_is_all_damage_is_given_up_and_the_failure_says_so() -> None:
     assert "given up" in extract_json("{a b: c d\x00{\n" * 20_000).failure().message
+
+
+def test_valid_json_is_untouched_down_to_the_cap() -> None:
+    for depth in (199, 200, 201, 255):
+        value: JsonValue = 'a "quoted": [[[ and {\\'
+        for _ in range(depth):
+            value = [value]
+        text = json.dumps({"deep": value})
+        assert extract_json(text) == Success(Extracted(value={"deep": value}, span=Span(0, len(text)), whole_text=True))
+        assert extract_json(f"Here: {text}.").unwrap().confidence == "located"

@@ -20,6 +20,8 @@ _EXPONENTS: Final = bytes(
     ord("0") if chr(code) in "+0123456789" else ord("e") if chr(code) in "eE" else ord(" ") for code in range(256)
 )
 _LONG_EXPONENT: Final = re.compile(rb"[0-9]e\+?[0-9]{3,}+(?:[\s,}\]]|\Z)", re.IGNORECASE)
+_TOO_DEEP_FOR_JITER: Final = "recursion limit"
+"""Two hundred levels: less than the cap."""
 _FIRST: Final = frozenset('{["-0123456789tfn \t\r\n')
 _AT: Final = re.compile(r"at line ([0-9]+) column ([0-9]+)\Z")
 _PAIRS_PASSES: Final = 48
@@ -51,7 +53,10 @@ def read_whole(text: str) -> Read | Faulty:
     try:
         value = cast("JsonValue", from_json(data, allow_inf_nan=False, cache_strings="keys"))
     except ValueError as fault:
-        return Faulty(_position(data, str(fault)))
+        said = str(fault)
+        if said.startswith(_TOO_DEEP_FOR_JITER) and not may_nest_deeply(text):
+            return _exactly(text)
+        return Faulty(_position(data, said))
     return _exactly(text) if may_overflow(data) else Read(value, len(text))
 
 
@@ -61,7 +66,7 @@ def _position(data: bytes, complaint: str) -> int:
     A value with something behind it is whole: there is no fault in it.
     """
     found = _AT.search(complaint)
-    if found is None or complaint.startswith(("trailing characters", "recursion limit")):
+    if found is None or complaint.startswith(("trailing characters", _TOO_DEEP_FOR_JITER)):
         return 0
     line, column = int(found[1]), int(found[2])
     rest = data.split(b"\n", line - 1)[-1]
@@ -126,10 +131,10 @@ def failure_steps(size: int) -> int:
 
 
 def may_nest_deeply(text: str) -> bool:
-    """Whether brackets may nest deeper than the cap: exact about "no", generous about "yes".
+    """Whether brackets nest deeper than the cap, outside of what looks like strings.
 
-    Innermost pairs are removed a few times over; text that is not deep is then almost gone. The C decoder is kept away
-    from what remains, because its own limit depends on how deep the caller's stack happens to be.
+    The C decoder is kept away from such text, because its own limit depends on how deep the caller's stack happens to
+    be. Innermost pairs are removed a few times over first; text that is not deep is then almost gone.
     """
     if text.count("{") + text.count("[") <= DEPTH_CAP:
         return False
@@ -139,9 +144,23 @@ def may_nest_deeply(text: str) -> bool:
         if len(shorter) == len(brackets):
             break
         brackets = shorter
-    return brackets.count(b"{") + brackets.count(b"[") > DEPTH_CAP - 2 * _PAIRS_PASSES
+    return brackets.count(b"{") + brackets.count(b"[") > DEPTH_CAP - 2 * _PAIRS_PASSES and _is_deep(text)
 
 
+def _is_deep(text: str) -> bool:
+    depth = 0
+    for token in _STRING_OR_BRACKET.finditer(text):
+        mark = token[0][0]
+        if mark in "{[":
+            depth += 1
+            if depth > DEPTH_CAP:
+                return True
+        elif mark in "}]":
+            depth = max(depth - 1, 0)
+    return False
+
+
+_STRING_OR_BRACKET: Final = re.compile(r"\\.|\"[^\"\\]*(?:\\.[^\"\\]*)*\"|[{}\[\]]", re.DOTALL)
 _NOT_BRACKETS: Final = bytes(c for c in range(256) if chr(c) not in "{}[]")
 
 

@@ -15,6 +15,28 @@ _SETTLE_ROUNDS = 16
 
 
 @final
+class _Sleeper:
+    """Somebody who waits for a timer, and may be nudged to see to it that time moves."""
+
+    __slots__ = ("_event", "is_rung")
+
+    def __init__(self) -> None:
+        self._event = anyio.Event()
+        self.is_rung = False
+
+    def ring(self) -> None:
+        self.is_rung = True
+        self._event.set()
+
+    def nudge(self) -> None:
+        self._event.set()
+
+    async def awake(self) -> None:
+        await self._event.wait()
+        self._event = anyio.Event()
+
+
+@final
 class VirtualClock:
     """A :class:`~llm_manager.ports.Clock` whose time moves only by :meth:`advance`, or by itself with *autojump*.
 
@@ -25,10 +47,11 @@ class VirtualClock:
     def __init__(self, start_s: float = 0.0, *, autojump: bool = False) -> None:
         self._now_s = start_s
         self._autojump = autojump
-        self._due: list[tuple[float, int]] = []
+        self._due: list[tuple[float, int, int]] = []
         self._timers: dict[int, Callable[[], object]] = {}
         self._count = 0
-        self._jumps = 0
+        self._sleepers: dict[_Sleeper, None] = {}
+        self._is_driven = False
 
     def monotonic(self) -> float:
         """Virtual seconds."""
@@ -39,59 +62,96 @@ class VirtualClock:
         if seconds <= 0:
             await anyio.lowlevel.checkpoint()
             return
-        rung = anyio.Event()
-        timer = self._set_timer(seconds, rung.set)
+        sleeper = _Sleeper()
+        call_off = self.set_timer(seconds, sleeper.ring)
+        self._sleepers[sleeper] = None
         try:
-            while self._autojump and not rung.is_set():
-                jumps = self._jumps
-                await self._everyone_waits()
-                if jumps == self._jumps:  # nobody else moved time meanwhile, and woke somebody by it
-                    self._jump()
-            await rung.wait()
+            while not sleeper.is_rung:
+                if self._autojump and not self._is_driven:
+                    await self._drive(sleeper)
+                else:
+                    await sleeper.awake()
         finally:
-            self._timers.pop(timer, None)
+            call_off()
+            del self._sleepers[sleeper]
+            if not self._is_driven:
+                self._nudge_one()
+
+    async def _drive(self, sleeper: _Sleeper) -> None:
+        """Move time on whenever all wait, until *sleeper* is rung; then it is the turn of another one.
+
+        One does it for all: to ask whether all wait takes a while, in which the one who asks seems to wait too.
+        """
+        self._is_driven = True
+        try:
+            while not sleeper.is_rung:
+                await self.settle()
+                if not sleeper.is_rung:
+                    self._jump()
+        finally:
+            self._is_driven = False
+
+    def _nudge_one(self) -> None:
+        for sleeper in self._sleepers:
+            sleeper.nudge()
+            break
 
     @contextmanager
     def move_on_after(self, seconds: float, /) -> Generator[anyio.CancelScope, None, None]:
         """As ``anyio.move_on_after``, on this clock."""
         with anyio.CancelScope() as scope:
-            timer = self._set_timer(seconds, scope.cancel)
+            call_off = self.set_timer(seconds, scope.cancel)
             try:
                 yield scope
             finally:
-                self._timers.pop(timer, None)
+                call_off()
 
     async def advance(self, seconds: float) -> None:
         """Move time on by *seconds*, stopping at each timer on the way until every task waits again."""
         end_s = self._now_s + seconds
-        await self._everyone_waits()
+        await self.settle()
         while self._due and self._due[0][0] <= end_s:
-            due_s, timer = heapq.heappop(self._due)
+            due_s, _, timer = heapq.heappop(self._due)
             ring = self._timers.pop(timer, None)
             if ring is not None:
                 self._now_s = max(self._now_s, due_s)
                 ring()
-                await self._everyone_waits()
+                await self.settle()
         self._now_s = end_s
 
-    def _jump(self) -> None:
-        """Move time on to the next timer that somebody still waits for, and ring it."""
-        self._jumps += 1
-        while self._due:
-            due_s, timer = heapq.heappop(self._due)
-            ring = self._timers.pop(timer, None)
-            if ring is not None:
-                self._now_s = max(self._now_s, due_s)
-                ring()
-                return
+    async def advance_to_next(self) -> bool:
+        """Move time on to what is due next, once every task waits; False, and no move, when nothing is due."""
+        await self.settle()
+        return self._jump()
 
-    def _set_timer(self, seconds: float, ring: Callable[[], object]) -> int:
-        self._count += 1
-        self._timers[self._count] = ring
-        heapq.heappush(self._due, (self._now_s + max(seconds, 0.0), self._count))
-        return self._count
-
-    async def _everyone_waits(self) -> None:
+    async def settle(self) -> None:
+        """Return once every other task waits for something; time does not move."""
         for _ in range(_SETTLE_ROUNDS):
             await anyio.lowlevel.checkpoint()
         await anyio.wait_all_tasks_blocked()
+
+    def _jump(self) -> bool:
+        """Move time on to the next timer that somebody still waits for, and ring it; False if there is none."""
+        while self._due:
+            due_s, _, timer = heapq.heappop(self._due)
+            ring = self._timers.pop(timer, None)
+            if ring is not None:
+                self._now_s = max(self._now_s, due_s)
+                ring()
+                return True
+        return False
+
+    def set_timer(self, seconds: float, ring: Callable[[], object], *, order: int = 0) -> Callable[[], None]:
+        """Have *ring* called once *seconds* have passed; gives what calls it off.
+
+        Of those due at one moment the lowest *order* rings first, then who came first; everybody waits again between
+        one and the next.
+        """
+        self._count += 1
+        timer = self._count
+        self._timers[timer] = ring
+        heapq.heappush(self._due, (self._now_s + max(seconds, 0.0), order, timer))
+        return lambda: self._call_off(timer)
+
+    def _call_off(self, timer: int) -> None:
+        self._timers.pop(timer, None)

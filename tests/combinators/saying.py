@@ -1,0 +1,33 @@
+"""Operations that do nothing but what is being tested."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from returns.result import Failure, Success
+
+from llm_manager import Context, LLMConfig, LLMError, Op, Outcome, effect, run
+from llm_manager.testing import scripted
+
+
+class Saying:
+    """An operation that says what it is given, one after the other, and counts how often it was run."""
+
+    def __init__(self, answers: Sequence[str | LLMError], takes_s: float = 0.0) -> None:
+        self.runs = 0
+        self._answers = answers
+        self._takes_s = takes_s
+        self.op: Op[str] = effect(self._say)
+
+    async def _say(self, context: Context) -> Outcome[str, LLMError]:
+        answer = self._answers[min(self.runs, len(self._answers) - 1)]
+        self.runs += 1
+        if self._takes_s:
+            await context.clock.sleep(self._takes_s)
+        return Success(answer) if isinstance(answer, str) else Failure(answer)
+
+
+async def took(op: Op[str], config: LLMConfig | None = None) -> tuple[Outcome[str, LLMError], float]:
+    async with scripted({}, config=config) as context:
+        outcome = await run(op, context)
+        return outcome, context.clock.monotonic()
