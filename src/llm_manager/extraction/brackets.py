@@ -11,11 +11,12 @@ from typing import Final
 
 from llm_manager.extraction.cursor import Cursor
 from llm_manager.extraction.extracted import JsonValue
-from llm_manager.extraction.strings import QUOTED_KEY, WS
+from llm_manager.extraction.strings import BARE_KEY, QUOTED_KEY, WS
 
 KEY_AHEAD: Final = re.compile(QUOTED_KEY)
 MORE_MEMBERS: Final = re.compile(rf"{WS}{{0,60}}+,{WS}{{0,60}}+(?:{QUOTED_KEY})")
-_MEMBERS_AHEAD: Final = re.compile(rf"{WS}{{0,60}}+,?{WS}{{0,60}}+(?:{QUOTED_KEY})")
+_MEMBERS_AHEAD: Final = re.compile(rf"{WS}{{0,60}}+(?:/\*[^*]{{0,60}}\*/{WS}{{0,60}}+)?,?{WS}{{0,60}}+(?:{QUOTED_KEY})")
+_BARE_MEMBERS_AHEAD: Final = re.compile(rf"{WS}{{0,60}}+,{WS}{{0,60}}+(?:{BARE_KEY})")
 _LIST_GOES_ON: Final = re.compile(rf"{WS}{{0,60}}+(?:,{WS}{{0,60}}+\{{|\])")
 _MORE_ITEMS: Final = re.compile(rf"{WS}{{0,60}}+,{WS}{{0,60}}+[{{\[\"'0-9-]")
 _CLOSERS_AHEAD: Final = re.compile(rf"(?:{WS}{{0,60}}+[}}\])]){{0,300}}+")
@@ -117,7 +118,8 @@ def _is_swapped(cursor: Cursor, stack: list[Frame], mark: str) -> bool:
     if all(frame.closer != mark for frame in stack[-40:]):
         return True
     outer, text, after = stack[-2], cursor.text, cursor.i + 1
-    if _MEMBERS_AHEAD.match(text, after, cursor.end):
+    bare = cursor.bare_keys and _BARE_MEMBERS_AHEAD.match(text, after, cursor.end)
+    if bare or _MEMBERS_AHEAD.match(text, after, cursor.end):
         return outer.kind == "{"
     if _MORE_ITEMS.match(text, after, cursor.end):
         return outer.kind != "{" and (len(stack) < 4 or stack[-3].kind == "{" or mark != outer.closer)

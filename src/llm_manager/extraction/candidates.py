@@ -27,6 +27,7 @@ _LIST_STARTS: Final = re.compile(
 _WORD: Final = re.compile(r"[^,}\n]{0,80}+")
 _OPERATOR: Final = re.compile(r";|\s(?:[<>=|&+*/]{1,3}|return|in)\s")
 _ASIDE: Final = re.compile(r"\{\}|\[[0-9]{1,4}+\](?![(:])")
+_SUBSCRIPTED: Final = re.compile(r"[\w)\]]\[")
 _DATA_BEFORE: Final = re.compile(r"(?:\A|[:=(>`\n])[ \t]*+\Z")
 _LINE_AFTER: Final = re.compile(r"[ \t]*+(?:[.;,)`\"']{0,2}[ \t\r]*+(?:\n|\Z)|<)")
 
@@ -42,10 +43,11 @@ class Candidate(NamedTuple):
     fence: Fence = "none"
 
     @property
-    def rank(self) -> tuple[int, int, int]:
-        """By the block it stood in, by shape, by completeness; equal ranks go to the later one."""
+    def rank(self) -> tuple[int, int, int, int]:
+        """By the block it stood in, by shape, by what is quoted in it, by completeness; equal ranks go to the later
+        one."""
         block = {"json": 2, "none": 1, "code": 0}[self.fence]
-        return (block, int(holds_objects(self.value)), int(self.complete))
+        return (block, int(holds_objects(self.value)), int(not is_all_bare(self)), int(self.complete))
 
 
 def fence_of(tag: str) -> Fence:
@@ -60,8 +62,15 @@ def fence_of(tag: str) -> Fence:
 def holds_objects(value: JsonValue) -> bool:
     """Whether it is an object with members, or a list of objects."""
     if isinstance(value, list):
-        return any(isinstance(item, dict) for item in value[:8])
+        return any(isinstance(item, dict) and item for item in value[:8])
     return isinstance(value, dict) and bool(value)
+
+
+def is_all_bare(found: Candidate) -> bool:
+    """Whether it is an object in which nothing is quoted and all is words, as in a type or a format: ``{x: int}``."""
+    kinds = [repair.kind for repair in found.repairs]
+    members = len(found.value) if isinstance(found.value, dict) else 0
+    return 0 < members <= min(kinds.count("bare_key"), kinds.count("bare_string"))
 
 
 def may_start(text: str, at: int, fence: Fence) -> bool:
@@ -94,6 +103,8 @@ def _is_object_answer(text: str, found: Candidate) -> bool:
     if not found.value:
         return _stands_alone(text, found.start, found.end)
     kinds: list[RepairKind] = list(map(itemgetter(0), found.repairs))
+    if is_all_bare(found) and text[max(0, found.start - 1) : found.start] in {"$", '"', "'"}:
+        return False  # a place to fill in
     if "bare_key" in kinds and (_is_unfinished_prose(text, found, kinds) or _reads_like_code(text, found)):
         return False
     dropped = kinds.count("text_dropped") + kinds.count("key_dropped")
@@ -127,9 +138,13 @@ def _is_list_answer(text: str, found: Candidate, items: list[JsonValue]) -> bool
         return text[found.start] == "{" and _stands_alone(text, found.start, found.end)
     if holds_objects(items):
         return True
+    if _SUBSCRIPTED.match(text, max(0, found.start - 1)):
+        return False
     strict = not found.repairs
     if any(isinstance(item, str | list) for item in items):
-        return strict or _begins_data(text, found.start)
+        words = any(repair.kind == "bare_string" for repair in found.repairs)
+        alone = not words or _stands_alone(text, found.start, found.end)
+        return strict or (_begins_data(text, found.start) and alone)
     if len(items) == 1 and isinstance(items[0], int):
         return (
             _stands_alone(text, found.start, found.end)

@@ -20,6 +20,7 @@ _NOISE: Final = 64
 """Repairs that any value may need, however short; a longer one may need one for every second character."""
 LOOK_AHEAD: Final = 100
 _MAY_BE_JSON: Final = re.compile(r"\{[ \t\r\n]*+[\"}]|\[[ \t\r\n]*+[\"{\[\]0-9tfn-]")
+_ODD_BRACKETS: Final = frozenset({"bracket_added", "bracket_dropped", "bracket_swapped"})
 _PATIENCE: Final = 3
 _LONGEST_PAUSE: Final = 64
 
@@ -135,6 +136,11 @@ class Cursor:
         """Raise ``Hopeless`` when there are more repairs than any value needs, or more work than the text may cost."""
         if len(self.notes) > _NOISE + (self.i - self.start) // 2 or self.steps > self.limit:
             raise Hopeless(self.i)
+
+    @property
+    def has_odd_brackets(self) -> bool:
+        """Whether some bracket was missing, too many or wrong."""
+        return any(kind in _ODD_BRACKETS for kind, _ in self.notes)
 
     @property
     def repairs(self) -> tuple[Repair, ...]:

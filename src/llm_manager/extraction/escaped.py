@@ -48,14 +48,17 @@ def looks_escaped(text: str, at: int) -> bool:
     return _BACKSLASHED.match(text, at) is not None or _ENTITIES.match(text, at) is not None
 
 
-def read_escaped(text: str, at: int) -> Unescaped:
-    """The rest of the text, from *at*, with one layer of escaping removed."""
+def read_escaped(text: str, at: int, window: int) -> Unescaped:
+    """The text from *at*, *window* characters of it, with one layer of escaping removed."""
+    end = min(at + window, len(text))
+    if end < len(text) and text[end - 1] == "\\":  # do not part an escape
+        end -= 1
     pattern = _BACKSLASH if _BACKSLASHED.match(text, at) else _ENTITY
     pieces: list[str] = []
     marks: list[int] = []
     shifts: list[int] = []
     last, length, shift = at, 0, 0
-    for found in pattern.finditer(text, at):
+    for found in pattern.finditer(text, at, end):
         pieces += (text[last : found.start()], _SAID.get(found[1], found[1]))
         length += found.start() - last
         shift += len(found[0]) - 1
@@ -63,5 +66,5 @@ def read_escaped(text: str, at: int) -> Unescaped:
         shifts.append(shift)
         length += 1
         last = found.end()
-    pieces.append(text[last:])
-    return Unescaped("".join(pieces), at, len(text), tuple(marks), tuple(shifts))
+    pieces.append(text[last:end])
+    return Unescaped("".join(pieces), at, end, tuple(marks), tuple(shifts))

@@ -37,6 +37,7 @@ RepairKind: TypeAlias = Literal[
     "odd_space",
     "quote_added",
     "quote_escaped",
+    "quote_guessed",
     "set_to_list",
     "surrogate_replaced",
     "text_dropped",
@@ -52,6 +53,7 @@ _LOSSY: frozenset[RepairKind] = frozenset(
         "key_dropped",
         "non_finite",
         "null_added",
+        "quote_guessed",
         "surrogate_replaced",
         "text_dropped",
         "truncated",
@@ -169,6 +171,8 @@ def _said(kind: RepairKind) -> str:  # noqa: C901, PLR0912  # one line a case
             return "skipped white space JSON does not know"
         case "quote_added":
             return "put the quotation mark that was missing"
+        case "quote_guessed":
+            return "took marks that look like the end of a string, and more, for a part of it"
         case "quote_escaped":
             return "read a quotation mark as a part of its string"
         case "set_to_list":

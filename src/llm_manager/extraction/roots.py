@@ -14,7 +14,7 @@ from llm_manager.extraction.candidates import may_start
 
 _OBJECT: Final = re.compile(r"\{[ \t\r\n]*+(\"|[^ \t\r\n\"])")
 _LIST: Final = re.compile(r"\[[ \t\r\n]*+(?:(\{[ \t\r\n]*+(?:\"|\}))|(\{?)[ \t\r\n]*+\Z|(.))", re.DOTALL)
-_NAME_BEGINS: Final = re.compile(r"\{\s*+(?:[A-Za-z_$][\w$ .-]{0,60}+)?\Z")
+_NAME_BEGINS: Final = re.compile(r"\{\s*+(?:/|(?:[^\W\d]|\$)[\w$ .-]{0,60}+(?:\"\s{0,9}+)?)?\Z")
 _ODD_ITEMS: Final = frozenset("'“”„«‘’(/#,.+TFN")
 _DATA_BEFORE: Final = re.compile(r"(?:\A\s*|[:=(>`][ \t]*|```[a-z]*\s*)\Z")
 _FENCE_BEFORE: Final = re.compile(r"(?:\A\s*|```[a-z0-9]*\s*)\Z")

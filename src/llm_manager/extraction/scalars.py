@@ -11,7 +11,7 @@ from typing import Final
 
 from llm_manager.extraction.cursor import Cursor
 from llm_manager.extraction.extracted import JsonValue
-from llm_manager.extraction.strings import BARE_KEY, NEXT_KEY, QUOTED_KEY, WS
+from llm_manager.extraction.strings import BARE_KEY, BLANK, CUT_KEY, NEXT_KEY, QUOTED_KEY, WS
 
 _JSON_NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*+)(\.[0-9]++)?([eE][+-]?[0-9]++)?")
 _NUMBER: Final = re.compile(
@@ -39,8 +39,9 @@ _TWO_ITEMS: Final = re.compile(rf"{_SCALAR}(?=[ \t]{{1,60}}+{_SCALAR}[\s,\]])")
 _PLAIN: Final = re.compile(
     rf"{_SCALAR}(?=\s{{0,60}}+(?:[\"'{{\[}}\])]|[,;]\s{{0,60}}+(?:[\"'{{\[}}\]]|{BARE_KEY}))|\s{{1,60}}+{BARE_KEY})"
 )
+_COMMAS: Final = re.compile(rf"[,，]+(?:{WS}{{0,60}}+[,，]+)*")
 _MEMBER_STOPS: Final = re.compile(
-    rf",(?:{WS}{{0,60}}+,)*{WS}{{0,60}}+(?:{NEXT_KEY}|{BARE_KEY}|[}}\]]|\Z|//|/\*|\#|\.\.\.|…)"
+    rf"{WS}{{0,60}}+(?:{NEXT_KEY}|{BARE_KEY}|[}}\]]|\Z|//|/\*|\#|\.\.\.|…|{CUT_KEY}|[^\W\d]\w{{0,60}}+\Z)"
 )
 _COMMENT_AHEAD: Final = re.compile(r"\s(?://|/\*|#)|(?<=[0-9])\s\.{3}")
 
@@ -49,7 +50,7 @@ def read_word(cursor: Cursor, *, in_object: bool) -> tuple[JsonValue, bool]:
     """The value of the word at the cursor, and whether there is one: a literal that was cut off is none."""
     start = cursor.i
     stop = _word_end(cursor, in_object=in_object)
-    word = cursor.text[start:stop].strip()
+    word = cursor.text[start:stop].strip(BLANK)
     if word.endswith(";"):
         cursor.note("comma_dropped", start + len(word) - 1)
         word = word.rstrip("; ")
@@ -74,20 +75,16 @@ def _word_end(cursor: Cursor, *, in_object: bool) -> int:
         comment = _COMMENT_AHEAD.search(text, at, stop)
         if comment:
             return comment.start()
-        if stop >= end or _stops(text, stop, end, in_object=in_object):
+        if text[stop : min(stop + 1, end)] == '"' and not _KEY_AHEAD.match(text, stop, end):
+            at = stop + 1
+            continue
+        if stop >= end or not in_object or text[stop] not in ",，":
             return stop
-        at = stop + 1
-
-
-def _stops(text: str, at: int, end: int, *, in_object: bool) -> bool:
-    """Whether the mark at *at* ends the word before it."""
-    match text[at]:
-        case ",":
-            return not in_object or _MEMBER_STOPS.match(text, at, end) is not None
-        case '"':
-            return _KEY_AHEAD.match(text, at, end) is not None
-        case _:
-            return True
+        commas = _COMMAS.match(text, stop, end)
+        at = commas.end() if commas else stop + 1
+        cursor.steps += at - stop
+        if _MEMBER_STOPS.match(text, at, end):
+            return stop
 
 
 def is_cut_literal(word: str) -> bool:

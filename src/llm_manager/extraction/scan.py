@@ -12,6 +12,7 @@ import re
 from bisect import bisect_left
 from typing import Final
 
+from llm_manager.extraction.ahead import Ahead
 from llm_manager.extraction.brackets import MORE_MEMBERS
 from llm_manager.extraction.candidates import Candidate, Fence, aside_ends, fence_of, is_answer, may_start
 from llm_manager.extraction.cursor import Cursor, Hopeless, TooDeep, island_work, work_limit
@@ -25,12 +26,15 @@ _BRACKETS: Final = re.compile(r"[{}\[\]]")
 _MARKS: Final = re.compile(r"\{(?!\{)|\[|```|~~~|<(?=/?[trsTRS])")
 _FENCE: Final = re.compile(r"(?:```+|~~~+)[ \t]*+([A-Za-z0-9_+#.-]*+)")
 _FENCE_ENDS: Final = re.compile(r"\n[ \t]*+(?:```|~~~)")
+_JSON_OPENS: Final = re.compile(r"\n[ \t]*+(?:```|~~~)[ \t]*+(?:json\b|\n)", re.IGNORECASE)
 _THINKING: Final = re.compile(r"<(/?)(think|thinking|thought|thoughts|reasoning|reflection|scratchpad)>", re.IGNORECASE)
 _WRAPPER: Final = re.compile(
     r"<(tool_call|function_call|json|answer|output|result|response)>\s{0,20}+\Z", re.IGNORECASE
 )
 _HALF: Final = re.compile("[\ud800-\udfff]")
 _BODY: Final = re.compile(rf"\s*+({QUOTED_KEY})")
+_WINDOWS: Final = (1_024, 16_384, 262_144, 1 << 40)
+"""How much of a text is unescaped at first, and then, if the value goes on."""
 _NO_BLOCK: Final = frozenset({"", "`", "~"})
 _REJECTED: Final = 250
 """What it costs, in steps, to read something and then find that it cannot be the answer."""
@@ -48,11 +52,14 @@ class Scan:
     """
 
     __slots__ = (
+        "_closings",
         "_fault",
+        "_fence_ends",
         "_halved",
         "_halves",
         "_i",
         "_islands",
+        "_json_opens",
         "_limit",
         "_may_be_escaped",
         "_none_after",
@@ -85,6 +92,9 @@ class Scan:
         escapes = "\\" in text
         self._halves = escapes and ("\\ud" in text or "\\uD" in text)
         self._none_after: set[str] = set()
+        self._fence_ends = Ahead(_FENCE_ENDS, self.text)
+        self._json_opens = Ahead(_JSON_OPENS, self.text)
+        self._closings: dict[str, Ahead] = {}
         self._may_be_escaped = "&" in text or (escapes and '\\"' in text)
 
     @property
@@ -103,8 +113,8 @@ class Scan:
         """Look at every mark that may begin something."""
         self._prefilled()
         while mark := _MARKS.search(self.text, self._i):
-            if self.steps >= self._limit:
-                self.gave_up = True
+            self.gave_up = self.gave_up or self.steps >= self._limit  # from here on only what is JSON is read
+            if self._tries <= 0 and self.gave_up:
                 break
             at = mark.start()
             self._i = at + 1
@@ -133,7 +143,7 @@ class Scan:
             return
         if not may_start(self.text, at, self.fence):
             return
-        if self.fence != "json" and (end := aside_ends(self.text, at)):
+        if end := aside_ends(self.text, at):
             self._i = end
             return
         if self._tries <= 0:
@@ -161,10 +171,12 @@ class Scan:
 
     def _repair(self, at: int, fault: int) -> None:
         """Read damaged text: up to the end of its block, and past it when that cuts the value off."""
+        if self.gave_up:
+            return
         end = self._region_end(at)
         found = self._tolerantly(at, end, fault)
         cut_by_fence = found is not None and not found.complete and end < len(self.text) and at >= self._thought_end
-        if cut_by_fence and "past" not in self._none_after:
+        if cut_by_fence and self.fence != "none" and "past" not in self._none_after:
             longer = self._tolerantly(at, len(self.text), fault)
             if longer is not None and longer.complete:
                 found = longer
@@ -200,6 +212,8 @@ class Scan:
             self._islands = cursor.islands
         if cursor.cut:
             cursor.note("truncated", cursor.i)
+        elif cursor.has_odd_brackets and MORE_MEMBERS.match(self.text, cursor.i):
+            cursor.note("text_dropped", cursor.i)  # it ended too early
         return self._candidate(value, start, cursor.i, cursor.repairs, complete=not cursor.cut)
 
     def _balanced(self, at: int) -> int:
@@ -233,12 +247,15 @@ class Scan:
         return kept
 
     def _escaped(self, at: int) -> None:
-        """A document with one layer of escaping too many."""
-        inner = read_escaped(self.text, at)
-        self.steps += 2 * (inner.end - at)
-        scan = Scan(inner.text)
-        scan._bracket(0)  # the same class
-        self.steps += scan.steps
+        """A document with one layer of escaping too many. It is unescaped no further than it takes."""
+        for window in _WINDOWS:
+            inner = read_escaped(self.text, at, window)
+            self.steps += 2 * (inner.end - at)
+            scan = Scan(inner.text)
+            scan._bracket(0)  # the same class
+            self.steps += scan.steps
+            if inner.end == len(self.text) or any(found.complete for found in scan.candidates):
+                break
         for found in scan.candidates:
             end = inner.offset(found.end)
             repairs = (
@@ -249,21 +266,27 @@ class Scan:
             self._i = end
 
     def _region_end(self, at: int) -> int:
-        """Where a damaged value that begins at *at* must have ended: at the end of its block or tag."""
+        """Where a damaged value that begins at *at* must have ended: at the end of its block or tag, and in the open
+        where a block of JSON begins."""
         if at < self._thought_end:
             return self._thought_end
         if self.fence != "none":
-            closing = _FENCE_ENDS.search(self.text, at)
-            return closing.start() if closing else len(self.text)
+            return self._or_end(self._fence_ends.of(at))
         before = self.text[max(0, at - 60) : at].rstrip()
         wrapper = _WRAPPER.search(before) if before.endswith(">") else None
-        name = wrapper[1] if wrapper else ""
-        if wrapper is None or name in self._none_after:
-            return len(self.text)
-        closing_at = self.text.find(f"</{name}>", at)
-        if closing_at < 0:
-            self._none_after.add(name)
-        return closing_at if closing_at >= 0 else len(self.text)
+        if wrapper and (closing := self._closing(wrapper[1], at)) >= 0:
+            return closing
+        return self._or_end(self._json_opens.of(at))
+
+    def _or_end(self, at: int) -> int:
+        return at if at >= 0 else len(self.text)
+
+    def _closing(self, name: str, at: int) -> int:
+        """Where the tag *name* is closed next; -1 where it is not."""
+        ahead = self._closings.get(name)
+        if ahead is None:
+            ahead = self._closings[name] = Ahead(re.compile(f"</{name}>"), self.text)
+        return ahead.of(at)
 
     def _toggle_fence(self, at: int) -> None:
         fence = _FENCE.match(self.text, at)
@@ -304,11 +327,8 @@ class Scan:
         if tag[1]:
             self.drafts, self.candidates = self.candidates, []
             self.fence = "none"
-        elif (name := tag[2]) not in self._none_after:
-            closing = self.text.find(f"</{name}>", tag.end())
-            self._thought_end = max(closing, 0)
-            if closing < 0:
-                self._none_after.add(name)
+        else:
+            self._thought_end = max(self._closing(tag[2], tag.end()), 0)
 
 
 def _whole_characters(text: str) -> tuple[str, list[int]]:

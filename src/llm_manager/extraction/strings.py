@@ -28,6 +28,8 @@ CLOSERS: Final = {
 """What may close a string, by what opened it."""
 
 WS: Final = r"[\s\ufeff\u200b\x00]"
+BLANK: Final = " \t\r\n\x0b\x0c\x00\xa0\u1680\u2002\u2003\u2009\u200a\u200b\u2028\u2029\u202f\u205f\u3000\ufeff"
+"""What counts as white space around a word, character by character."""
 _QUOTED: Final = (
     r"(?:\"(?:[^\"\\\n]|\\.){0,100}\"|'(?:[^'\\\n]|\\.){0,100}'|[“„\"][^“”\"\n]{0,100}+[”“\"]|[‘'][^’'\n]{0,100}+[’']"
     r"|«[^»\n]{0,100}+»|`[^`\n]{0,100}+`)"
@@ -49,9 +51,9 @@ _MEMBER_ENDS: Final = (
     rf"{_GAP}(?:\Z|\}}(?!\"\s{{0,20}}+\w)|\](?={_GAP}(?:[,}}\]]|\Z))|\)(?={_GAP}(?:[,;}}\])]|\Z))|{_COMMENT}"
     rf"|[+]{_GAP}[\"']|;{_GAP}(?:\}}|\n|NEXT)|[,;，](?:{_GAP},)*{_GAP}(?:NEXT|[}}\]]|\Z|{_COMMENT}|\.\.\.|…|CUT)|KEY)"
 )
-_CUT_KEY: Final = r"(?:\"(?:[^\"\\\n]|\\.){0,100}\\?\"?|'(?:[^'\\\n]|\\.){0,100}\\?'?)\s{0,20}+\Z"
+CUT_KEY: Final = r"(?:\"(?:[^\"\\\n]|\\.){0,100}\\?\"?|'(?:[^'\\\n]|\\.){0,100}\\?'?)\s{0,20}+\Z"
 AFTER_VALUE: Final = re.compile(
-    _MEMBER_ENDS.replace("NEXT", NEXT_KEY).replace("KEY", QUOTED_KEY).replace("CUT", _CUT_KEY)
+    _MEMBER_ENDS.replace("NEXT", NEXT_KEY).replace("KEY", QUOTED_KEY).replace("CUT", CUT_KEY)
 )
 
 
@@ -61,7 +63,7 @@ def after_value_bare() -> re.Pattern[str]:
     return re.compile(
         _MEMBER_ENDS.replace("NEXT", f"(?:{NEXT_KEY}|{BARE_KEY})")
         .replace("KEY", f"(?:{QUOTED_KEY}|{BARE_KEY})")
-        .replace("CUT", rf"(?:{_CUT_KEY}|[A-Za-z_$][\w$]{{0,60}}+\Z)")
+        .replace("CUT", rf"(?:{CUT_KEY}|[A-Za-z_$][\w$]{{0,60}}+\Z)")
     )
 
 
@@ -72,7 +74,7 @@ AFTER_ITEM: Final = re.compile(
     rf"|(?<=\s)[\"'“{{\[]|[{{\[])"
 )
 AFTER_KEY: Final = re.compile(rf"{_GAP}(?:[:：=]|\Z|/\*|[,，}}\"'{{\[0-9-]|{_LITERAL})")
-_UNQUOTED_END: Final = re.compile(r"[\w.-]{1,60}+:\s[^\"\n]{1,200}+\Z")
+_UNQUOTED_END: Final = re.compile(r"[\w.-]{1,60}+:\s?[^\"\n]{1,200}+\Z")
 _OPENS_KEY: Final = re.compile(QUOTED_KEY)
 _OPENS_ITEM: Final = re.compile(rf"[\"'][^\"'\n]{{0,80}}+[\"']{_GAP}(?:,{_GAP}[\"'\[{{0-9]|\])")
 _HEX: Final = re.compile(r"[0-9a-fA-F]{4}")
@@ -83,6 +85,7 @@ _ESCAPES: Final = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "/": "
 _RUNS: Final = {
     opener: re.compile(rf"[^\\{re.escape(closers)}]*+") for opener, closers in CLOSERS.items()
 }  # one regular expression for each kind of quote: text up to what may end it or escape
+_STRUCTURE: Final = ('":', '" :', "},", "],")
 _TAIL: Final = re.compile(r"\s*+(?:[}\]]\s*+)+(?:```\s*+)?\Z")
 
 
@@ -112,6 +115,8 @@ def read_string(cursor: Cursor, place: Place, depth: int = 0) -> str:
     else:
         _run_out(cursor, parts, place, start, depth)
     value = "".join(parts)
+    if cursor.quotes and any(mark in value for mark in _STRUCTURE):
+        cursor.note("quote_guessed", start)
     if _CONTROL.search(text, start, cursor.i):
         cursor.note("control_character", start)
     return value
@@ -134,7 +139,7 @@ def _closed(cursor: Cursor, parts: list[str], opener: str, place: Place, ends: r
     run = _RUNS[opener].match(text, cursor.i, end)
     stop = run.end() if run else cursor.i
     parts.append(text[cursor.i : stop])
-    cursor.steps += stop - cursor.i + 2
+    cursor.steps += stop - cursor.i + 8
     cursor.i = stop
     if stop >= end:
         return False

@@ -67,6 +67,8 @@ def _run(cursor: Cursor, stack: list[Frame]) -> None:
         cursor.check()
         _separate(cursor, stack[-1])
         if _ordinary(cursor, stack):
+            if stack[-1].is_empty:  # opened since: commas may come before its first value, too
+                _separate(cursor, stack[-1])
             _one(cursor, stack, stack[-1])
 
 
