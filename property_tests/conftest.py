@@ -7,6 +7,8 @@ import os
 import pytest
 from hypothesis import settings
 
+collect_ignore = ["fuzz_extraction.py"]  # a program of its own, that needs a fuzzer
+
 settings.register_profile("default", deadline=None, derandomize=True, max_examples=100, database=None)
 settings.register_profile("nightly", deadline=None, max_examples=5_000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import anyio
 import pytest
 from returns.result import Failure, Success
@@ -11,6 +13,10 @@ from llm_manager.testing import VirtualClock, scripted
 from tests.combinators.saying import Saying
 
 pytestmark = pytest.mark.anyio
+
+
+async def ran(op: Op[Any], context: Context) -> None:
+    await run(op, context)
 
 
 async def test_a_bulkhead_lets_so_many_through_in_their_order() -> None:
@@ -26,7 +32,7 @@ async def test_a_bulkhead_lets_so_many_through_in_their_order() -> None:
 
     async with scripted({}, clock=clock) as context, anyio.create_task_group() as group:
         for number in range(6):
-            group.start_soon(run, policy(one(number)), context)
+            group.start_soon(ran, policy(one(number)), context)
             await anyio.wait_all_tasks_blocked()
         await clock.advance(3)
     assert [(at_s, number) for at_s, number in begun if at_s == 0] == [(0, 0), (0, 1)]
@@ -58,8 +64,8 @@ async def test_two_bulkheads_share_their_places_by_a_key_alone() -> None:
     async def both(one: Op[str], two: Op[str]) -> float:
         async with scripted({}) as context:
             async with anyio.create_task_group() as group:
-                group.start_soon(run, one, context)
-                group.start_soon(run, two, context)
+                group.start_soon(ran, one, context)
+                group.start_soon(ran, two, context)
             return context.clock.monotonic()
 
     op = Saying(["x"], takes_s=5).op

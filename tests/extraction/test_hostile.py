@@ -7,7 +7,7 @@ from typing import get_args
 import pytest
 from returns.result import Failure, Success
 
-from llm_manager.extraction import explain, extract_all, extract_json, recover_json
+from llm_manager.extraction import decode_text, explain, extract_all, extract_json, recover_json
 from llm_manager.extraction.extract import LONGEST_TEXT
 from llm_manager.extraction.extracted import Repair, RepairKind
 from llm_manager.extraction.scan import Scan
@@ -96,3 +96,31 @@ def test_many_small_damaged_values_are_all_found(line: str) -> None:
     found = extract_all(f"{line}\n" * 10_000).unwrap()
     assert len(found) == 10_000
     assert len({repr(each.value) for each in found}) == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"a": x' + "," * 300_000 + " z",
+        "{a: x" + ", " * 150_000,
+        "```\n{x}" * 60_000,
+        "<think>" * 60_000 + "</think>" * 60_000,
+        '{\\"a\\": 1}\n' * 20_000,
+    ],
+    ids=["commas", "commas and blanks", "blocks that do not end", "thoughts", "escaped lines"],
+)
+def test_what_is_looked_for_is_looked_for_once(text: str) -> None:
+    """Each of these took hours when the end was looked for from every place, which no count of steps would tell."""
+    assert isinstance(extract_json(text), Success | Failure)
+    assert isinstance(recover_json(text), Success | Failure)
+
+
+def test_the_candidates_of_a_schema_are_not_compared_with_each_other() -> None:
+    assert isinstance(decode_text('{"a":1} {"a":2} x ' * 20_000, list[str]), Failure)
+
+
+def test_what_is_json_is_found_even_when_all_work_has_been_done() -> None:
+    lines = '{\\"a\\": 1}\n' * 12
+    assert extract_json(f'{lines}\n\n```json\n{{"ok": true}}\n```').unwrap().value == {"ok": True}
+    found = extract_json("x {a b: c d\x00{\n" * 3_000 + '\n\n```json\n{"ok": true}\n```').unwrap()
+    assert (found.value, found.confidence) == ({"ok": True}, "guessed")

@@ -29,7 +29,9 @@ _COSTS: Final[dict[CoercionKind, int]] = {
     "wrapped_field": 3,
 }
 _NUMBER: Final = re.compile(
-    r"\s*+[$€£¥]?\s?+([+-]?[0-9]{1,3}(?:[, _'][0-9]{3})+|[+-]?[0-9]{1,300}+)(\.[0-9]{1,300}+)?\s?+[$€£¥]?\s*+"
+    r"\s*+([+-]?)\s?+[$€£¥]?\s?+"
+    r"([0-9]{1,3}(?:,[0-9]{3})+|[0-9]{1,3}(?:[ _'\u00a0\u2009\u202f][0-9]{3})+|[0-9]{1,300}+)(\.[0-9]{1,300}+)?"
+    r"\s?+[$€£¥]?\s*+"
 )
 _DEEPEST: Final = 64
 ENUM_NAMES: Final = "x-enum-varnames"
@@ -147,21 +149,37 @@ def _fits_shape(value: JsonValue, schema: JsonSchemaObject) -> bool:
     if wanted is None:
         return "properties" not in schema or isinstance(value, dict)
     named = _type_name(value)
-    return named == wanted or (named == "integer" and wanted == "number")
+    if named != wanted and not (named == "integer" and wanted == "number"):
+        return False
+    return not isinstance(value, dict) or _is_tagged_so(value, schema)
+
+
+def _is_tagged_so(value: dict[str, JsonValue], schema: JsonSchemaObject) -> bool:
+    """Whether the fields of which the schema allows one value alone, such as the tag of a union, have it."""
+    fields = cast("Mapping[str, JsonSchemaObject]", schema.get("properties", {}))
+    return all(value.get(name, rule["const"]) == rule["const"] for name, rule in fields.items() if "const" in rule)
 
 
 def _inside(value: JsonValue, schema: JsonSchemaObject, work: _Bending, path: str) -> JsonValue:
     dot = f"{path}." if path else ""
-    if isinstance(value, list) and isinstance(items := schema.get("items"), Mapping):
-        rule = cast("JsonSchemaObject", items)
-        return [_bend(item, rule, work, f"{dot}{index}") for index, item in enumerate(value)]
-    if isinstance(value, dict) and isinstance(properties := schema.get("properties"), Mapping):
-        known = cast("Mapping[str, JsonSchemaObject]", properties)
-        bent: dict[str, JsonValue] = {
-            key: _bend(item, known[key], work, f"{dot}{key}") if key in known else item for key, item in value.items()
-        }
+    if isinstance(value, list):
+        places = cast("list[JsonSchemaObject]", schema.get("prefixItems", []))
+        rest = _rule(schema.get("items"))
+        return [
+            _bend(item, places[index] if index < len(places) else rest, work, f"{dot}{index}")
+            for index, item in enumerate(value)
+        ]
+    if isinstance(value, dict):
+        known = cast("Mapping[str, JsonSchemaObject]", schema.get("properties", {}))
+        rest = _rule(schema.get("additionalProperties"))
+        bent = {key: _bend(item, known.get(key, rest), work, f"{dot}{key}") for key, item in value.items()}
         return _completed(bent, schema, known, work, dot)
     return value
+
+
+def _rule(found: object) -> JsonSchemaObject:
+    """The schema of what is not named; one that wants nothing where there is none."""
+    return cast("JsonSchemaObject", found) if isinstance(found, Mapping) else {}
 
 
 def _completed(
@@ -204,11 +222,15 @@ def _number_in_text(value: JsonValue, schema: JsonSchemaObject, work: _Bending, 
     if not isinstance(value, str) or schema.get("type") not in {"integer", "number"}:
         return None
     found = _NUMBER.fullmatch(value)
-    if found is None or (found[2] and schema.get("type") == "integer"):
+    if found is None or (found[3] and schema.get("type") == "integer") or _two_currencies(value):
         return None
     work.note("number_in_text", path)
-    digits = re.sub("[, _']", "", found[1])
-    return _Said(float(digits + found[2]) if found[2] else int(digits))
+    digits = found[1] + re.sub("[^0-9]", "", found[2])
+    return _Said(float(digits + found[3]) if found[3] else int(digits))
+
+
+def _two_currencies(text: str) -> bool:
+    return sum(text.count(sign) for sign in "$€£¥") > 1
 
 
 def _enum_by_case(value: JsonValue, schema: JsonSchemaObject, work: _Bending, path: str) -> _Said | None:
@@ -233,12 +255,13 @@ def _wrapped_field(value: JsonValue, schema: JsonSchemaObject, work: _Bending, p
     properties = schema.get("properties")
     if isinstance(value, dict) or value is None or not isinstance(properties, Mapping):
         return None
-    if isinstance(value, list) and any(isinstance(item, dict) for item in value):
-        return None
     fields = cast("Mapping[str, JsonSchemaObject]", properties)
     if len(fields) != 1:
         return None
     [(name, rule)] = fields.items()
+    holds_objects = isinstance(value, list) and any(isinstance(item, dict) for item in value)
+    if holds_objects and _resolved(rule, work.root).get("type") != "array":
+        return None
     work.note("wrapped_field", path)
     return _Said({name: _bend(value, rule, work, f"{path}.{name}" if path else name)})
 

@@ -16,7 +16,7 @@ from llm_manager.extraction.ahead import Ahead
 from llm_manager.extraction.brackets import MORE_MEMBERS
 from llm_manager.extraction.candidates import Candidate, Fence, aside_ends, fence_of, is_answer, may_start
 from llm_manager.extraction.cursor import Cursor, Hopeless, TooDeep, island_work, work_limit
-from llm_manager.extraction.escaped import looks_escaped, read_escaped
+from llm_manager.extraction.escaped import Unescaped, looks_escaped, read_escaped
 from llm_manager.extraction.extracted import JsonValue, Repair
 from llm_manager.extraction.strict import Faulty, Read, failure_steps, is_writable, read_at, read_whole
 from llm_manager.extraction.strings import QUOTED_KEY
@@ -33,8 +33,8 @@ _WRAPPER: Final = re.compile(
 )
 _HALF: Final = re.compile("[\ud800-\udfff]")
 _BODY: Final = re.compile(rf"\s*+({QUOTED_KEY})")
-_WINDOWS: Final = (1_024, 16_384, 262_144, 1 << 40)
-"""How much of a text is unescaped at first, and then, if the value goes on."""
+_WINDOW: Final = 128
+"""How much of a text is unescaped at first; eight times as much each time the value goes on."""
 _NO_BLOCK: Final = frozenset({"", "`", "~"})
 _REJECTED: Final = 250
 """What it costs, in steps, to read something and then find that it cannot be the answer."""
@@ -114,8 +114,6 @@ class Scan:
         self._prefilled()
         while mark := _MARKS.search(self.text, self._i):
             self.gave_up = self.gave_up or self.steps >= self._limit  # from here on only what is JSON is read
-            if self._tries <= 0 and self.gave_up:
-                break
             at = mark.start()
             self._i = at + 1
             match self.text[at]:
@@ -218,12 +216,12 @@ class Scan:
 
     def _balanced(self, at: int) -> int:
         """Where as many brackets have closed as have opened since *at*: what is too deep is passed over whole."""
-        depth = 0
-        for bracket in _BRACKETS.finditer(self.text, at):
+        depth, end = 0, self._region_end(at)
+        for bracket in _BRACKETS.finditer(self.text, at, end):
             depth += 1 if bracket[0] in "{[" else -1
             if depth == 0:
                 return bracket.end()
-        return len(self.text)
+        return end
 
     def _candidate(
         self, value: JsonValue, start: int, end: int, repairs: tuple[Repair, ...] = (), *, complete: bool = True
@@ -248,14 +246,13 @@ class Scan:
 
     def _escaped(self, at: int) -> None:
         """A document with one layer of escaping too many. It is unescaped no further than it takes."""
-        for window in _WINDOWS:
-            inner = read_escaped(self.text, at, window)
-            self.steps += 2 * (inner.end - at)
-            scan = Scan(inner.text)
-            scan._bracket(0)  # the same class
-            self.steps += scan.steps
-            if inner.end == len(self.text) or any(found.complete for found in scan.candidates):
-                break
+        if self.gave_up:
+            return
+        window = _WINDOW
+        inner, scan = self._unescaped(at, window)
+        while inner.end < len(self.text) and not any(found.complete for found in scan.candidates):
+            window *= 8
+            inner, scan = self._unescaped(at, window)
         for found in scan.candidates:
             end = inner.offset(found.end)
             repairs = (
@@ -264,6 +261,13 @@ class Scan:
             )
             self._keep(self._candidate(found.value, at, end, repairs, complete=found.complete))
             self._i = end
+
+    def _unescaped(self, at: int, window: int) -> tuple[Unescaped, Scan]:
+        inner = read_escaped(self.text, at, window)
+        scan = Scan(inner.text)
+        scan._bracket(0)  # the same class
+        self.steps += 2 * (inner.end - at) + scan.steps
+        return inner, scan
 
     def _region_end(self, at: int) -> int:
         """Where a damaged value that begins at *at* must have ended: at the end of its block or tag, and in the open

@@ -8,9 +8,9 @@ beyond pydantic's own are opt-in and listed, none is silent: see :mod:`.coerce`.
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache
-from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias, TypeVar, cast
 
 from returns.result import Failure, Success
 
@@ -21,6 +21,7 @@ from llm_manager.extraction.coerce import ENUM_NAMES, Coercion, coerced
 from llm_manager.extraction.extract import LONGEST_TEXT, ranked
 from llm_manager.extraction.extracted import Extracted, JsonValue, Span
 from llm_manager.extraction.problems import problems_of
+from llm_manager.extraction.strict import Read, may_overflow, read_whole
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from pydantic_core import core_schema
 
 T = TypeVar("T")
+
+_RIVALS: Final = 8
+"""How many other values are held against one that fits, to tell whether it was the only one."""
 
 Schema: TypeAlias = "type[T] | TypeAdapter[T]"
 """A pydantic model, dataclass, TypedDict, enum, ``list[int]``...; wrap unions and other forms in a ``TypeAdapter``."""
@@ -53,7 +57,11 @@ def extract_with_schema(
     >>> extract_with_schema("The scores: [1, 2, 3]", list[int])
     <Success: [1, 2, 3]>
     """
-    match decode_text(text, schema, coerce=coerce):
+    adapter = adapter_of(schema)
+    whole = _whole(text, adapter)
+    if whole:
+        return Success(whole[0])
+    match _searched(text, adapter, coerce=coerce):
         case Success(decoded):
             return Success(decoded.value)
         case Failure(error):
@@ -65,9 +73,16 @@ def decode_text(
 ) -> Outcome[Decoded[T], ExtractionFailed | SchemaMismatch]:
     """The value of *schema* that *text* holds, with its source; *coerce* opts in to the listed coercions."""
     adapter = adapter_of(schema)
-    whole = _whole(text, adapter)
-    if whole is not None:
-        return Success(whole)
+    whole, read = _whole(text, adapter), read_whole(text)
+    if whole and isinstance(read, Read):
+        source = Extracted(value=read.value, span=Span(0, len(text)), whole_text=True)
+        return Success(Decoded(value=whole[0], source=source))
+    return _searched(text, adapter, coerce=coerce)
+
+
+def _searched(
+    text: str, adapter: TypeAdapter[T], *, coerce: bool
+) -> Outcome[Decoded[T], ExtractionFailed | SchemaMismatch]:
     match ranked(text):
         case Failure(error):
             return Failure(error)
@@ -134,32 +149,38 @@ def _validated(data: str | bytes, adapter: TypeAdapter[T]) -> Outcome[T, tuple[P
         return Failure(problems_of(error))
 
 
-def _whole(text: str, adapter: TypeAdapter[T]) -> Decoded[T] | None:
+def _whole(text: str, adapter: TypeAdapter[T]) -> tuple[T] | None:
     """The whole text at once, which is the fastest way when it is JSON that fits."""
     from pydantic import ValidationError  # noqa: PLC0415  # lazily, as above
 
-    if len(text) > LONGEST_TEXT:
+    if len(text) > LONGEST_TEXT or "NaN" in text or "Infinity" in text:  # which pydantic takes for JSON
         return None
     try:
         value = adapter.validate_json(text)
     except (ValidationError, TypeError, ValueError):  # not JSON or does not fit; a lone surrogate is no UTF-8
         return None
-    return Decoded(value=value, source=Extracted(value=None, span=Span(0, len(text)), whole_text=True))
+    return None if may_overflow(text.encode()) else (value,)
 
 
 def _first_fit(
     text: str, adapter: TypeAdapter[T], candidates: tuple[Extracted, ...], *, coerce: bool
 ) -> Outcome[Decoded[T], SchemaMismatch]:
     first: tuple[Problem, ...] = ()
-    for found in candidates:
+    for number, found in enumerate(candidates):
         match validate(found.value, adapter):
             case Success(value):
-                return Success(Decoded(value=value, source=found))
+                rivals = candidates[number + 1 : number + 1 + _RIVALS]
+                rival = any(each.value != found.value and _fits(each, adapter) for each in rivals)
+                return Success(Decoded(value=value, source=replace(found, ambiguous=found.ambiguous or rival)))
             case Failure(problems):
                 first = first or problems
     if coerce and (fitted := _coerced_fit(adapter, candidates)) is not None:
         return Success(fitted)
     return Failure(SchemaMismatch(text, first, listed(first)))
+
+
+def _fits(found: Extracted, adapter: TypeAdapter[T]) -> bool:
+    return isinstance(validate(found.value, adapter), Success)
 
 
 def _coerced_fit(adapter: TypeAdapter[T], candidates: tuple[Extracted, ...]) -> Decoded[T] | None:
