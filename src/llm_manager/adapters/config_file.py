@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
-from pathlib import Path
 
+from returns.result import Failure
+
+from llm_manager.adapters.toml_file import read_toml
 from llm_manager.domain.config import LLMConfig
 from llm_manager.domain.environment import CONFIG_FILE, Layered, from_environment, from_file
 from llm_manager.domain.errors import ConfigurationError
@@ -24,15 +25,7 @@ def config_from_env(environ: Mapping[str, str]) -> Outcome[LLMConfig, Configurat
 
 
 def _read(name: str) -> Layered:
-    try:
-        with Path(name).expanduser().open("rb") as file:
-            return from_file(tomllib.load(file), name)
-    except FileNotFoundError:
-        said = "there is no such file"
-    except OSError as bad:
-        said = f"cannot be read: {bad.strerror}"
-    except tomllib.TOMLDecodeError as bad:
-        said = f"is not TOML: {bad}"
-    except UnicodeDecodeError:
-        said = "is not TOML: it is not UTF-8 text"
-    return Layered({}, {}, (Problem(CONFIG_FILE, said, name),))
+    tree = read_toml(name)
+    if isinstance(tree, Failure):
+        return Layered({}, {}, (Problem(CONFIG_FILE, tree.failure(), name),))
+    return from_file(tree.unwrap(), name)
