@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from llm_manager.cli import ask, inspect
+from llm_manager.cli import ask, inspect, simulate
 from llm_manager.cli.demo import demo
 from llm_manager.cli.extract import extract
 
@@ -50,6 +50,11 @@ def parser() -> argparse.ArgumentParser:
     _command(commands, "health", inspect.health, "ask every configured provider whether it is there")
     _command(commands, "status", inspect.status, "health, metrics and cache")
     _command(commands, "config", inspect.config, "the settings in force and where each came from; keys hidden")
+    playing = _command(commands, "simulate", simulate.command, "what a day of faults would do to a configuration")
+    playing.add_argument("scenario", metavar="SCENARIO.toml", help="who calls when, and how the models behave")
+    playing.add_argument("--config", metavar="FILE", help="play against these settings, and not the environment's")
+    playing.add_argument("--seed", type=int, metavar="N", help="another day like it")
+    playing.add_argument("--trace", metavar="FILE", help="write everything that happens there, as lines of JSON")
     showing = _command(commands, "demo", demo, "the main job on simulated vendors; needs no account")
     showing.add_argument("--portkey", metavar="URL", help="go through the Portkey gateway at this address")
     showing.add_argument("--gguf", metavar="FILE", help="also ask this model in process")

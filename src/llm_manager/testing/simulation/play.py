@@ -23,6 +23,7 @@ from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.request import LLMRequest
 from llm_manager.effect.context import Context, Op
 from llm_manager.effect.op import run
+from llm_manager.ports import Clock
 from llm_manager.testing.clock import VirtualClock
 from llm_manager.testing.simulation.chance import CallRandom
 from llm_manager.testing.simulation.player import Player
@@ -31,6 +32,7 @@ from llm_manager.testing.simulation.scenario import Scenario
 from llm_manager.testing.simulation.stage import Stage, staged
 from llm_manager.testing.simulation.tally import Happening, Tally
 from llm_manager.testing.simulation.traffic import Call, calls_of
+from llm_manager.testing.simulation.turns import CallClock, InTurn
 from llm_manager.testing.simulation.watch import WatchedBreakers
 
 Listener: TypeAlias = Callable[[int, Happening], None]
@@ -118,19 +120,22 @@ class _Play:
 
     async def _one(self, call: Call, operation: Callable[[LLMRequest], Op[Any]]) -> None:
         came_s = self._clock.monotonic()
-        outcome = await run(operation(call.request), self._context_of(call))
+        clock = CallClock(self._clock, call.number)
+        work = run(operation(call.request), self._context_of(call, clock))
+        outcome = await InTurn(work, clock.turn)
         error = outcome.failure() if isinstance(outcome, Failure) else None
         self._tally.ended(call.number, came_s, self._clock.monotonic(), error)
         self._left -= 1
 
-    def _context_of(self, call: Call) -> Context:
+    def _context_of(self, call: Call, clock: Clock) -> Context:
         """Shared state, and a provider, an observer and a chance of its own."""
         shared, seed = self._context, self._scenario.seed
-        player = Player(call, self._stage.behaviours, shared.config.timeouts, self._clock, seed)
+        player = Player(call, self._stage.behaviours, shared.config.timeouts, clock, seed)
         return replace(
             shared,
             providers=dict.fromkeys(self._services, player),
             breakers=WatchedBreakers(shared.breakers, partial(self._tell, call.number)),
+            clock=clock,
             random=CallRandom(seed, call.number),
             observer=_Told(call.number, self._tell),
         )

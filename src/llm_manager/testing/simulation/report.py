@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from llm_manager.domain.response import Cost, UnknownCost
 
-SLOTS = 60
-"""How many parts of equal length a scenario is shown in."""
+SLOTS = 48
+"""How many parts of equal length a scenario is shown in: of a day, half hours."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +66,8 @@ class ModelReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """The whole. *attempts* is over all models and *amplification* for a call that asked any of them.
+    """The whole. *failures* is by error tag, and *causes* by what each model said in the end: ``gpt CircuitOpen, claude
+    RateLimitExceeded``. *attempts* is over all models and *amplification* for a call that asked any of them.
 
     *paused_s* was spent before retries and *queued_s* waiting for room at our own limits. *latency* is of the calls
     that were answered, *failed_after* of those that were not. What is *over_time* is in :data:`SLOTS` parts of the
@@ -81,6 +82,7 @@ class Report:
     answered: int
     from_cache: int
     failures: Mapping[str, int]
+    causes: Mapping[str, int]
     attempts: int
     retries: int
     fallbacks: int

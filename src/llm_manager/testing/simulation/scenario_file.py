@@ -115,7 +115,7 @@ def read_scenario(name: str) -> Outcome[Scenario, ConfigurationError]:
     """The scenario in the TOML file *name*; what keeps it from being read, or makes no sense in it, is all named."""
     tree = read_toml(name)
     if isinstance(tree, Failure):
-        return Failure(ConfigurationError((Problem("", tree.failure(), name),)))
+        return Failure(ConfigurationError((Problem("scenario", tree.failure(), name),)))
     return parse_scenario(tree.unwrap(), source=name)
 
 

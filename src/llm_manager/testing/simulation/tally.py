@@ -9,10 +9,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TypeAlias, final
 
-from llm_manager.domain.errors import LLMError
+from llm_manager.domain.errors import AllModelsFailed, LLMError
 from llm_manager.domain.events import AttemptFinished, CacheRead, Event, FellBack, RetryScheduled
 from llm_manager.domain.response import ComputedCost, Cost, UnknownCost, Usage
 from llm_manager.domain.target import Target
+from llm_manager.domain.verdicts import model_of
 from llm_manager.testing.simulation.report import SLOTS, ModelReport, Opening, Quantiles, Report
 from llm_manager.testing.simulation.scenario import Scenario
 from llm_manager.testing.simulation.watch import BreakerMoved, CallRefused
@@ -125,6 +126,7 @@ class Tally:
         self._tried: dict[int, set[str]] = {}
         self._calls = self._answered = self._from_cache = self._asked = 0
         self._failures: Counter[str] = Counter()
+        self._causes: Counter[str] = Counter()
         self._paused_s = 0.0
         self._latencies_s = array("d")
         self._failed_s = array("d")
@@ -147,6 +149,7 @@ class Tally:
             self._latencies_s.append(now_s - came_s)
         else:
             self._failures[error.tag] += 1
+            self._causes[", ".join(f"{model} {each.tag}".strip() for model, each in _told_apart(error))] += 1
             self._failures_over_time[self._slot(came_s)] += 1
             self._failed_s.append(now_s - came_s)
 
@@ -201,6 +204,7 @@ class Tally:
             answered=self._answered,
             from_cache=self._from_cache,
             failures=_sorted(self._failures),
+            causes=_sorted(self._causes),
             attempts=attempts,
             retries=sum(model.retries for model in self._models.values()),
             fallbacks=sum(model.fallbacks for model in self._models.values()),
@@ -245,6 +249,11 @@ def quantiles(values: Iterable[float]) -> Quantiles | None:
         return round(ranked[math.ceil(part * len(ranked)) - 1], _DIGITS)
 
     return Quantiles(p50_s=rank(0.50), p95_s=rank(0.95), p99_s=rank(0.99), longest_s=rank(1.0))
+
+
+def _told_apart(error: LLMError) -> tuple[tuple[str, LLMError], ...]:
+    """What each model said in the end."""
+    return error.failures if isinstance(error, AllModelsFailed) else ((model_of(error), error),)
 
 
 def _ratio(count: int, of: int) -> float | None:
