@@ -52,3 +52,34 @@ async def test_a_timer_called_off_leaves_nothing_behind() -> None:
         pass
     await clock.advance(2)
     assert clock.monotonic() == 2
+
+
+async def test_of_what_is_due_at_one_moment_the_lowest_order_rings_first() -> None:
+    clock = VirtualClock()
+    rung: list[str] = []
+    clock.set_timer(1, lambda: rung.append("third"), order=2)
+    clock.set_timer(1, lambda: rung.append("first"))
+    clock.set_timer(1, lambda: rung.append("second"), order=1)
+    clock.set_timer(1, lambda: rung.append("never"))()
+    await clock.advance(1)
+    assert rung == ["first", "second", "third"]
+
+
+async def test_time_moves_on_to_what_is_due_next() -> None:
+    clock = VirtualClock()
+    woke: list[float] = []
+
+    async def sleeper(seconds: float) -> None:
+        await clock.sleep(seconds)
+        woke.append(clock.monotonic())
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(sleeper, 4.0)
+        group.start_soon(sleeper, 9.0)
+        assert await clock.advance_to_next()
+        assert clock.monotonic() == 4.0
+        assert await clock.advance_to_next()
+        await clock.settle()
+        assert woke == [4.0, 9.0]
+        assert not await clock.advance_to_next()
+        assert clock.monotonic() == 9.0

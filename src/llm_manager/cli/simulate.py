@@ -111,7 +111,8 @@ def _figures(report: Report) -> Iterator[tuple[str, str]]:
         yield "", f"after {_times(report.failed_after)}"
     load = "" if report.amplification is None else f" ({report.amplification:.2f} a call)"
     yield "sent", f"{report.attempts:,}{load}, {report.retries:,} retries, {report.fallbacks:,} fallbacks"
-    yield "waited", f"{span(report.paused_s)} before retries, {span(report.queued_s)} for keys and limits of our own"
+    queued = f"{span(report.queued_for_keys_s)} for keys, {span(report.queued_for_limits_s)} at our own limits"
+    yield "waited", f"{span(report.paused_s)} before retries, {queued}"
     yield "latency", _times(report.latency)
     unpriced = f", and {report.unpriced:,} answers of unknown price" if report.unpriced else ""
     yield "cost", f"{_money(report.cost)}{unpriced}"

@@ -26,3 +26,4 @@ from llm_manager.testing.simulation.tally import Happening as Happening
 from llm_manager.testing.simulation.trace import trace_line as trace_line
 from llm_manager.testing.simulation.watch import BreakerMoved as BreakerMoved
 from llm_manager.testing.simulation.watch import CallRefused as CallRefused
+from llm_manager.testing.simulation.watch import Queued as Queued

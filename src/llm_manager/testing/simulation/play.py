@@ -33,7 +33,7 @@ from llm_manager.testing.simulation.stage import Stage, staged
 from llm_manager.testing.simulation.tally import Happening, Tally
 from llm_manager.testing.simulation.traffic import Call, calls_of
 from llm_manager.testing.simulation.turns import CallClock, InTurn
-from llm_manager.testing.simulation.watch import WatchedBreakers
+from llm_manager.testing.simulation.watch import WatchedBreakers, WatchedKeys, WatchedLimiter
 
 Listener: TypeAlias = Callable[[int, Happening], None]
 """Hears the number of a call and what happened to it."""
@@ -122,7 +122,7 @@ class _Play:
         came_s = self._clock.monotonic()
         clock = CallClock(self._clock, call.number)
         work = run(operation(call.request), self._context_of(call, clock))
-        outcome = await InTurn(work, clock.turn)
+        outcome = await InTurn(work, clock)
         error = outcome.failure() if isinstance(outcome, Failure) else None
         self._tally.ended(call.number, came_s, self._clock.monotonic(), error)
         self._left -= 1
@@ -131,10 +131,13 @@ class _Play:
         """Shared state, and a provider, an observer and a chance of its own."""
         shared, seed = self._context, self._scenario.seed
         player = Player(call, self._stage.behaviours, shared.config.timeouts, clock, seed)
+        tell = partial(self._tell, call.number)
         return replace(
             shared,
             providers=dict.fromkeys(self._services, player),
-            breakers=WatchedBreakers(shared.breakers, partial(self._tell, call.number)),
+            breakers=WatchedBreakers(shared.breakers, tell),
+            keys=WatchedKeys(shared.keys, clock, tell),
+            limiter=WatchedLimiter(shared.limiter, tell),
             clock=clock,
             random=CallRandom(seed, call.number),
             observer=_Told(call.number, self._tell),

@@ -77,6 +77,8 @@ def _traffic(at: str, traffic: Traffic, duration_s: float) -> Iterator[Problem]:
 
 
 def _window(at: str, window: Traffic | Window, duration_s: float) -> Iterator[Problem]:
+    if not _is_positive(duration_s):  # said already, and then nothing lies inside
+        return
     if not 0 <= window.at_s < duration_s:
         yield Problem(f"{at}.at", f"is {window.at_s:g} s, outside of the scenario's {duration_s:g} s")
     if window.lasts_s is None:

@@ -69,9 +69,10 @@ class Report:
     """The whole. *failures* is by error tag, and *causes* by what each model said in the end: ``gpt CircuitOpen, claude
     RateLimitExceeded``. *attempts* is over all models and *amplification* for a call that asked any of them.
 
-    *paused_s* was spent before retries and *queued_s* waiting for room at our own limits. *latency* is of the calls
-    that were answered, *failed_after* of those that were not. What is *over_time* is in :data:`SLOTS` parts of the
-    scenario, each call in the part in which it came and each attempt in the part in which it was sent.
+    *paused_s* was spent before retries, *queued_for_keys_s* because each key had as many calls in flight as it may, and
+    *queued_for_limits_s* at ``rate_limit``; also by calls that gave up. *latency* is of the calls that were answered,
+    *failed_after* of those that were not. What is *over_time* is in :data:`SLOTS` parts of the scenario, each call in
+    the part in which it came and each attempt in the part in which it was sent.
     """
 
     title: str
@@ -88,7 +89,8 @@ class Report:
     fallbacks: int
     amplification: float | None
     paused_s: float
-    queued_s: float
+    queued_for_keys_s: float
+    queued_for_limits_s: float
     latency: Quantiles | None
     failed_after: Quantiles | None
     cost: Cost

@@ -151,6 +151,7 @@ class _Reading:
         self.problems = problems
 
     def scenario(self, entry: ScenarioEntry) -> Scenario:
+        duration_s = self._time("duration", entry.duration, DAY_S)
         traffic = (
             (ONCE_A_MINUTE,)
             if entry.traffic is None
@@ -159,7 +160,7 @@ class _Reading:
         return Scenario(
             title=entry.title,
             seed=entry.seed,
-            duration_s=self._time("duration", entry.duration, DAY_S),
+            duration_s=duration_s,
             traffic=traffic,
             models={name: self._behaviour(f"models.{name}", each) for name, each in entry.models.items()},
         )

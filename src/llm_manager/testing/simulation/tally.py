@@ -16,9 +16,9 @@ from llm_manager.domain.target import Target
 from llm_manager.domain.verdicts import model_of
 from llm_manager.testing.simulation.report import SLOTS, ModelReport, Opening, Quantiles, Report
 from llm_manager.testing.simulation.scenario import Scenario
-from llm_manager.testing.simulation.watch import BreakerMoved, CallRefused
+from llm_manager.testing.simulation.watch import BreakerMoved, CallRefused, Queued, Watched
 
-Happening: TypeAlias = Event | BreakerMoved | CallRefused
+Happening: TypeAlias = Event | Watched
 """Something that happened to a call."""
 
 _DIGITS = 6
@@ -128,6 +128,7 @@ class Tally:
         self._failures: Counter[str] = Counter()
         self._causes: Counter[str] = Counter()
         self._paused_s = 0.0
+        self._queued_s = {"key": 0.0, "limit": 0.0}
         self._latencies_s = array("d")
         self._failed_s = array("d")
         self._calls_over_time = [0] * SLOTS
@@ -171,6 +172,8 @@ class Tally:
                 self._from_cache += hit
             case CallRefused(key=key):
                 self._model(self._names.get(key, key)).passed_over += 1
+            case Queued(where=where, waited_s=waited_s):
+                self._queued_s[where] += waited_s
             case BreakerMoved():
                 self._moved(happening)
             case _:  # the other events count nothing
@@ -193,7 +196,6 @@ class Tally:
         """The figures, once all is over at *ended_s*."""
         models = self._reports()
         attempts = sum(model.attempts for model in self._models.values())
-        waited_s = sum(model.waited_s for model in self._models.values())
         costs = [each.spent.usd for each in self._models.values() if each.spent.usd is not None]
         return Report(
             title=self._scenario.title,
@@ -210,7 +212,8 @@ class Tally:
             fallbacks=sum(model.fallbacks for model in self._models.values()),
             amplification=_ratio(attempts, self._asked),
             paused_s=round(self._paused_s, _DIGITS),
-            queued_s=round(max(waited_s - self._paused_s, 0.0), _DIGITS),
+            queued_for_keys_s=round(self._queued_s["key"], _DIGITS),
+            queued_for_limits_s=round(self._queued_s["limit"], _DIGITS),
             latency=quantiles(self._latencies_s),
             failed_after=quantiles(self._failed_s),
             cost=ComputedCost(round(sum(costs), _DIGITS)) if costs else UnknownCost(),

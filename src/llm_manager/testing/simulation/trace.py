@@ -22,7 +22,7 @@ from llm_manager.domain.events import (
 )
 from llm_manager.domain.response import LLMResponse
 from llm_manager.testing.simulation.tally import Happening
-from llm_manager.testing.simulation.watch import BreakerMoved, CallRefused
+from llm_manager.testing.simulation.watch import BreakerMoved, CallRefused, Queued
 
 Fact: TypeAlias = str | int | float | bool | None
 
@@ -70,6 +70,8 @@ def _facts(happening: Happening) -> dict[str, Fact]:  # noqa: C901, PLR0912  # o
             return {"breaker": key, "before": before, "after": after}
         case CallRefused(key=key, retry_after_s=retry_after_s):
             return {"breaker": key, "retry_after_s": retry_after_s}
+        case Queued(where=where, waited_s=waited_s):
+            return {"for": where, "waited_s": waited_s}
         case _:
             assert_never(happening)
 

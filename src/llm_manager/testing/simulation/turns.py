@@ -57,8 +57,11 @@ class CallClock:
     async def turn(self) -> None:
         """Return when it is this call's turn to go on."""
         if not self._rung:
-            with anyio.CancelScope(shield=True):
-                await self.sleep(0.0)
+            await self.sleep(0.0)
+        self._rung = False
+
+    def skip_turn(self) -> None:
+        """The call goes on at once."""
         self._rung = False
 
     def _set_timer(self, seconds: float, ring: Callable[[], object]) -> Callable[[], None]:
@@ -71,16 +74,17 @@ class CallClock:
 
 @final
 class InTurn(Generic[A]):
-    """*work*, with *turn* awaited whenever it was woken and before it goes on.
+    """*work*, which waits for its turn on *clock* whenever it was woken, before it goes on.
 
-    It stands between the event loop and the work, and passes on what either tells the other.
+    It stands between the event loop and the work, and passes on what either tells the other. Who is cancelled, by its
+    own deadline or with everybody else, does not stand in line for it.
     """
 
-    __slots__ = ("_turn", "_work")
+    __slots__ = ("_clock", "_work")
 
-    def __init__(self, work: Awaitable[A], turn: Callable[[], Awaitable[None]]) -> None:
+    def __init__(self, work: Awaitable[A], clock: CallClock) -> None:
         self._work = work
-        self._turn = turn
+        self._clock = clock
 
     def __await__(self) -> Generator[Any, Any, A]:
         work: Any = self._work.__await__()  # of a coroutine: a generator in all but name
@@ -93,8 +97,9 @@ class InTurn(Generic[A]):
                 return value
             try:
                 told = yield wish
+                yield from self._clock.turn().__await__()
             except BaseException as error:  # noqa: BLE001  # cancellation, above all; the work is told of it
+                self._clock.skip_turn()
                 go_on = partial(work.throw, error)
             else:
                 go_on = partial(work.send, told)
-            yield from self._turn().__await__()

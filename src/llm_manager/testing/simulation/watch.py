@@ -1,17 +1,24 @@
-"""Breakers that tell when they open and close."""
+"""Breakers that tell when they open and close, and queues that tell how long somebody stood in them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import final
+from typing import Literal, TypeAlias, final
 
 from returns.result import Failure
 
-from llm_manager.domain.errors import CircuitOpen
+from llm_manager.domain.errors import (
+    AuthenticationFailed,
+    CircuitOpen,
+    LLMError,
+    QuotaExhausted,
+    RateLimitExceeded,
+)
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.status import CircuitState
-from llm_manager.ports import Breakers, Permit, Verdict
+from llm_manager.ports import Breakers, Clock, Keys, Lease, Limiter, Permit, Reservation, Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,13 +40,29 @@ class CallRefused:
     retry_after_s: float | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Queued:
+    """A call stood in a queue for *waited_s*, whether it was served in the end or not: for a *key* of its provider, or
+    for room under our own *limit*."""
+
+    at_s: float
+    where: Literal["key", "limit"]
+    waited_s: float
+
+
+Watched: TypeAlias = BreakerMoved | CallRefused | Queued
+"""What the library has no event for, and a report wants to know."""
+
+Tell: TypeAlias = Callable[[Watched], None]
+
+
 @final
 class WatchedBreakers:
     """*inner*, and *tell* hears of every move and every refusal."""
 
     __slots__ = ("_inner", "_tell")
 
-    def __init__(self, inner: Breakers, tell: Callable[[BreakerMoved | CallRefused], None]) -> None:
+    def __init__(self, inner: Breakers, tell: Tell) -> None:
         self._inner = inner
         self._tell = tell
 
@@ -61,3 +84,68 @@ class WatchedBreakers:
     async def state(self, key: str, now_s: float, /) -> tuple[CircuitState, float]:
         """Where the breaker stands."""
         return await self._inner.state(key, now_s)
+
+
+@contextmanager
+def _timed(clock: Clock, where: Literal["key", "limit"], tell: Tell) -> Generator[None]:
+    """Tell how long the block took, unless it took no time."""
+    began_s = clock.monotonic()
+    try:
+        yield
+    finally:
+        now_s = clock.monotonic()
+        if now_s > began_s:
+            tell(Queued(at_s=now_s, where=where, waited_s=now_s - began_s))
+
+
+@final
+class WatchedKeys:
+    """*inner*, and *tell* hears of every wait for a key."""
+
+    __slots__ = ("_clock", "_inner", "_tell")
+
+    def __init__(self, inner: Keys, clock: Clock, tell: Tell) -> None:
+        self._inner = inner
+        self._clock = clock
+        self._tell = tell
+
+    async def lease(
+        self, provider: str, model: str, now_s: float, /
+    ) -> Outcome[Lease, RateLimitExceeded | AuthenticationFailed | QuotaExhausted]:
+        """A healthy key with room."""
+        with _timed(self._clock, "key", self._tell):
+            return await self._inner.lease(provider, model, now_s)
+
+    async def give_back(self, lease: Lease, error: LLMError | None, now_s: float, /) -> None:
+        """The call is over."""
+        await self._inner.give_back(lease, error, now_s)
+
+    async def usable(self, provider: str, model: str, now_s: float, /) -> bool:
+        """Whether a lease would succeed."""
+        return await self._inner.usable(provider, model, now_s)
+
+
+@final
+class WatchedLimiter:
+    """*inner*, and *tell* hears of every wait for room."""
+
+    __slots__ = ("_inner", "_tell")
+
+    def __init__(self, inner: Limiter, tell: Tell) -> None:
+        self._inner = inner
+        self._tell = tell
+
+    async def acquire(
+        self, key: str, model: str, tokens: float, max_wait_s: float, clock: Clock, /
+    ) -> Outcome[Reservation, RateLimitExceeded]:
+        """Take one request and *tokens*, or wait for them."""
+        with _timed(clock, "limit", self._tell):
+            return await self._inner.acquire(key, model, tokens, max_wait_s, clock)
+
+    async def settle(self, reservation: Reservation, used_tokens: float | None, now_s: float, /) -> None:
+        """Replace the estimate by what was used."""
+        await self._inner.settle(reservation, used_tokens, now_s)
+
+    async def release(self, reservation: Reservation, now_s: float, /) -> None:
+        """Give everything back."""
+        await self._inner.release(reservation, now_s)

@@ -1,0 +1,89 @@
+"""Many calls that one of them wakes go on one after the other, in the order of their numbers."""
+
+from __future__ import annotations
+
+import random
+
+import anyio
+import pytest
+
+from llm_manager.testing.clock import VirtualClock
+from llm_manager.testing.simulation.turns import CallClock, InTurn
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_who_is_woken_together_goes_on_in_order() -> None:
+    clock, door, went_on = VirtualClock(), anyio.Event(), list[int]()
+
+    async def call(number: int) -> None:
+        await door.wait()
+        went_on.append(number)
+        await anyio.lowlevel.checkpoint()
+        went_on.append(number)
+
+    async def in_turn(number: int) -> None:
+        await InTurn(call(number), CallClock(clock, number))
+
+    numbers = list(range(20))
+    random.shuffle(numbers)
+    async with anyio.create_task_group() as group:
+        for number in numbers:
+            group.start_soon(in_turn, number)
+        await clock.settle()
+        door.set()
+        while await clock.advance_to_next():
+            pass
+    assert went_on == sorted(numbers * 2)
+
+
+async def test_a_call_that_its_own_timer_wakes_does_not_wait_again() -> None:
+    clock = VirtualClock()
+    mine = CallClock(clock, 1)
+    ended: list[float] = []
+
+    async def work() -> str:
+        await mine.sleep(5.0)
+        with mine.move_on_after(2.0):
+            await anyio.sleep_forever()
+        ended.append(clock.monotonic())
+        return "done"
+
+    async def call() -> None:
+        assert await InTurn(work(), mine) == "done"
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(call)
+        await clock.advance(5.0)
+        await clock.advance(2.0)
+        assert ended == [7.0]
+
+
+async def test_who_is_cancelled_does_not_stand_in_line() -> None:
+    clock, door = VirtualClock(), anyio.Event()
+    told: list[str] = []
+
+    async def work() -> None:
+        try:
+            await door.wait()
+        finally:
+            told.append("cancelled")
+
+    async def call(number: int) -> None:
+        await InTurn(work(), CallClock(clock, number))
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(call, 1)
+        await clock.settle()
+        door.set()
+        await clock.settle()  # it stands in line now, and nobody moves time on
+        group.cancel_scope.cancel()
+    assert told == ["cancelled"]
+
+
+async def test_a_failure_of_the_work_comes_out_as_it_is() -> None:
+    async def work() -> None:
+        raise LookupError("a bug")
+
+    with pytest.raises(LookupError, match="a bug"):
+        await InTurn(work(), CallClock(VirtualClock(), 1))
