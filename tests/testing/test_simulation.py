@@ -358,26 +358,32 @@ async def test_a_pipeline_that_waits_for_something_else_than_the_clock_is_a_bug(
 @pytest.mark.parametrize(
     ("scenario", "said"),
     [
-        (Scenario(models={"clade": Behaviour()}), "models.clade: unknown model 'clade'; did you mean claude"),
+        (
+            Scenario(models={"clade": Behaviour()}),
+            "models.clade (scenario): unknown model 'clade'; did you mean claude",
+        ),
         (
             Scenario(models={"gpt": Behaviour(), "gpt-5.6-terra": Behaviour()}),
-            "models.gpt-5.6-terra: is gpt-5.6-terra, which has been described already",
+            "models.gpt-5.6-terra (scenario): is gpt-5.6-terra, which has been described already",
         ),
         (
             Scenario(models={"gpt": Behaviour()}, traffic=(at_once(task="poetry"),)),
-            "traffic.0: unknown task 'poetry': use one of analysis, ",
+            "traffic.0 (scenario): unknown task 'poetry': use one of analysis, ",
         ),
         (
             Scenario(models={"gpt": Behaviour()}, traffic=(at_once(model="a\nb"),)),
-            "traffic.0.preferences.model: 'a\\nb' is no name",
+            "traffic.0.preferences.model (scenario): 'a\\nb' is no name",
         ),
         (
             Scenario(models={"gpt": Behaviour()}, traffic=(at_once(prompt_tokens=(10**7, 10**7)),)),
-            "traffic.0: may ask nobody: gpt-5.6-terra (the request of 10000000 tokens does not fit",
+            "traffic.0 (scenario): may ask nobody: gpt-5.6-terra (the request of 10000000 tokens does not fit",
         ),
-        (Scenario(), "traffic.0: no provider is configured: set one of "),
-        (Scenario(duration_s=-1.0), "duration: must be more than nothing"),
-        (Scenario(models={"big": Behaviour()}), "models.big: a model of llama_cpp needs the path of its GGUF file"),
+        (Scenario(), "traffic.0 (scenario): no provider is configured: set one of "),
+        (Scenario(duration_s=-1.0), "duration (scenario): must be more than nothing"),
+        (
+            Scenario(models={"big": Behaviour()}),
+            "models.big (scenario): a model of llama_cpp needs the path of its GGUF file",
+        ),
     ],
 )
 async def test_a_scenario_that_does_not_fit_the_configuration_is_refused(scenario: Scenario, said: str) -> None:

@@ -32,6 +32,10 @@ LENT_ADDRESS = "http://127.0.0.1:9"
 """The discard port of this machine; nothing is sent there, or anywhere."""
 
 
+SOURCE = "scenario"
+"""Where its problems are: a configuration has ``models``, too."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
     """*config* with what was lent, and how the models behave, by the key of their target.
@@ -61,7 +65,7 @@ def staged(scenario: Scenario, config: LLMConfig) -> Outcome[Stage, Configuratio
     if not problems:
         problems.extend(_reached(scenario, config, targets))
     if problems:
-        return Failure(ConfigurationError(tuple(problems)))
+        return Failure(ConfigurationError(tuple(replace(each, source=SOURCE) for each in problems)))
     return Success(Stage(config=config, targets=tuple(targets.values()), behaviours=behaviours))
 
 

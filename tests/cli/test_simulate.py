@@ -1,0 +1,238 @@
+"""``llm-manager simulate`` as a person or a script meets it."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from llm_manager import from_json
+from llm_manager.cli.chart import bar, paint_for, ramp_for, span
+from llm_manager.cli.main import main
+from llm_manager.testing.simulation import Report, read_scenario
+
+Capture = pytest.CaptureFixture[str]
+
+EXAMPLES = sorted((Path(__file__).parents[2] / "examples" / "scenarios").glob("*.toml"))
+
+TEN_MINUTES = """
+title = "Ten minutes without Claude"
+seed = 1
+duration = "1h"
+
+[[traffic]]
+rate = "1/min"
+task = "analysis"
+
+[models.claude]
+latency = "1s"
+latency_p95 = "1s"
+
+[[models.claude.faults]]
+kind = "outage"
+at = "20m"
+lasts = "10m"
+
+[models.gpt]
+latency = "2s"
+latency_p95 = "2s"
+"""
+
+AS_TEXT = """\
+Ten minutes without Claude
+1h of virtual time, 54 calls, seed 1
+
+answered  54 of 54 (100 %), 0 from the cache
+sent      61 (1.13 a call), 6 retries, 10 fallbacks
+waited    7s before retries, 0s for keys, 0s at our own limits
+latency   p50 1.0 s, p95 2.8 s, p99 7.7 s, longest 7.7 s
+cost      $0.1660
+
+MODEL              CALLS  SENT  LOAD   FAILED  SKIPPED  P50    P95    COST
+-----------------  -----  ----  -----  ------  -------  -----  -----  -------
+claude-sonnet-5-5  48     51    x1.06  7       9        1.0 s  1.0 s  $0.1320
+gpt-5.6-terra      10     10    x1.00  0       0        2.0 s  2.0 s  $0.0340
+
+                   0s          15m         30m         45m         1h
+calls              ▃ ▂▂▂ ▃▂▂▅▂▂▅▂▃ ▅▂▃  ▂ ▅▅  ▃▂▂  ▂▂▃ ▃▂▂▃ ▂ ▂▅ ▂▂  peak 3
+claude-sonnet-5-5  ▃ ▂▂▂ ▃▂▂▅▂▂▅▂▃ █ ▂  ▂  ▅  ▃▂▂  ▂▂▃ ▃▂▂▃ ▂ ▂▅ ▂▂  peak 5
+  failed                           █ ▂  ▂                            7
+  breaker open                     ▃███████▆                         17%
+gpt-5.6-terra                      ▅▂▃  ▂ ▅                          peak 3
+
+claude-sonnet-5-5 failed: NetworkError 7
+claude-sonnet-5-5 breaker open from 20m47s to 30m57s, failed probes: 2
+"""
+
+
+@pytest.fixture(autouse=True)
+def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.endswith(("_API_KEY", "_API_KEYS", "_URL", "_KEY")) or name.startswith(
+            ("LLM_", "LLAMA_", "OLLAMA_", "PORTKEY_")
+        ):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def scenario(tmp_path: Path) -> str:
+    file = tmp_path / "ten_minutes.toml"
+    file.write_text(TEN_MINUTES, encoding="utf-8")
+    return str(file)
+
+
+def test_the_report_is_the_same_text_every_time(scenario: str, capsys: Capture) -> None:
+    for _ in range(2):
+        assert main(["simulate", scenario]) == 0
+        assert capsys.readouterr() == (AS_TEXT, "")
+
+
+def test_as_json_it_is_one_document(scenario: str, capsys: Capture) -> None:
+    assert main(["simulate", scenario, "--json"]) == 0
+    report = from_json(Report, capsys.readouterr().out).unwrap()
+    assert (report.title, report.calls, report.answered) == ("Ten minutes without Claude", 54, 54)
+
+
+def test_another_seed_is_another_day(scenario: str, capsys: Capture) -> None:
+    assert main(["simulate", scenario, "--seed", "2"]) == 0
+    out = capsys.readouterr().out
+    assert "seed 2" in out
+    assert out != AS_TEXT
+
+
+def test_the_trace_tells_everything_in_order(scenario: str, capsys: Capture, tmp_path: Path) -> None:
+    trace = tmp_path / "trace.jsonl"
+    assert main(["simulate", scenario, "--trace", str(trace)]) == 0
+    assert capsys.readouterr().out == AS_TEXT
+    lines = [json.loads(line) for line in trace.read_text(encoding="utf-8").splitlines()]
+    assert [line["at_s"] for line in lines] == sorted(line["at_s"] for line in lines)
+    assert sum(line["event"] == "AttemptFinished" for line in lines) == 61
+    assert [(line["before"], line["after"]) for line in lines if line["event"] == "BreakerMoved"] == [
+        ("closed", "open"),
+        ("half-open", "open"),
+        ("half-open", "open"),
+        ("half-open", "closed"),
+    ]
+
+
+def test_other_settings_have_another_outcome(scenario: str, capsys: Capture, tmp_path: Path) -> None:
+    config = tmp_path / "llm.toml"
+    config.write_text("[circuit_breaker]\nenabled = false\n\n[retry]\nmax_retries = 0\n", encoding="utf-8")
+    assert main(["simulate", scenario, "--config", str(config)]) == 0
+    out = capsys.readouterr().out
+    assert "54 of 54" in out
+    assert ", 0 retries, 10 fallbacks" in out
+    assert "breaker" not in out
+
+
+def test_a_person_at_a_terminal_sees_colours_and_how_fast_it_was(
+    scenario: str, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    assert main(["simulate", scenario]) == 0
+    out, err = capsys.readouterr()
+    assert out.startswith("\033[1mTen minutes without Claude\033[0m\n")
+    assert "\033[31m" in out
+    assert err.endswith(" calls a second]\n")
+
+
+@pytest.mark.parametrize("name", ["NO_COLOR", "TERM"])
+def test_who_wants_no_colours_gets_none(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    assert paint_for(sys.stdout, {name: "dumb"})("text", "red") == "text"
+    assert paint_for(sys.stdout, {})("text", "red") == "\033[31mtext\033[0m"
+    assert paint_for(sys.stdout, {})("   ", "red") == "   "
+    assert paint_for(sys.stdout, {})("text", "plain") == "text"
+
+
+def test_a_terminal_without_blocks_gets_letters(tmp_path: Path) -> None:
+    with (tmp_path / "out").open("w", encoding="ascii") as stream:
+        assert bar([0, 1, 4, 8], 8, ramp_for(stream)) == " .=@"
+    with (tmp_path / "out").open("w", encoding="utf-8") as stream:
+        assert bar([0, 1, 4, 8], 8, ramp_for(stream)) == " ▁▄█"
+
+
+def test_times_are_written_as_scenarios_write_them() -> None:
+    assert [span(each) for each in (0, 0.0123, 59.6, 3600, 93_784)] == ["0s", "12ms", "1m", "1h", "26h3m4s"]
+
+
+def test_more_than_a_few_lines_of_one_kind_are_left_out(capsys: Capture, tmp_path: Path) -> None:
+    file = tmp_path / "flapping.toml"
+    outages = "".join(
+        f'[[models.gpt.faults]]\nkind = "outage"\nat = "{hour}h"\nlasts = "20m"\n' for hour in range(1, 9)
+    )
+    file.write_text(f'[[traffic]]\nrate = "2/min"\n{outages}', encoding="utf-8")
+    assert main(["simulate", str(file)]) == 0
+    out = capsys.readouterr().out
+    assert out.count("gpt-5.6-terra breaker open from") == 6
+    assert "and 2 more: --json has them all" in out
+    assert "calls failed: gpt-5.6-terra CircuitOpen" in out
+
+
+def test_what_is_guessed_or_unknown_is_said(capsys: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-canary-0123456789")
+    file = tmp_path / "some.toml"
+    file.write_text('[[traffic]]\nrate = "1/h"\nmodel = "ollama/llama3.2"\n[models."ollama/llama3.2"]\n', "utf-8")
+    assert main(["simulate", str(file)]) == 0
+    out = capsys.readouterr().out
+    assert "not in the scenario, so taken to be well and as fast as the catalog guesses: gpt-5.6-terra" in out
+    assert "answers of unknown price" in out
+    assert "canary" not in out
+
+
+def test_nobody_who_calls_is_reported_without_a_quantile(capsys: Capture, tmp_path: Path) -> None:
+    file = tmp_path / "silence.toml"
+    file.write_text('duration = "1s"\n[[traffic]]\nrate = "1/d"\n[models.gpt]\n', encoding="utf-8")
+    assert main(["simulate", str(file)]) == 0
+    assert "answered  0 of 0, 0 from the cache\nsent      0, 0 retries" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("duration = ", "scenario (FILE): is not TOML"),
+        ('duration = "-3s"', "duration (FILE): write a time with its unit"),
+        ("[models.clade]", "models.clade (scenario): unknown model 'clade'; did you mean claude"),
+        ('[[traffic]]\ntask = "poetry"\nrate = "1/h"\n[models.gpt]', "traffic.0 (scenario): unknown task 'poetry'"),
+        ("", "traffic.0 (scenario): no provider is configured"),
+    ],
+)
+def test_a_wrong_scenario_is_one_line_and_exit_code_2(content: str, said: str, capsys: Capture, tmp_path: Path) -> None:
+    file = tmp_path / "wrong.toml"
+    file.write_text(content, encoding="utf-8")
+    assert main(["simulate", str(file)]) == 2
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert err.startswith(f"llm-manager: the configuration is wrong: {said.replace('FILE', str(file))}")
+    assert main(["simulate", str(file), "--json"]) == 2
+    assert json.loads(capsys.readouterr().out)["tag"] == "ConfigurationError"
+
+
+def test_a_file_that_is_not_there_is_one_line_and_exit_code_2(scenario: str, capsys: Capture, tmp_path: Path) -> None:
+    missing = str(tmp_path / "none" / "file")
+    for argv, said in (
+        ([missing], f"the configuration is wrong: scenario ({missing}): there is no such file"),
+        ([scenario, "--config", missing], f"LLM_MANAGER_CONFIG ({missing}): there is no such file"),
+        ([scenario, "--trace", missing], f"--trace {missing}: cannot be written: No such file or directory"),
+    ):
+        assert main(["simulate", *argv]) == 2
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert said in err
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
+def test_the_examples_are_played(example: Path, capsys: Capture) -> None:
+    assert main(["simulate", str(example)]) == 0
+    title = read_scenario(str(example)).unwrap().title
+    assert capsys.readouterr().out.startswith(f"{title}\n")
+
+
+def test_there_are_examples() -> None:
+    assert [path.stem for path in EXAMPLES] == ["a_day_with_an_outage", "rush_hour"]
