@@ -65,7 +65,7 @@ def played(scenario: Scenario, backend: str) -> tuple[Report, list[str]]:
     lines: list[str] = []
 
     async def playing() -> Report:
-        outcome = await simulate(scenario, generate, listen=lambda *told: lines.append(trace_line(*told)))
+        outcome = await simulate(scenario, generate, listen=lambda call, what: lines.append(trace_line(call, what)))
         return outcome.unwrap()
 
     return anyio.run(playing, backend=backend), lines

@@ -210,4 +210,4 @@ def test_the_other_doors() -> None:
     assert {"extract_json", "extract_all", "recover_json", "extract_with_schema", "PartialJson"} <= public(
         llm_manager.extraction
     )
-    assert {"scripted", "VirtualClock", "Simulator"} <= public(llm_manager.testing)
+    assert {"scripted", "VirtualClock", "Simulator", "simulate", "Scenario", "Report"} <= public(llm_manager.testing)

@@ -165,9 +165,9 @@ def test_times_are_written_as_scenarios_write_them() -> None:
 def test_more_than_a_few_lines_of_one_kind_are_left_out(capsys: Capture, tmp_path: Path) -> None:
     file = tmp_path / "flapping.toml"
     outages = "".join(
-        f'[[models.gpt.faults]]\nkind = "outage"\nat = "{hour}h"\nlasts = "20m"\n' for hour in range(1, 9)
+        f'[[models.gpt.faults]]\nkind = "outage"\nat = "{20 * nth}m"\nlasts = "8m"\n' for nth in range(1, 9)
     )
-    file.write_text(f'[[traffic]]\nrate = "2/min"\n{outages}', encoding="utf-8")
+    file.write_text(f'duration = "4h"\n[[traffic]]\nrate = "2/min"\n{outages}', encoding="utf-8")
     assert main(["simulate", str(file)]) == 0
     out = capsys.readouterr().out
     assert out.count("gpt-5.6-terra breaker open from") == 6

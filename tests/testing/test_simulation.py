@@ -35,6 +35,8 @@ from llm_manager import (
     generate,
     to_json,
 )
+from llm_manager.policies.targets import resolve
+from llm_manager.ports import Dispatch
 from llm_manager.testing.simulation import (
     Behaviour,
     BreakerMoved,
@@ -135,7 +137,7 @@ async def test_one_seed_gives_one_trace_byte_for_byte_on_every_event_loop() -> N
     async def trace() -> str:
         lines: list[str] = []
         config = LLMConfig(rate_limit=LimiterSettings(requests_per_minute=30))
-        await simulate(storm, generate, config=config, listen=lambda *told: lines.append(trace_line(*told)))
+        await simulate(storm, generate, config=config, listen=lambda call, what: lines.append(trace_line(call, what)))
         return "\n".join(lines)
 
     first = await trace()
@@ -331,6 +333,56 @@ async def test_a_gateway_that_falls_back_by_itself_is_played_too() -> None:
         assert report.latency == Quantiles(p50_s=1.05, p95_s=1.05, p99_s=1.05, longest_s=1.05)
 
 
+async def test_a_gateway_that_needs_no_fallback_makes_none() -> None:
+    config = LLMConfig(
+        keys=KeySettings(providers={"portkey": (Secret("a-key-of-the-user"),)}),
+        http=HttpSettings(portkey=PortkeySettings(mode="fallback")),
+        routing=RoutingSettings(chains={"general": ("gpt", "claude")}),
+    )
+    models = {"gpt": EXACTLY_ONE_SECOND, "claude": bad(Outage())}
+    for streaming in (False, True):
+        traffic = (at_once(streaming=streaming),)
+        report, _ = await played(Scenario(duration_s=60.0, traffic=traffic, models=models), config)
+        assert (report.answered, report.ended_s) == (1, 1.0)
+
+
+async def test_a_pipeline_of_ones_own_may_use_every_service() -> None:
+    told: list[object] = []
+
+    async def asking(context: Context) -> Outcome[None, LLMError]:
+        provider = context.providers["openai"]
+        target = resolve(context.config, "gpt").unwrap()
+        told.append(await provider.models(target, {}))
+        told.append(await context.breakers.state(target.key, 0.0))
+        told.append(await context.keys.usable("openai", target.model, 0.0))
+        reserved = (await context.limiter.acquire(target.key, target.model, 1.0, 0.0, context.clock)).unwrap()
+        await context.limiter.release(reserved, 0.0)
+        return Success(None)
+
+    def operation(_: LLMRequest) -> Op[None]:
+        return effect(asking)
+
+    scenario = Scenario(duration_s=60.0, traffic=(at_once(),), models={"gpt": Behaviour()})
+    report = (await simulate(scenario, operation)).unwrap()
+    assert told == [Success(("gpt-5.6-terra",)), ("closed", 0.0), True]
+    assert (report.answered, report.attempts, report.amplification) == (1, 0, None)
+
+
+async def test_a_provider_that_hangs_gives_up_by_itself_when_nobody_else_does() -> None:
+    async def listening(context: Context) -> Outcome[None, LLMError]:
+        target = resolve(context.config, "gpt").unwrap()
+        dispatch = Dispatch(request=LLMRequest(prompt="x"), target=target, timeout_s=100.0, observer=context.observer)
+        opened = await context.providers["openai"].stream(dispatch)
+        return opened if isinstance(opened, Failure) else Success(None)
+
+    def operation(_: LLMRequest) -> Op[None]:
+        return effect(listening)
+
+    scenario = Scenario(duration_s=600.0, traffic=(at_once(),), models={"gpt": bad(Hang())})
+    report = (await simulate(scenario, operation)).unwrap()
+    assert (report.causes, report.ended_s) == ({"gpt-5.6-terra RequestTimedOut": 1}, 60.0)
+
+
 async def test_a_pipeline_of_ones_own_can_be_played() -> None:
     def careful(request: LLMRequest) -> Op[LLMResponse]:
         asked = replace(request, preferences=replace(request.preferences, model="gpt", fallback="none"))
@@ -345,7 +397,8 @@ async def test_a_pipeline_of_ones_own_can_be_played() -> None:
 
 async def test_a_pipeline_that_waits_for_something_else_than_the_clock_is_a_bug() -> None:
     async def forever(_: Context) -> Outcome[LLMResponse, LLMError]:
-        return await anyio.sleep_forever()
+        await anyio.sleep_forever()
+        return Success(LLMResponse(content="", model=""))
 
     def operation(_: LLMRequest) -> Op[LLMResponse]:
         return effect(forever)
