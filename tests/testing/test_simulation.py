@@ -11,6 +11,7 @@ import pytest
 from returns.result import Failure, Success
 
 from llm_manager import (
+    CacheSettings,
     ComputedCost,
     ConfigurationError,
     Context,
@@ -33,6 +34,7 @@ from llm_manager import (
     fallback,
     from_json,
     generate,
+    hedged,
     to_json,
 )
 from llm_manager.policies.targets import resolve
@@ -266,6 +268,23 @@ async def test_a_question_asked_again_is_answered_from_the_cache() -> None:
     assert report.answered == report.calls
     assert report.from_cache == report.calls - report.attempts > 50
     assert report.amplification == 1.0
+
+
+async def test_many_who_ask_the_same_at_once_are_answered_by_one_attempt() -> None:
+    traffic = (at_once(50, questions=1),)
+    report, _ = await played(Scenario(duration_s=60.0, traffic=traffic, models={"gpt": EXACTLY_ONE_SECOND}))
+    assert (report.attempts, report.answered, report.from_cache) == (1, 50, 49)
+
+
+async def test_an_operation_that_starts_tasks_of_its_own_is_counted_right() -> None:
+    def hasty(request: LLMRequest) -> Op[LLMResponse]:
+        return hedged(0.5)(generate(request))
+
+    config = replace(ONE_MODEL, cache=CacheSettings(enabled=False))
+    scenario = Scenario(duration_s=600.0, models={"gpt": EXACTLY_ONE_SECOND})
+    report = (await simulate(scenario, hasty, config=config)).unwrap()
+    assert report.answered == report.calls
+    assert report.latency == Quantiles(p50_s=1.0, p95_s=1.0, p99_s=1.0, longest_s=1.0)
 
 
 async def test_waiting_for_keys_is_told_also_of_calls_that_gave_up() -> None:

@@ -1,4 +1,12 @@
-"""What-if: a day of traffic, faults and all, played against a configuration in a second. Begin at ``simulate``."""
+"""What if: a day of traffic and faults, played against a configuration in a second. Begin at ``simulate``.
+
+A scenario says who calls and how the models behave, the stage sets it against a configuration, the weather decides what
+each try meets, a player stands in for the provider, and a tally folds what happens into the report.
+
+The rule of this room: nothing here decides anything that the library decides; it only plays the world around it, and
+all of that follows from the seed. To add a fault, see :mod:`.scenario`; to add a figure, a field in :mod:`.report` and
+what counts it in :mod:`.tally`.
+"""
 
 from llm_manager.testing.simulation.play import Listener as Listener
 from llm_manager.testing.simulation.play import simulate as simulate

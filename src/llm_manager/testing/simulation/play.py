@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Any, TypeAlias, final
+from typing import TypeAlias, final
 
 import anyio
 from returns.result import Failure, Success
@@ -41,7 +41,7 @@ Listener: TypeAlias = Callable[[int, Happening], None]
 
 async def simulate(
     scenario: Scenario,
-    operation: Callable[[LLMRequest], Op[Any]],
+    operation: Callable[[LLMRequest], Op[object]],
     *,
     config: LLMConfig | None = None,
     listen: Listener | None = None,
@@ -103,7 +103,7 @@ class _Play:
         self._services = tuple(dict.fromkeys(target.service for target in stage.targets))
         self._left = 0
 
-    async def run(self, operation: Callable[[LLMRequest], Op[Any]]) -> float:
+    async def run(self, operation: Callable[[LLMRequest], Op[object]]) -> float:
         """Let all calls come and end; gives when the last one did."""
         clock = self._clock
         async with anyio.create_task_group() as group:
@@ -118,13 +118,12 @@ class _Play:
                 raise RuntimeError(f"{self._left} calls wait for something that is not on the context's clock")
         return clock.monotonic()
 
-    async def _one(self, call: Call, operation: Callable[[LLMRequest], Op[Any]]) -> None:
+    async def _one(self, call: Call, operation: Callable[[LLMRequest], Op[object]]) -> None:
         came_s = self._clock.monotonic()
         clock = CallClock(self._clock, call.number)
         work = run(operation(call.request), self._context_of(call, clock))
         outcome = await InTurn(work, clock)
-        error = outcome.failure() if isinstance(outcome, Failure) else None
-        self._tally.ended(call.number, came_s, self._clock.monotonic(), error)
+        self._tally.ended(call.number, came_s, self._clock.monotonic(), outcome)
         self._left -= 1
 
     def _context_of(self, call: Call, clock: Clock) -> Context:

@@ -67,7 +67,8 @@ class ModelReport:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """The whole. *failures* is by error tag, and *causes* by what each model said in the end: ``gpt CircuitOpen, claude
-    RateLimitExceeded``. *attempts* is over all models and *amplification* for a call that asked any of them.
+    RateLimitExceeded``. *from_cache* counts the calls that were answered with what another one got. *attempts* is over
+    all models and *amplification* for a call that asked any of them.
 
     *paused_s* was spent before retries, *queued_for_keys_s* because each key had as many calls in flight as it may, and
     *queued_for_limits_s* at ``rate_limit``; also by calls that gave up. *latency* is of the calls that were answered,

@@ -9,9 +9,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TypeAlias, final
 
+from returns.result import Success
+
 from llm_manager.domain.errors import AllModelsFailed, LLMError
-from llm_manager.domain.events import AttemptFinished, CacheRead, Event, FellBack, RetryScheduled
-from llm_manager.domain.response import ComputedCost, Cost, UnknownCost, Usage
+from llm_manager.domain.events import AttemptFinished, Event, FellBack, RetryScheduled
+from llm_manager.domain.outcome import Outcome
+from llm_manager.domain.response import ComputedCost, Cost, LLMResponse, UnknownCost, Usage
 from llm_manager.domain.target import Target
 from llm_manager.domain.verdicts import model_of
 from llm_manager.testing.simulation.report import SLOTS, ModelReport, Opening, Quantiles, Report
@@ -142,13 +145,16 @@ class Tally:
         self._tried[call] = set()
         self._calls_over_time[self._slot(at_s)] += 1
 
-    def ended(self, call: int, came_s: float, now_s: float, error: LLMError | None) -> None:
+    def ended(self, call: int, came_s: float, now_s: float, outcome: Outcome[object, LLMError]) -> None:
         """*call* is over."""
         self._asked += bool(self._tried.pop(call))
-        if error is None:
+        if isinstance(outcome, Success):
+            answer = outcome.unwrap()
             self._answered += 1
+            self._from_cache += isinstance(answer, LLMResponse) and answer.metadata.cached
             self._latencies_s.append(now_s - came_s)
         else:
+            error = outcome.failure()
             self._failures[error.tag] += 1
             self._causes[", ".join(f"{model} {each.tag}".strip() for model, each in _told_apart(error))] += 1
             self._failures_over_time[self._slot(came_s)] += 1
@@ -168,8 +174,6 @@ class Tally:
                 self._paused_s += delay_s
             case FellBack(model=name):
                 self._model(name).fallbacks += 1
-            case CacheRead(hit=hit):
-                self._from_cache += hit
             case CallRefused(key=key):
                 self._model(self._names.get(key, key)).passed_over += 1
             case Queued(where=where, waited_s=waited_s):
