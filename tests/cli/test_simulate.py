@@ -128,6 +128,39 @@ def test_other_settings_have_another_outcome(scenario: str, capsys: Capture, tmp
     assert "breaker" not in out
 
 
+COMPARED = """\
+Ten minutes without Claude
+1h of virtual time, 54 calls, seed 1
+
+CONFIG        ANSWERED     CACHED  SENT  LOAD   P50    P95    P99    COST
+------------  -----------  ------  ----  -----  -----  -----  -----  -------
+patient.toml  54 (100 %)   0       61    x1.13  1.0 s  2.8 s  7.7 s  $0.1660
+alone.toml    44 (81.4 %)  0       51    x1.06  1.0 s  1.0 s  1.0 s  $0.1320
+
+                     0s          15m         30m         45m         1h
+calls                ▅ ▃▃▃ ▅▃▃█▃▃█▃▅ █▃▅  ▃ ██  ▅▃▃  ▃▃▅ ▅▃▃▅ ▃ ▃█ ▃▃  peak 3
+patient.toml failed                                                    0
+alone.toml failed                    █▃▅  ▃ █                          10
+"""
+
+
+def test_several_configurations_are_compared(
+    scenario: str, capsys: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "patient.toml").write_text("", encoding="utf-8")
+    (tmp_path / "alone.toml").write_text('[routing.chains]\nanalysis = ["claude"]\n', encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    both = ["simulate", scenario, "--config", "patient.toml", "--config", "alone.toml"]
+    assert main(both) == 0
+    assert capsys.readouterr() == (COMPARED, "")
+    assert main([*both, "--json"]) == 0
+    reports = from_json(dict[str, Report], capsys.readouterr().out).unwrap()
+    assert [(name, report.answered) for name, report in reports.items()] == [("patient.toml", 54), ("alone.toml", 44)]
+    assert main([*both, "--trace", "trace.jsonl"]) == 2
+    assert capsys.readouterr().err == "llm-manager: --trace is for one --config: leave the others out\n"
+    assert not (tmp_path / "trace.jsonl").exists()
+
+
 def test_a_person_at_a_terminal_sees_colours_and_how_fast_it_was(
     scenario: str, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -52,7 +52,12 @@ def parser() -> argparse.ArgumentParser:
     _command(commands, "config", inspect.config, "the settings in force and where each came from; keys hidden")
     playing = _command(commands, "simulate", simulate.command, "what a day of faults would do to a configuration")
     playing.add_argument("scenario", metavar="SCENARIO.toml", help="who calls when, and how the models behave")
-    playing.add_argument("--config", metavar="FILE", help="play against these settings, and not the environment's")
+    playing.add_argument(
+        "--config",
+        metavar="FILE",
+        action="append",
+        help="play against these settings, and not the environment's; several are compared",
+    )
     playing.add_argument("--seed", type=int, metavar="N", help="another day like it")
     playing.add_argument("--trace", metavar="FILE", help="write everything that happens there, as lines of JSON")
     showing = _command(commands, "demo", demo, "the main job on simulated vendors; needs no account")

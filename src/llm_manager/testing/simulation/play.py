@@ -50,7 +50,8 @@ async def simulate(
 
     *operation* is ``generate``, or a pipeline of one's own. The stack is the one that *config*, or the defaults, make
     of it, with one process's cache, limits and breakers; keys and addresses that the scenario's models need are lent.
-    Nothing is sent and nobody waits. *listen* hears of everything in order.
+    Nothing is sent and nobody waits. *listen* hears of everything in order. It wants its event loop for itself: time
+    moves when every task of the loop waits.
 
     The same scenario, configuration and operation give the same report and the same events, on asyncio and on trio,
     as long as the operation starts no tasks of its own: which of those runs first is up to the event loop.
