@@ -16,7 +16,9 @@ from llm_manager.testing.simulation import Report, read_scenario
 
 Capture = pytest.CaptureFixture[str]
 
-EXAMPLES = sorted((Path(__file__).parents[2] / "examples" / "scenarios").glob("*.toml"))
+ROOT = Path(__file__).parents[2]
+
+EXAMPLES = sorted((ROOT / "examples" / "scenarios").glob("*.toml"))
 
 TEN_MINUTES = """
 title = "Ten minutes without Claude"
@@ -265,6 +267,14 @@ def test_the_examples_are_played(example: Path, capsys: Capture) -> None:
     assert main(["simulate", str(example)]) == 0
     title = read_scenario(str(example)).unwrap().title
     assert capsys.readouterr().out.startswith(f"{title}\n")
+
+
+def test_the_page_shows_what_is_printed(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    page = (ROOT / "docs" / "simulate.md").read_text(encoding="utf-8")
+    command, _, shown = page.split("```console\n$ llm-manager ")[1].split("```")[0].partition("\n")
+    assert main(command.split()) == 0
+    assert capsys.readouterr().out == shown
 
 
 def test_there_are_examples() -> None:
