@@ -154,6 +154,8 @@ def test_a_field_of_another_kind_of_fault_is_a_problem() -> None:
         ({"models": {"gpt": {"tokens_per_second": -1}}}, "models.gpt.tokens_per_second: is -1"),
         ({"models": {"gpt": {"faults": [{"kind": "broken", "part": 1.5}]}}}, "models.gpt.faults.0.part: is 1.5"),
         ({"models": {"gpt": {"faults": [{"kind": "errors", "status": 404}]}}}, "models.gpt.faults.0.status: is 404"),
+        ({"models": {"gpt": {"faults": [{"kind": "errors", "status": 0}]}}}, "models.gpt.faults.0.status: is 0"),
+        ({"models": {"gpt": {"faults": [{"kind": "slow", "factor": 0}]}}}, "models.gpt.faults.0.factor: is 0"),
         ({"models": {"gpt": {"faults": [{"kind": "slow", "factor": 0.5}]}}}, "models.gpt.faults.0.factor: is 0.5"),
         ({"models": {"gpt": {"faults": [{"kind": "hang", "at": "30h"}]}}}, "models.gpt.faults.0.at: is 108000 s"),
     ],

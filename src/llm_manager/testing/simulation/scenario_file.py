@@ -209,11 +209,11 @@ class _Reading:
             case "rate_limit":
                 return RateLimit(at_s=at_s, lasts_s=lasts_s, part=entry.part, retry_after_s=retry_after_s)
             case "errors":
-                return Errors(at_s=at_s, lasts_s=lasts_s, part=entry.part, status=entry.status or STATUS)
+                return Errors(at_s=at_s, lasts_s=lasts_s, part=entry.part, status=_given(entry.status, STATUS))
             case "broken":
                 return Broken(at_s=at_s, lasts_s=lasts_s, part=entry.part)
             case "slow":
-                return Slow(at_s=at_s, lasts_s=lasts_s, part=entry.part, factor=entry.factor or FACTOR)
+                return Slow(at_s=at_s, lasts_s=lasts_s, part=entry.part, factor=_given(entry.factor, FACTOR))
 
     def _only_its_own(self, at: str, entry: FaultEntry) -> None:
         """A field that belongs to another kind of fault is a problem, not an ornament."""
@@ -238,6 +238,11 @@ class _Reading:
 
     def _wrong(self, at: str, said: str) -> None:
         self.problems.append(Problem(at, said))
+
+
+def _given(value: A | None, default: A) -> A:
+    """A zero is given, and wrong; it is no default."""
+    return default if value is None else value
 
 
 def _between(tokens: Tokens) -> tuple[int, int]:
