@@ -6,10 +6,11 @@ To add a kind of service, write its Protocol here and give :class:`~llm_manager.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Generic, Literal, Protocol, TypeAlias, TypeVar
+from typing import Generic, Literal, Protocol, Self, TypeAlias, TypeVar
 
 from anyio import CancelScope
 
@@ -55,6 +56,21 @@ class Random(Protocol):
 
     def random(self) -> float:
         """A number in [0, 1)."""
+        ...
+
+
+class Splitting(ABC):
+    """What a :class:`Clock` or a :class:`Random` is besides when it has to tell the strands of a run apart.
+
+    A strand is what happens one after the other; others may go on beside it. What is read in one then does not depend
+    on how far the others are. The machine's own clock has no need of it.
+    """
+
+    __slots__ = ()
+
+    @abstractmethod
+    def split(self, name: str, request: LLMRequest | None, /) -> Self:
+        """What the strand *name*, which works on *request*, reads. Equal strands are told apart by their order."""
         ...
 
 

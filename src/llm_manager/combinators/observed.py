@@ -17,11 +17,13 @@ A = TypeVar("A")
 def observed(name: str) -> Policy:
     """Tell the observer, once the operation is over, how long it took in milliseconds and what error it ended with.
 
-    A stream is over when it has ended or was left.
+    A stream is over when it has ended or was left. The operation is a strand of its own: several of one pipeline that
+    go on at once are told apart by their names.
     """
 
     def around(op: Op[A], /) -> Op[A]:
         async def observing(context: Context) -> Outcome[A, LLMError]:
+            context = context.strand(name)
             started_s = context.clock.monotonic()
             outcome = await run(op, context)
 

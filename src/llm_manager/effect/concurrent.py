@@ -14,6 +14,7 @@ from returns.result import Failure, Success
 
 from llm_manager.effect.ongoing import let_go
 from llm_manager.effect.op import Effect, Outcome, effect, run
+from llm_manager.effect.strands import strand
 
 A = TypeVar("A")
 E = TypeVar("E")
@@ -58,7 +59,7 @@ def gather(ops: Sequence[Effect[A, E, R]], limit: int | None = None) -> Effect[t
         failures: list[Failure[E]] = []
 
         async def child(index: int) -> bool:
-            outcome = await run(ops[index], context)
+            outcome = await run(ops[index], strand(context, str(index)))
             if isinstance(outcome, Failure):
                 failures.append(outcome)
                 return True
@@ -81,7 +82,7 @@ def settle(ops: Sequence[Effect[A, E, R]], limit: int | None = None) -> Effect[t
         outcomes: dict[int, Outcome[A, E]] = {}
 
         async def child(index: int) -> bool:
-            outcomes[index] = await run(ops[index], context)
+            outcomes[index] = await run(ops[index], strand(context, str(index)))
             return False
 
         await children(len(ops), child, limit)
@@ -98,7 +99,7 @@ def race(ops: Sequence[Effect[A, E, R]], all_failed: Callable[[tuple[E, ...]], E
         errors: dict[int, E] = {}
 
         async def child(index: int) -> bool:
-            outcome = await run(ops[index], context)
+            outcome = await run(ops[index], strand(context, str(index)))
             if isinstance(outcome, Failure):
                 errors[index] = outcome.failure()
                 return False

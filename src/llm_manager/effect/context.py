@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, TypeAlias, TypeVar
 
 from returns.context import RequiresContextFutureResult
@@ -11,6 +11,8 @@ from returns.context import RequiresContextFutureResult
 from llm_manager.domain.config import LLMConfig
 from llm_manager.domain.errors import LLMError
 from llm_manager.domain.events import Event
+from llm_manager.domain.request import LLMRequest
+from llm_manager.effect.strands import Stranded
 from llm_manager.ports import (
     Breakers,
     Budget,
@@ -25,13 +27,14 @@ from llm_manager.ports import (
     Provider,
     Random,
     RetryBudgets,
+    Splitting,
 )
 
 A = TypeVar("A")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Context:
+class Context(Stranded):
     """Every service a pipeline may use. Swap one with :func:`dataclasses.replace`; there is no other way to reach them.
 
     *providers* is by :attr:`Target.service <llm_manager.domain.target.Target.service>`. *budget* is None where money is
@@ -56,6 +59,17 @@ class Context:
     started_s: float = 0.0
     deadline_s: float | None = None
     trace_id: str | None = None
+
+    def strand(self, name: str, request: LLMRequest | None = None, /) -> Context:
+        """The context of the strand *name*: itself, unless its clock or its chance tell strands apart."""
+        clock, random = self.clock, self.random
+        if not isinstance(clock, Splitting) and not isinstance(random, Splitting):
+            return self
+        return replace(
+            self,
+            clock=clock.split(name, request) if isinstance(clock, Splitting) else clock,
+            random=random.split(name, request) if isinstance(random, Splitting) else random,
+        )
 
 
 def emit(context: Context, event: Event) -> None:

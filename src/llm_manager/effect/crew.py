@@ -26,7 +26,7 @@ E2 = TypeVar("E2")
 
 @final
 class Crew(Generic[A, B, E, E2]):
-    """*limit* workers that ask *pull* for values, one worker at a time, and do *job* with each.
+    """*limit* workers that ask *pull* for values, one worker at a time, and do *job* with each and its position.
 
     They start at the first pull, and are cancelled and awaited by :meth:`stop`. A worker that raises is a bug: it
     comes out bare, where the reader is.
@@ -34,7 +34,7 @@ class Crew(Generic[A, B, E, E2]):
 
     __slots__ = ("_bug", "_done", "_ended", "_gone", "_job", "_limit", "_news", "_scope", "_source", "_taken", "_turn")
 
-    def __init__(self, source: Pull[A, E], job: Callable[[A], Awaitable[Outcome[B, E2]]], limit: int) -> None:
+    def __init__(self, source: Pull[A, E], job: Callable[[int, A], Awaitable[Outcome[B, E2]]], limit: int) -> None:
         self._source = source
         self._job = job
         self._limit = limit
@@ -96,7 +96,7 @@ class Crew(Generic[A, B, E, E2]):
                     return False
                 index = self._taken
                 self._taken += 1
-            await self._hand_over(index, await self._job(got.unwrap()))
+            await self._hand_over(index, await self._job(index, got.unwrap()))
 
     async def _hand_over(self, index: int, outcome: Outcome[B, E2]) -> None:
         taken = anyio.Event()

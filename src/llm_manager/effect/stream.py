@@ -29,6 +29,7 @@ from llm_manager.effect.crew import Crew
 from llm_manager.effect.op import Effect, Outcome, effect, run
 from llm_manager.effect.opened import END, End, Opened, Opening, Pull, Pulled
 from llm_manager.effect.scope import Scope
+from llm_manager.effect.strands import strand
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -289,7 +290,7 @@ class Stream(Generic[A_co, E_co, R_contra]):
 
         async def open_(context: R, opening: Opening) -> Pull[tuple[int, Outcome[B, E2]], E]:
             pull = await self.open(context, opening)
-            crew = Crew(pull, lambda value: run(change(value), context), limit)
+            crew = Crew(pull, lambda index, value: run(change(value), strand(context, str(index))), limit)
             opening.scope.add(crew.stop)
             return lambda: crew.pull(opening)
 

@@ -26,6 +26,7 @@ class Account:
     __slots__ = ("_attempts", "_next", "_operation", "_outer", "_request", "_started_s", "context")
 
     def __init__(self, operation: str, request: LLMRequest, context: Context) -> None:
+        context = context.strand(operation, request)
         self._operation = operation
         self._request = request
         self._outer = context

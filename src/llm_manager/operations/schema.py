@@ -56,7 +56,8 @@ def query_with_schema(request: LLMRequest, schema: Schema[T], max_reasks: int = 
         return Failure(ExtractionFailed("", message=f"max_reasks is {max_reasks}: nothing was asked"))
 
     async def bounded(context: Context) -> Outcome[T, LLMError]:
-        return await run(deadline(limit_s(context, request))(effect(querying)), context)
+        within = context.strand("query_with_schema", request)
+        return await run(deadline(limit_s(context, request))(effect(querying)), within)
 
     return effect(bounded)
 

@@ -1,0 +1,31 @@
+"""Strands: what happens one after the other, told apart from what goes on beside it.
+
+The rule of this room: whoever starts several things at once, or one thing that may have company, begins a strand for
+it and names it by what it is (its place among its siblings, its operation and request) and never by when it came.
+What is read in an order, such as a clock that is being recorded, can then be read by strand.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Self, TypeVar
+
+from llm_manager.domain.request import LLMRequest
+
+R = TypeVar("R")
+
+
+class Stranded(ABC):
+    """A context that can be had for one strand alone."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def strand(self, name: str, request: LLMRequest | None = None, /) -> Self:
+        """The context of the strand *name*, which works on *request*."""
+        ...
+
+
+def strand(context: R, name: str) -> R:
+    """The context of the strand *name*; *context* itself if it knows of none."""
+    return context.strand(name) if isinstance(context, Stranded) else context
