@@ -126,9 +126,7 @@ class VirtualClock:
 
     async def settle(self) -> None:
         """Return once every other task waits for something; time does not move."""
-        for _ in range(_SETTLE_ROUNDS):
-            await anyio.lowlevel.checkpoint()
-        await anyio.wait_all_tasks_blocked()
+        await everyone_waits()
 
     def _jump(self) -> bool:
         """Move time on to the next timer that somebody still waits for, and ring it; False if there is none."""
@@ -155,3 +153,10 @@ class VirtualClock:
 
     def _call_off(self, timer: int) -> None:
         self._timers.pop(timer, None)
+
+
+async def everyone_waits() -> None:
+    """Return once no other task can go on by itself."""
+    for _ in range(_SETTLE_ROUNDS):
+        await anyio.lowlevel.checkpoint()
+    await anyio.wait_all_tasks_blocked()

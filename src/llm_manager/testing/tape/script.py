@@ -1,0 +1,227 @@
+"""What a recording says, handed out once: readings and draws by strand, exchanges by their content."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict, deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import inf
+from typing import TypeAlias, final
+
+from returns.result import Failure, Success
+
+from llm_manager.domain.outcome import Outcome
+from llm_manager.testing.tape.content import Difference, content_of, differences, distance
+from llm_manager.testing.tape.file import RecordingUnusable, read_lines
+from llm_manager.testing.tape.lines import (
+    Answered,
+    Asked,
+    Cancelled,
+    Closed,
+    Draw,
+    Failed,
+    Finished,
+    Limited,
+    Line,
+    Listed,
+    Opened,
+    Pulled,
+    Reading,
+    Recording,
+    Slept,
+    Step,
+)
+from llm_manager.testing.tape.timeline import Moment
+
+Numbered: TypeAlias = tuple[int, Step]
+
+
+class NotRecorded(Exception):
+    """The program asked a model for something that is not in the recording, or no longer.
+
+    *nearest* is the recorded question that is most like the one *asked*, if any is, and *differences* say how they
+    differ, field by field; without any, it has been answered as often as it was recorded. It is no ``LLMError``: no
+    policy may retry it, fall back from it or count it, and no test of a failure may pass by it.
+    """
+
+    def __init__(
+        self, path: str, asked: Asked, why: str, nearest: Asked | None = None, differ: Sequence[Difference] = ()
+    ) -> None:
+        self.path = path
+        self.asked = asked
+        self.nearest = nearest
+        self.differences = tuple(differ)
+        super().__init__("\n".join([f"{path}: {_named(asked)} {why}", *(f"  {each}" for each in differ)]))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftOver:
+    """How a replay differed from its recording: what was never asked for, and what was *unrecorded*.
+
+    *pulls* are those of streams that were not read as far as then. What is *unrecorded* are readings, draws and waits
+    that the recording has no answer for.
+    """
+
+    exchanges: tuple[Asked, ...] = ()
+    pulls: int = 0
+    readings: int = 0
+    draws: int = 0
+    waits: int = 0
+    unrecorded: int = 0
+
+    def __bool__(self) -> bool:
+        return self != LeftOver()
+
+    def __str__(self) -> str:
+        counts = {"pulls": self.pulls, "readings": self.readings, "draws": self.draws, "waits": self.waits}
+        never = [f"{_named(asked)} (exchange {asked.exchange})" for asked in self.exchanges]
+        never += [f"{count} {what}" for what, count in counts.items() if count]
+        told = [f"never asked for: {', '.join(never)}"] if never else []
+        more = [f"readings, draws and waits that are not in it: {self.unrecorded}"] if self.unrecorded else []
+        return "; ".join([*told, *more])
+
+
+@final
+class Exchange:
+    """A recorded exchange: what was asked, in line *line*, and what has not been played back of it."""
+
+    __slots__ = ("asked", "is_taken", "line", "steps")
+
+    def __init__(self, asked: Asked, line: int) -> None:
+        self.asked = asked
+        self.line = line
+        self.steps: deque[Numbered] = deque()
+        self.is_taken = False
+
+
+@final
+class Script:
+    """The recording in *path*."""
+
+    __slots__ = ("_draws", "_exchanges", "_path", "_readings", "_same", "_unrecorded", "_waits", "header", "is_whole")
+
+    def __init__(self, path: str, header: Recording) -> None:
+        self._path = path
+        self.header = header
+        self.is_whole = False
+        self._readings: defaultdict[str, deque[float]] = defaultdict(deque)
+        self._draws: defaultdict[str, deque[float]] = defaultdict(deque)
+        self._waits: dict[tuple[str, int], Moment | None] = {}
+        self._exchanges: dict[int, Exchange] = {}
+        self._same: defaultdict[str, list[Exchange]] = defaultdict(list)
+        self._unrecorded = 0
+
+    def add(self, number: int, line: Line) -> str | None:
+        """Take in line *number*; gives what is wrong with it."""
+        match line:
+            case Reading(reader=reader, at_s=at_s):
+                self._readings[reader].append(at_s)
+            case Draw(reader=reader, value=value):
+                self._draws[reader].append(value)
+            case Slept(reader=reader, nth=nth, at_s=at_s) | Limited(reader=reader, nth=nth, at_s=at_s):
+                self._waits[reader, nth] = None if at_s is None else Moment(at_s, number)
+            case Asked():
+                self._exchanges[line.exchange] = Exchange(line, number)
+                self._same[content_of(line)].append(self._exchanges[line.exchange])
+            case Answered() | Failed() | Listed() | Opened() | Pulled() | Cancelled() | Closed():
+                exchange = self._exchanges.get(line.exchange)
+                if exchange is None:
+                    return f"goes on with exchange {line.exchange}, which has not begun"
+                exchange.steps.append((number, line))
+            case Finished():
+                self.is_whole = True
+            case Recording():
+                return "a second recording begins here"
+        return None
+
+    def reading(self, reader: str) -> float | None:
+        """The next reading of *reader*, None past the last."""
+        return self._next(self._readings[reader])
+
+    def draw(self, reader: str) -> float | None:
+        """The next draw of *reader*, None past the last."""
+        return self._next(self._draws[reader])
+
+    def _next(self, values: deque[float]) -> float | None:
+        if values:
+            return values.popleft()
+        self._unrecorded += 1
+        return None
+
+    def wait(self, reader: str, nth: int, otherwise_s: float) -> Moment | None:
+        """When the wait *nth* of *reader* ended, None if never by itself; *otherwise_s* if it was not recorded."""
+        if (reader, nth) in self._waits:
+            return self._waits.pop((reader, nth))
+        self._unrecorded += 1
+        return Moment(otherwise_s, inf)
+
+    def exchange(self, asked: Asked) -> Exchange:
+        """The exchange in which the same was asked: by the same run if there is one, else the first that is left.
+
+        Raises :class:`NotRecorded`.
+        """
+        same = self._same.get(content_of(asked), [])
+        left = [each for each in same if not each.is_taken]
+        of_run = (each for each in left if each.asked.trace_id == asked.trace_id)
+        found = next(of_run, left[0] if left else None)
+        if found is None:
+            raise self._miss(asked, len(same))
+        found.is_taken = True
+        return found
+
+    def ends_here(self, exchange: Exchange) -> NotRecorded:
+        """What to raise when more of *exchange* is wanted than there is."""
+        why = "goes on, and its recording ends here"
+        killed = "" if self.is_whole else ": the run that was recorded was killed"
+        return NotRecorded(self._path, exchange.asked, f"{why} (exchange {exchange.asked.exchange}){killed}")
+
+    def nobody_cancels(self, exchange: Exchange) -> NotRecorded:
+        """What to raise when who was cancelled in the recording is not."""
+        why = f"was cancelled in the recording (exchange {exchange.asked.exchange}), and nobody cancels it now"
+        return NotRecorded(self._path, exchange.asked, why)
+
+    def left_over(self) -> LeftOver:
+        """What has not been asked for so far, and what has that was not recorded."""
+        exchanges = self._exchanges.values()
+        taken = [each for each in exchanges if each.is_taken]
+        return LeftOver(
+            exchanges=tuple(each.asked for each in exchanges if not each.is_taken),
+            pulls=sum(not isinstance(step, Closed) for each in taken for _, step in each.steps),
+            readings=sum(map(len, self._readings.values())),
+            draws=sum(map(len, self._draws.values())),
+            waits=len(self._waits),
+            unrecorded=self._unrecorded,
+        )
+
+    def _miss(self, asked: Asked, times: int) -> NotRecorded:
+        if times:
+            why = f"was recorded {times} time{'s' if times > 1 else ''}, and is asked for once more"
+            return NotRecorded(self._path, asked, why, self._same[content_of(asked)][0].asked)
+        recorded = [each.asked for each in self._exchanges.values()]
+        if not recorded:
+            return NotRecorded(self._path, asked, "was not recorded: no model was asked anything")
+        nearest = min(recorded, key=lambda each: distance(each, asked))
+        line = self._exchanges[nearest.exchange].line
+        why = f"was not recorded; the nearest is exchange {nearest.exchange} (line {line}), which differs in"
+        return NotRecorded(self._path, asked, why, nearest, differences(nearest, asked))
+
+
+def read_script(path: str | os.PathLike[str]) -> Outcome[Script, RecordingUnusable]:
+    """What the recording in *path* says."""
+    read = read_lines(path)
+    if isinstance(read, Failure):
+        return read
+    header, lines = read.unwrap()
+    script = Script(str(path), header)
+    for number, line in lines:
+        wrong = script.add(number, line)
+        if wrong is not None:
+            return Failure(RecordingUnusable(str(path), "damaged", wrong, number))
+    return Success(script)
+
+
+def _named(asked: Asked) -> str:
+    """An exchange in a few words."""
+    what = {"complete": "the call of", "stream": "the stream of", "models": "the list of models of"}[asked.how]
+    return f"{what} {asked.target.get('model')} at {asked.target.get('provider')}"
