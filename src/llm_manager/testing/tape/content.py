@@ -36,7 +36,7 @@ def asked_of(target: Target) -> JsonObject:
 
 def request_tree(request: LLMRequest) -> JsonObject:
     """*request* without what is at its default, so that a field the library adds later changes nothing."""
-    tree: dict[str, Any] = plain(request, without="defaults")
+    tree: dict[str, Any] = plain(request, without_defaults=True)
     return tree
 
 

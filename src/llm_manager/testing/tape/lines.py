@@ -175,13 +175,10 @@ Line: TypeAlias = Recording | Reading | Draw | Slept | Limited | Asked | Step | 
 _KINDS: Final[Mapping[str, type[Line]]] = {kind.__name__: kind for kind in get_args(Line)}
 
 
-def plain(value: object, *, without: Literal["nothing", "none", "defaults"] = "nothing") -> Any:
-    """*value* as JSON-like data; what JSON cannot say as its ``repr``. Fields that are None or at their defaults can
-    be left out."""
+def plain(value: object, *, without_defaults: bool = False) -> Any:
+    """*value* as JSON-like data, or what of it is not at its default; what JSON cannot say as its ``repr``."""
     kind: Any = type(value)
-    return adapter(kind).dump_python(
-        value, mode="json", exclude_none=without == "none", exclude_defaults=without == "defaults", fallback=repr
-    )
+    return adapter(kind).dump_python(value, mode="json", exclude_defaults=without_defaults, fallback=repr)
 
 
 def as_text(line: Line, mask: Callable[[Any], Any] = lambda tree: tree) -> str:
@@ -190,8 +187,8 @@ def as_text(line: Line, mask: Callable[[Any], Any] = lambda tree: tree) -> str:
     >>> as_text(Draw(reader="generate 4f21a0#1", value=0.25))
     '{"tag": "Draw", "reader": "generate 4f21a0#1", "value": 0.25}'
     """
-    tree = plain(line, without="nothing" if isinstance(line, Recording) else "none")
-    return json.dumps({"tag": type(line).__name__, **mask(tree)})
+    told = {name: value for name, value in plain(line).items() if value is not None}
+    return json.dumps({"tag": type(line).__name__, **mask(told)})
 
 
 def tag_of(tree: object) -> str | None:

@@ -6,7 +6,6 @@ import os
 from collections import defaultdict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import inf
 from typing import TypeAlias, final
 
 from returns.result import Failure, Success
@@ -154,7 +153,7 @@ class Script:
         if (reader, nth) in self._waits:
             return self._waits.pop((reader, nth))
         self._unrecorded += 1
-        return Moment(otherwise_s, inf)
+        return Moment(otherwise_s)
 
     def exchange(self, asked: Asked) -> Exchange:
         """The exchange in which the same was asked: by the same run if there is one, else the first that is left.

@@ -2,6 +2,9 @@
 
 Nothing is waited for. As soon as every task waits, the wait that ended first in the recording ends, alone, and
 everybody goes on as far as they can: so things end in their recorded order, whatever the order in which they began.
+
+What ended then is not cancelled now: two answers that came at the same moment both came, though the first of them had
+the rest cancelled.
 """
 
 from __future__ import annotations
@@ -9,6 +12,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import inf
 from typing import final
 
 import anyio
@@ -18,10 +22,13 @@ from llm_manager.testing.clock import everyone_waits
 
 @dataclass(frozen=True, slots=True, order=True)
 class Moment:
-    """When something ended: on the recorded clock, and in the recorded order of what ended at the same time."""
+    """When something ended: on the recorded clock, and by its line among what ended at the same time.
+
+    What is not recorded has its turn after all that is.
+    """
 
     at_s: float
-    line: float
+    line: float = inf
 
 
 @final
@@ -78,6 +85,13 @@ class Timeline:
 
     async def wait(self, moment: Moment | None) -> None:
         """Return when it is *moment*'s turn; None: never."""
+        if moment is None or moment.line == inf:
+            await self._wait(moment)
+            return
+        with anyio.CancelScope(shield=True):
+            await self._wait(moment)
+
+    async def _wait(self, moment: Moment | None) -> None:
         waiter = _Waiter()
         number = 0 if moment is None else self.ring_at(moment, waiter.ring)
         self._waiting[waiter] = None
