@@ -4,12 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import anyio
 from returns.result import Failure, Success
 
-from llm_manager import Context, Layer, LLMRequest, Outcome, Preferences, effect, provide, replacing, to_json
+from llm_manager import (
+    Context,
+    Layer,
+    LLMError,
+    LLMRequest,
+    LLMResponse,
+    Op,
+    Outcome,
+    Preferences,
+    collect,
+    effect,
+    generate_stream,
+    provide,
+    replacing,
+    run,
+    to_json,
+)
 from llm_manager.domain.events import Event
 from llm_manager.testing import record, replay
 
@@ -23,20 +39,25 @@ def ask(prompt: str = "hi", model: str | None = None) -> LLMRequest:
     return LLMRequest(prompt=prompt, preferences=Preferences(model=model))
 
 
-def text_of(value: object) -> str:
+def of(op: Op[Any]) -> Program:
+    return lambda context: run(op, context)
+
+
+def text_of(value: Any) -> str:
     """*value* to the last digit."""
-    match value:
-        case tuple():
-            items: tuple[object, ...] = value
-            return "\n".join(text_of(item) for item in items)
-        case Success(inner):
-            return f"success {text_of(inner)}"
-        case Failure(inner):
-            return f"failure {text_of(inner)}"
-        case str() | float() | None:
-            return repr(value)
-        case _:
-            return to_json(value)
+    if isinstance(value, tuple):
+        return "\n".join(map(text_of, cast("tuple[object, ...]", value)))
+    if isinstance(value, Success):
+        return f"success {text_of(cast('Success[object]', value).unwrap())}"
+    if isinstance(value, Failure):
+        return f"failure {text_of(cast('Failure[object]', value).failure())}"
+    return repr(value) if isinstance(value, str | float | None) else to_json(value)
+
+
+async def collected(context: Context, request: LLMRequest) -> Outcome[LLMResponse, LLMError]:
+    """A stream, read to its end."""
+    opened = await run(generate_stream(request), context)
+    return opened if isinstance(opened, Failure) else await collect(opened.unwrap())
 
 
 class Ear:

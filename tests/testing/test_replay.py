@@ -17,6 +17,7 @@ from llm_manager import (
     LimiterSettings,
     LLMConfig,
     LLMError,
+    LLMResponse,
     NetworkError,
     Op,
     Outcome,
@@ -24,6 +25,7 @@ from llm_manager import (
     RateLimitExceeded,
     RetrySettings,
     RoutingSettings,
+    Secret,
     ServerError,
     StreamBroken,
     TimeoutSettings,
@@ -38,16 +40,20 @@ from llm_manager import (
     query_multiple,
     query_with_schema,
     race,
+    replacing,
     run,
     settle,
     stream_with_schema,
     texts,
     timeout,
 )
+from llm_manager.domain.events import GatewayTimed, SpanFinished
+from llm_manager.domain.target import Target
+from llm_manager.ports import Dispatch, Incoming
 from llm_manager.testing import Line, Pause, Pieces, record, scripted
 from llm_manager.testing.simulator import Fault, Reply, Say, Simulator, Status
 from tests.providers.providers import PROVIDERS
-from tests.testing.taping import BACKENDS, Program, ask, heard, recorded, replayed
+from tests.testing.taping import BACKENDS, Program, ask, collected, heard, of, recorded, replayed
 
 UNCACHED = LLMConfig(cache=CacheSettings(enabled=False))
 BUSY = ServerError("gpt", 503, "busy")
@@ -62,18 +68,8 @@ class Scene:
     config: LLMConfig = UNCACHED
 
 
-def of(op: Op[object]) -> Program:
-    return lambda context: run(op, context)
-
-
 def read(prompt: str = "hi") -> Program:
-    """A stream, read to its end."""
-
-    async def reading(context: Context) -> object:
-        opened = await run(generate_stream(ask(prompt)), context)
-        return opened if isinstance(opened, Failure) else await collect(opened.unwrap())
-
-    return reading
+    return lambda context: collected(context, ask(prompt))
 
 
 async def left_early(context: Context) -> object:
@@ -231,3 +227,35 @@ def test_what_came_over_a_wire_comes_back_without_one_and_without_a_key(
 
     then = anyio.run(main, backend=backend)
     assert [replayed(program, path, other) for other in BACKENDS] == [then] * 2
+
+
+class Away:
+    """A provider that is not there, and says what only it knows."""
+
+    async def complete(self, dispatch: Dispatch, /) -> Outcome[LLMResponse, LLMError]:
+        timed = GatewayTimed(
+            at_s=1.0, model="m", trace_id="t", latency_ms=2.0, retries=0, option_index=None, cache_status=None
+        )
+        dispatch.observer.notify(SpanFinished(at_s=1.0, name="its own", latency_ms=1.0, error=None))
+        dispatch.observer.notify(timed)
+        return Failure(BUSY)
+
+    async def stream(self, dispatch: Dispatch, /) -> Outcome[Incoming, LLMError]:
+        outcome = await self.complete(dispatch)
+        return Failure(outcome.failure())
+
+    async def models(self, target: Target, keys: Mapping[str, Secret], /) -> Outcome[tuple[str, ...], LLMError]:
+        return Failure(BUSY)
+
+
+@pytest.mark.parametrize("program", [of(generate(ask())), read(), of(get_status())], ids=["call", "stream", "list"])
+def test_what_a_provider_tells_of_a_gateway_is_told_again_and_its_failures_come_back(
+    program: Program, tmp_path: Path
+) -> None:
+    path = tmp_path / "run.jsonl"
+    config = replace(UNCACHED, retry=RetrySettings(max_retries=0))
+    layer = scripted({"gpt": []}, config=config) | replacing(providers={"custom": Away()})
+    outcome, told = recorded(program, layer, path)
+    again, told_again = replayed(program, path)
+    assert again == outcome
+    assert told_again == [each for each in told if "its own" not in each], "what is not of the gateway is not kept"

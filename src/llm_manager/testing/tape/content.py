@@ -109,9 +109,10 @@ class Difference:
 
 def differences(recorded: Asked, asked: Asked) -> tuple[Difference, ...]:
     """What *asked* has otherwise than *recorded*, field by field."""
-    old, new = dict(_leaves(_tree(recorded))), dict(_leaves(_tree(asked)))
+    old, new = dict(_leaves(_tree(recorded), ())), dict(_leaves(_tree(asked), ()))
     paths = dict.fromkeys((*old, *new))
-    return tuple(Difference(path, old.get(path), new.get(path)) for path in paths if old.get(path) != new.get(path))
+    differ = [path for path in paths if old.get(path) != new.get(path)]
+    return tuple(Difference(".".join(map(str, path)), old.get(path), new.get(path)) for path in differ)
 
 
 def distance(recorded: Asked, asked: Asked) -> float:
@@ -120,10 +121,11 @@ def distance(recorded: Asked, asked: Asked) -> float:
 
 
 def _tree(asked: Asked) -> JsonObject:
-    return {"how": asked.how, "service": asked.service, "target": asked.target, "request": asked.request}
+    request = {} if asked.request is None else {"request": asked.request}
+    return {"how": asked.how, "service": asked.service, "target": asked.target, **request}
 
 
-def _leaves(tree: object, path: str = "") -> Iterator[tuple[str, str]]:
+def _leaves(tree: object, path: tuple[object, ...]) -> Iterator[tuple[tuple[object, ...], str]]:
     """Every value in *tree* that holds no others, as JSON, by its path."""
     branches: Iterable[tuple[object, object]] = ()
     if isinstance(tree, Mapping):
@@ -132,8 +134,8 @@ def _leaves(tree: object, path: str = "") -> Iterator[tuple[str, str]]:
         branches = enumerate(cast("list[object]", tree))
     if branches and tree:
         for name, value in branches:
-            yield from _leaves(value, f"{path}.{name}" if path else str(name))
-    elif tree is not None:
+            yield from _leaves(value, (*path, name))
+    else:
         yield path, json.dumps(tree)
 
 

@@ -107,7 +107,7 @@ def new_tape(path: str | os.PathLike[str], secrets: Iterable[Secret]) -> Outcome
         at.unlink(missing_ok=True)  # its readers, and the rights it had, are not ours
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except OSError as refused:
-        return Failure(RecordingUnusable(str(path), "unopened", str(refused)))
+        return Failure(RecordingUnusable(str(path), "unopened", refused.strerror or str(refused)))
     return Success(Tape(str(path), descriptor, secrets))
 
 
@@ -119,7 +119,7 @@ def read_lines(path: str | os.PathLike[str]) -> Outcome[tuple[Recording, tuple[N
     try:
         content = Path(path).read_bytes()
     except OSError as refused:
-        return Failure(RecordingUnusable(str(path), "unopened", str(refused)))
+        return Failure(RecordingUnusable(str(path), "unopened", refused.strerror or str(refused)))
     texts = content.split(b"\n")
     first = _header(str(path), texts[0])
     if isinstance(first, Failure):
@@ -142,12 +142,9 @@ class _Damaged(Exception):
 def _numbered(texts: list[bytes]) -> Iterator[Numbered]:
     for number, text in enumerate(texts, 2):
         try:
-            line = from_tree(json.loads(text))
+            yield number, from_tree(json.loads(text))
         except (ValueError, RecursionError) as bad:
             raise _Damaged(number, f"is not a line of a recording: {bad}") from bad
-        if isinstance(line, Recording):
-            raise _Damaged(number, "a second recording begins here: two files were put together")
-        yield number, line
 
 
 def _header(path: str, text: bytes) -> Outcome[Recording, RecordingUnusable]:

@@ -49,7 +49,7 @@ from llm_manager.testing.tape.timeline import Moment, Timeline
 Piece: TypeAlias = Sequence[Delta] | LLMResponse
 
 PATIENCE_S = 1.0
-"""What somebody who was cancelled in the recording waits for that beyond the time it took then, in real seconds."""
+"""How much longer than it took then, in real seconds, what has to come from outside the recording may take."""
 
 
 class ReplayDiffers(UserWarning):
@@ -60,7 +60,9 @@ class ReplayDiffers(UserWarning):
         self.left_over = left_over
 
 
-def replay(path: str | os.PathLike[str], *, strict: bool = False) -> Layer[Context, RecordingUnusable, None]:
+def replay(
+    path: str | os.PathLike[str], *, strict: bool = False, patience_s: float = PATIENCE_S
+) -> Layer[Context, RecordingUnusable, None]:
     """The layer in which a run meets what :func:`~llm_manager.testing.record` wrote down in the file *path*.
 
     The same program comes back with the same outcome, byte for byte, on either event loop, without a network, keys or
@@ -82,7 +84,7 @@ def replay(path: str | os.PathLike[str], *, strict: bool = False) -> Layer[Conte
             _tell(str(path), script.left_over(), strict=strict)
 
         scope.add(finish)
-        return Success(_played(script))
+        return Success(_played(script, patience_s))
 
     return scoped(build)
 
@@ -96,8 +98,8 @@ def _tell(path: str, left_over: LeftOver, *, strict: bool) -> None:
     warnings.warn(differs, stacklevel=2)
 
 
-def _played(script: Script) -> Context:
-    header, timeline = script.header, Timeline(script.header.started_s)
+def _played(script: Script, patience_s: float) -> Context:
+    header, timeline = script.header, Timeline(script.header.started_s, patience_s)
     fresh = in_process_context(
         header.config,
         providers={name: _Provider(name, script, timeline) for name in header.services},
@@ -138,8 +140,7 @@ class _Clock(Splitting):
         if moment is not None:
             await self._timeline.wait(moment)
             return
-        with anyio.move_on_after(seconds + PATIENCE_S):  # somebody is to cancel it
-            await self._timeline.wait(None)
+        await self._timeline.wait_in_vain(seconds)
 
     @contextmanager
     def move_on_after(self, seconds: float, /) -> Generator[anyio.CancelScope, None, None]:
@@ -149,7 +150,7 @@ class _Clock(Splitting):
             with anyio.CancelScope() as scope:
                 yield scope
             return
-        with anyio.move_on_after(max(seconds, 0.0) + PATIENCE_S) as scope:  # if nobody waits who could move time on
+        with anyio.move_on_after(self._timeline.at_most_s(seconds)) as scope:  # if nobody waits who could move time on
             number = self._timeline.ring_at(moment, scope.cancel)
             try:
                 yield scope
@@ -250,8 +251,7 @@ async def next_step(exchange: Exchange, script: Script, timeline: Timeline) -> S
     if not isinstance(step, Cancelled):
         await timeline.wait(Moment(step.at_s, line))
         return step
-    with anyio.move_on_after(max(step.at_s - exchange.asked.at_s, 0.0) + PATIENCE_S):
-        await timeline.wait(None)
+    await timeline.wait_in_vain(step.at_s - exchange.asked.at_s)
     raise script.nobody_cancels(exchange)
 
 

@@ -56,13 +56,14 @@ class NotRecorded(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeftOver:
-    """How a replay differed from its recording: what was never asked for, and what was *unrecorded*.
+    """How a replay differed from its recording: what was never asked for, and what was asked for and is not in it.
 
-    *pulls* are those of streams that were not read as far as then. What is *unrecorded* are readings, draws and waits
-    that the recording has no answer for.
+    *pulls* are those of streams that were not read as far as then; *missed* is what :class:`NotRecorded` was raised
+    for, and *unrecorded* the readings, draws and waits that there was no answer for.
     """
 
     exchanges: tuple[Asked, ...] = ()
+    missed: tuple[Asked, ...] = ()
     pulls: int = 0
     readings: int = 0
     draws: int = 0
@@ -76,9 +77,10 @@ class LeftOver:
         counts = {"pulls": self.pulls, "readings": self.readings, "draws": self.draws, "waits": self.waits}
         never = [f"{_named(asked)} (exchange {asked.exchange})" for asked in self.exchanges]
         never += [f"{count} {what}" for what, count in counts.items() if count]
-        told = [f"never asked for: {', '.join(never)}"] if never else []
-        more = [f"readings, draws and waits that are not in it: {self.unrecorded}"] if self.unrecorded else []
-        return "; ".join([*told, *more])
+        without = [_named(asked) for asked in self.missed]
+        without += [f"{self.unrecorded} readings, draws or waits"] if self.unrecorded else []
+        lists = {"never asked for": never, "asked for and not in it": without}
+        return "; ".join(f"{what}: {', '.join(each)}" for what, each in lists.items() if each)
 
 
 @final
@@ -98,18 +100,30 @@ class Exchange:
 class Script:
     """The recording in *path*."""
 
-    __slots__ = ("_draws", "_exchanges", "_path", "_readings", "_same", "_unrecorded", "_waits", "header", "is_whole")
+    __slots__ = (
+        "_draws",
+        "_exchanges",
+        "_is_whole",
+        "_missed",
+        "_path",
+        "_readings",
+        "_same",
+        "_unrecorded",
+        "_waits",
+        "header",
+    )
 
     def __init__(self, path: str, header: Recording) -> None:
         self._path = path
         self.header = header
-        self.is_whole = False
+        self._is_whole = False
         self._readings: defaultdict[str, deque[float]] = defaultdict(deque)
         self._draws: defaultdict[str, deque[float]] = defaultdict(deque)
         self._waits: dict[tuple[str, int], Moment | None] = {}
         self._exchanges: dict[int, Exchange] = {}
         self._same: defaultdict[str, list[Exchange]] = defaultdict(list)
         self._unrecorded = 0
+        self._missed: list[Asked] = []
 
     def add(self, number: int, line: Line) -> str | None:
         """Take in line *number*; gives what is wrong with it."""
@@ -129,9 +143,9 @@ class Script:
                     return f"goes on with exchange {line.exchange}, which has not begun"
                 exchange.steps.append((number, line))
             case Finished():
-                self.is_whole = True
+                self._is_whole = True
             case Recording():
-                return "a second recording begins here"
+                return "a second recording begins here: two files were put together"
         return None
 
     def reading(self, reader: str) -> float | None:
@@ -172,13 +186,13 @@ class Script:
     def ends_here(self, exchange: Exchange) -> NotRecorded:
         """What to raise when more of *exchange* is wanted than there is."""
         why = "goes on, and its recording ends here"
-        killed = "" if self.is_whole else ": the run that was recorded was killed"
-        return NotRecorded(self._path, exchange.asked, f"{why} (exchange {exchange.asked.exchange}){killed}")
+        killed = "" if self._is_whole else ": the run that was recorded was killed"
+        return self._not_recorded(exchange.asked, f"{why} (exchange {exchange.asked.exchange}){killed}")
 
     def nobody_cancels(self, exchange: Exchange) -> NotRecorded:
         """What to raise when who was cancelled in the recording is not."""
         why = f"was cancelled in the recording (exchange {exchange.asked.exchange}), and nobody cancels it now"
-        return NotRecorded(self._path, exchange.asked, why)
+        return self._not_recorded(exchange.asked, why)
 
     def left_over(self) -> LeftOver:
         """What has not been asked for so far, and what has that was not recorded."""
@@ -190,20 +204,27 @@ class Script:
             readings=sum(map(len, self._readings.values())),
             draws=sum(map(len, self._draws.values())),
             waits=len(self._waits),
+            missed=tuple(self._missed),
             unrecorded=self._unrecorded,
         )
+
+    def _not_recorded(
+        self, asked: Asked, why: str, nearest: Asked | None = None, differ: Sequence[Difference] = ()
+    ) -> NotRecorded:
+        self._missed.append(asked)
+        return NotRecorded(self._path, asked, why, nearest, differ)
 
     def _miss(self, asked: Asked, times: int) -> NotRecorded:
         if times:
             why = f"was recorded {times} time{'s' if times > 1 else ''}, and is asked for once more"
-            return NotRecorded(self._path, asked, why, self._same[content_of(asked)][0].asked)
+            return self._not_recorded(asked, why, self._same[content_of(asked)][0].asked)
         recorded = [each.asked for each in self._exchanges.values()]
         if not recorded:
-            return NotRecorded(self._path, asked, "was not recorded: no model was asked anything")
+            return self._not_recorded(asked, "was not recorded: no model was asked anything")
         nearest = min(recorded, key=lambda each: distance(each, asked))
         line = self._exchanges[nearest.exchange].line
         why = f"was not recorded; the nearest is exchange {nearest.exchange} (line {line}), which differs in"
-        return NotRecorded(self._path, asked, why, nearest, differences(nearest, asked))
+        return self._not_recorded(asked, why, nearest, differences(nearest, asked))
 
 
 def read_script(path: str | os.PathLike[str]) -> Outcome[Script, RecordingUnusable]:

@@ -55,10 +55,11 @@ class _Waiter:
 class Timeline:
     """What is due, and who is waiting. One of the waiters drives: it watches whether everybody else waits."""
 
-    __slots__ = ("_count", "_driver", "_due", "_rings", "_waiting", "now_s")
+    __slots__ = ("_count", "_driver", "_due", "_patience_s", "_rings", "_waiting", "now_s")
 
-    def __init__(self, now_s: float) -> None:
+    def __init__(self, now_s: float, patience_s: float) -> None:
         self.now_s = now_s
+        self._patience_s = patience_s
         self._due: list[tuple[Moment, int]] = []
         self._rings: dict[int, Callable[[], object]] = {}
         self._count = 0
@@ -83,13 +84,19 @@ class Timeline:
         """Forget it, if it has not been its turn."""
         self._rings.pop(number, None)
 
-    async def wait(self, moment: Moment | None) -> None:
-        """Return when it is *moment*'s turn; None: never."""
-        if moment is None or moment.line == inf:
+    def at_most_s(self, seconds: float) -> float:
+        """How long to wait, in real seconds, for what took *seconds* then and does not come from the recording."""
+        return max(seconds, 0.0) + self._patience_s
+
+    async def wait(self, moment: Moment) -> None:
+        """Return when it is *moment*'s turn."""
+        with anyio.CancelScope(shield=moment.line < inf):
             await self._wait(moment)
-            return
-        with anyio.CancelScope(shield=True):
-            await self._wait(moment)
+
+    async def wait_in_vain(self, seconds: float) -> None:
+        """Wait to be cancelled, as somebody was after *seconds*; return if nobody does it."""
+        with anyio.move_on_after(self.at_most_s(seconds)):
+            await self._wait(None)
 
     async def _wait(self, moment: Moment | None) -> None:
         waiter = _Waiter()
