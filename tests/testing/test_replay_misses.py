@@ -279,19 +279,19 @@ STREAM = effect(reading)
 
 
 @pytest.mark.parametrize(
-    ("op", "line"),
+    ("op", "lines"),
     [
-        (CALL, Opened(exchange=1, at_s=0.0)),
-        (STREAM, Listed(exchange=1, at_s=0.0, models=())),
-        (STREAM, Pulled(exchange=1, at_s=0.0)),
-        (LIST, Opened(exchange=1, at_s=0.0)),
+        (CALL, [Opened(exchange=1, at_s=0.0)]),
+        (STREAM, [Listed(exchange=1, at_s=0.0, models=())]),
+        (STREAM, [Opened(exchange=1, at_s=0.0), Opened(exchange=1, at_s=0.0)]),
+        (LIST, [Pulled(exchange=1, at_s=0.0)]),
     ],
     ids=["a call", "a stream", "a pull", "a list"],
 )
-def test_an_answer_that_does_not_fit_its_question_is_none(op: Op[Any], line: TapeLine, tmp_path: Path) -> None:
+def test_an_answer_that_does_not_fit_its_question_is_none(op: Op[Any], lines: list[TapeLine], tmp_path: Path) -> None:
     """Somebody has edited the file."""
     path = tmp_path / "run.jsonl"
     recorded(of(op), scripted({"gpt": ["It scatters."]}), path)
     kept = [text for text in path.read_text().splitlines() if '"at_s"' not in text or '"Asked"' in text]
-    path.write_text("\n".join([*kept, as_text(line), ""]))
+    path.write_text("\n".join([*kept, *map(as_text, lines), ""]))
     assert "its recording ends here (exchange 1): the run that was recorded was killed" in str(missed(op, path))

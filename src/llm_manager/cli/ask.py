@@ -20,6 +20,7 @@ from llm_manager.cli.asked import request_of, tell_account
 from llm_manager.cli.json_schema import read_schema
 from llm_manager.cli.show import dollars, failed, misused, print_json, print_line, seconds, table
 from llm_manager.cli.stream import stream
+from llm_manager.cli.taped import perform
 
 
 def generate(arguments: argparse.Namespace) -> int:
@@ -28,7 +29,7 @@ def generate(arguments: argparse.Namespace) -> int:
         return stream(arguments)
     if arguments.schema is not None:
         return _query(arguments)
-    outcome = anyio.run(provide(generate_op(request_of(arguments)), live()))
+    outcome = perform(generate_op(request_of(arguments)), arguments)
     if isinstance(outcome, Failure):
         return failed(outcome.failure(), as_json=arguments.json)
     response = outcome.unwrap()
@@ -41,7 +42,7 @@ def _query(arguments: argparse.Namespace) -> int:
     read = read_schema(arguments.schema)
     if isinstance(read, Failure):
         return misused(read.failure())
-    outcome = anyio.run(provide(query_with_schema(request_of(arguments), read.unwrap()), live()))
+    outcome = perform(query_with_schema(request_of(arguments), read.unwrap()), arguments)
     if isinstance(outcome, Failure):
         return failed(outcome.failure(), as_json=arguments.json)
     print_json(outcome.unwrap())

@@ -10,6 +10,7 @@ from typing import Any
 from llm_manager.cli import ask, inspect, simulate
 from llm_manager.cli.demo import demo
 from llm_manager.cli.extract import extract
+from llm_manager.cli.taped import taping
 
 INTERRUPTED = 130
 """128 and SIGINT, as shells have it."""
@@ -38,6 +39,7 @@ def parser() -> argparse.ArgumentParser:
     answering = _command(commands, "generate", ask.generate, "answer a prompt (from the argument or standard input)")
     _asking(answering)
     answering.add_argument("--stream", action="store_true", help="print the answer while it comes")
+    taping(answering)
     _asking(_command(commands, "plan", ask.plan, "which models would be asked, in order, and the most it can take"))
     reading = _command(commands, "extract", extract, "find the JSON in text from standard input")
     reading.add_argument("--schema", metavar="FILE", help="a JSON schema the value must satisfy")

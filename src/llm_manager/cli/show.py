@@ -5,20 +5,27 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import TextIO
 
 from llm_manager import ConfigurationError, InvalidRequest, LLMError, describe, to_json
+from llm_manager.testing import NotRecorded, RecordingUnusable
 
 FAILED, USAGE = 1, 2
 
 
-def failed(error: LLMError, *, as_json: bool) -> int:
-    """Print *error*; the exit code says whose it is: 2 when the request or the configuration is wrong, else 1."""
-    if as_json:
-        print_line(to_json(error))
+def failed(error: LLMError | RecordingUnusable | NotRecorded, *, as_json: bool) -> int:
+    """Print *error*; the exit code says whose it is: 2 when the request, the settings or a file are wrong, else 1."""
+    if isinstance(error, NotRecorded):
+        differences = [asdict(each) for each in error.differences]
+        said, told = str(error), json.dumps({"tag": "NotRecorded", "message": str(error), "differences": differences})
     else:
-        print_line(f"llm-manager: {describe(error)}", sys.stderr)
-    return USAGE if isinstance(error, InvalidRequest | ConfigurationError) else FAILED
+        said, told = str(error) if isinstance(error, RecordingUnusable) else describe(error), to_json(error)
+    if as_json:
+        print_line(told)
+    else:
+        print_line(f"llm-manager: {said}", sys.stderr)
+    return USAGE if isinstance(error, InvalidRequest | ConfigurationError | RecordingUnusable) else FAILED
 
 
 def misused(said: str) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import sys
 
-import anyio
 from returns.result import Failure, Success
 
 from llm_manager import (
@@ -19,8 +18,6 @@ from llm_manager import (
     collect,
     effect,
     generate_stream,
-    live,
-    provide,
     run,
     stream_with_schema,
     texts,
@@ -29,6 +26,7 @@ from llm_manager import (
 from llm_manager.cli.asked import request_of, tell_account
 from llm_manager.cli.json_schema import read_schema
 from llm_manager.cli.show import failed, misused, print_json, print_line, print_text
+from llm_manager.cli.taped import perform
 
 
 def stream(arguments: argparse.Namespace) -> int:
@@ -48,7 +46,7 @@ def _text(arguments: argparse.Namespace) -> int:
             return opened
         return await (collect if arguments.json else _printed)(opened.unwrap())
 
-    match anyio.run(provide(effect(reading), live())):
+    match perform(effect(reading), arguments):
         case Success(response):
             if arguments.json:
                 print_line(to_json(response))
@@ -79,7 +77,7 @@ def _values(arguments: argparse.Namespace) -> int:
             return opened
         return await (collect if arguments.json else _printed_values)(opened.unwrap())
 
-    match anyio.run(provide(effect(reading), live())):
+    match perform(effect(reading), arguments):
         case Success(value):
             print_json(value)
             return 0

@@ -74,9 +74,9 @@ class LeftOver:
         return self != LeftOver()
 
     def __str__(self) -> str:
-        counts = {"pulls": self.pulls, "readings": self.readings, "draws": self.draws, "waits": self.waits}
+        counts = {"pull": self.pulls, "reading": self.readings, "draw": self.draws, "wait": self.waits}
         never = [f"{_named(asked)} (exchange {asked.exchange})" for asked in self.exchanges]
-        never += [f"{count} {what}" for what, count in counts.items() if count]
+        never += [f"{count} {what}{'s' if count > 1 else ''}" for what, count in counts.items() if count]
         without = [_named(asked) for asked in self.missed]
         without += [f"{self.unrecorded} readings, draws or waits"] if self.unrecorded else []
         lists = {"never asked for": never, "asked for and not in it": without}
