@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal
@@ -11,7 +12,7 @@ from typing import Any, Literal
 import anyio
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from returns.result import Failure
+from returns.result import Failure, Success
 
 from llm_manager import (
     CacheSettings,
@@ -46,11 +47,12 @@ from llm_manager import (
 from llm_manager.domain.errors import AllModelsFailed, LLMError
 from llm_manager.domain.events import Event
 from llm_manager.domain.outcome import Outcome
-from llm_manager.testing import Line, Pause, Pieces, record, replay, scripted
+from llm_manager.testing import Line, Pause, Pieces, RecordingUnusable, record, replay, scripted
 from llm_manager.testing.strategies import json_objects, texts
 from llm_manager.testing.tape.content import content_of, differences, distance, request_tree
 from llm_manager.testing.tape.lines import Answered, Asked, Draw, Failed, Pulled, as_text, from_tree
 from llm_manager.testing.tape.lines import Line as TapeLine
+from llm_manager.testing.tape.script import Script, read_script
 
 CONFIG = LLMConfig(
     cache=CacheSettings(enabled=False),
@@ -193,3 +195,42 @@ def test_a_question_is_known_again_from_its_line(request: LLMRequest) -> None:
     assert isinstance(read, Asked)
     assert content_of(read) == content_of(line)
     assert differences(read, line) == ()
+
+
+@cache
+def sample() -> bytes:
+    """A recording of a call, a stream and a failure."""
+
+    async def program(context: Context) -> object:
+        ops = [op_of(("call", "gpt", "x")), op_of(("stream", "claude", "y")), op_of(("call", "llama", "z"))]
+        return await run(settle(ops), context)
+
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "run.jsonl"
+        ran(program, record(scripted({"gpt": ["a"], "claude": [Pieces(["b", "c"])]}, config=CONFIG), path), "asyncio")
+        return path.read_bytes()
+
+
+def reading(content: bytes) -> Outcome[Script, RecordingUnusable]:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "run.jsonl"
+        path.write_bytes(content)
+        return read_script(path)
+
+
+@given(st.integers(0, 10**6))
+def test_a_recording_that_was_cut_off_anywhere_says_so_or_is_that_of_a_killed_run(length: int) -> None:
+    content = sample()[: length % len(sample())]
+    read = reading(content)
+    if isinstance(read, Failure):
+        assert read.failure().reason == ("cut_off" if b"\n" in content else "foreign")
+    else:
+        assert content.endswith(b"\n")
+
+
+@given(st.integers(0, 10**6), st.binary(max_size=4), st.integers(0, 40))
+def test_damage_is_named_and_never_raised(at: int, other: bytes, gone: int) -> None:
+    whole = sample()
+    at %= len(whole)
+    read = reading(whole[:at] + other + whole[at + gone :])
+    assert isinstance(read, Success) or isinstance(read.failure(), RecordingUnusable)

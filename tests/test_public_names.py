@@ -211,3 +211,4 @@ def test_the_other_doors() -> None:
         llm_manager.extraction
     )
     assert {"scripted", "VirtualClock", "Simulator", "simulate", "Scenario", "Report"} <= public(llm_manager.testing)
+    assert {"scripted", "VirtualClock", "Simulator", "record", "replay"} <= public(llm_manager.testing)

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, assert_type
 
 import anyio
 import pytest
@@ -31,6 +31,7 @@ from llm_manager import (
     generate,
     generate_stream,
     get_model_health,
+    live,
     provide,
     replacing,
     run,
@@ -184,7 +185,7 @@ def test_no_key_is_in_it_even_where_a_prompt_or_a_careless_provider_repeats_one(
     path = tmp_path / "run.jsonl"
     config = LLMConfig(
         keys=KeySettings(providers={"openai": (KEY, OTHER)}),
-        models={"mine": ModelSettings(virtual_key=OTHER, base_url=f"https://me:{CANARY}@llm.example/v1")},
+        models={"mine": ModelSettings(virtual_key=OTHER, base_url=f"https://me:{CANARY}@llm.example/v1?key={CANARY}")},
         http=HttpSettings(proxy=f"http://me:{CANARY}@proxy.example", base_urls={"groq": f"https://{CANARY}@x.example"}),
         sources={"keys.providers.openai": f"set to {CANARY}"},
     )
@@ -331,3 +332,10 @@ def test_a_block_that_needs_a_recording_raises_why_there_is_none(tmp_path: Path)
 def test_a_recording_can_be_replayed_any_number_of_times(tmp_path: Path) -> None:
     path = made(tmp_path / "run.jsonl")
     assert replayed(one_answer, path) == replayed(one_answer, path)
+
+
+def test_a_layer_stays_the_layer_that_it_was_to_type_checkers(tmp_path: Path) -> None:
+    taped = record(live(), tmp_path / "run.jsonl")
+    assert_type(taped, Layer[Context, ConfigurationError | RecordingUnusable, None])
+    assert_type(replay(tmp_path / "run.jsonl"), Layer[Context, RecordingUnusable, None])
+    assert not list(tmp_path.iterdir()), "nothing is made before the layer is built"

@@ -18,17 +18,20 @@ from llm_manager.testing.tape.lines import Asked, plain
 HIDDEN: Final = "hidden"
 """What stands in a recording for a key."""
 
+LOOKED_AT: Final = 2000
+"""How far from either end two texts are compared to see how near they are, in characters."""
+
 SHOWN: Final = 60
 """How much of a long text a difference shows, in characters."""
 
 
 def asked_of(target: Target) -> JsonObject:
-    """*target* as far as it says who is asked, without what its address may hold of a password."""
+    """*target* as far as it says who is asked, without what its address may hold of secrets."""
     told = {
         "model": target.model,
         "provider": target.provider.name,
-        "base_url": without_password(target.base_url),
-        "custom_host": target.custom_host and without_password(target.custom_host),
+        "base_url": public_url(target.base_url),
+        "custom_host": target.custom_host and public_url(target.custom_host),
         "path": target.settings and target.settings.path,
     }
     return {name: value for name, value in told.items() if value is not None}
@@ -50,14 +53,17 @@ def digest(request: LLMRequest) -> str:
     return sha256(json.dumps(request_tree(request), sort_keys=True).encode()).hexdigest()[:12]
 
 
-def without_password(url: str) -> str:
-    """*url* without a user name and a password.
+def public_url(url: str) -> str:
+    """*url* without what of it may be secret: a user name, a password, a query. One that cannot be read is all hidden.
 
-    >>> without_password("https://me:secret@llm.example:8443/v1")
-    'https://llm.example:8443/v1'
+    >>> public_url("https://me:secret@llm.example:8443/v1?key=secret"), public_url("http://[half")
+    ('https://llm.example:8443/v1', 'hidden')
     """
-    parts = urlsplit(url)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return HIDDEN
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment=""))
 
 
 def without_keys(config: LLMConfig) -> LLMConfig:
@@ -65,14 +71,14 @@ def without_keys(config: LLMConfig) -> LLMConfig:
     keys = {name: tuple(Secret(HIDDEN) for _ in each) for name, each in config.keys.providers.items()}
     http = replace(
         config.http,
-        base_urls={name: without_password(url) for name, url in config.http.base_urls.items()},
-        proxy=config.http.proxy and without_password(config.http.proxy),
+        base_urls={name: public_url(url) for name, url in config.http.base_urls.items()},
+        proxy=config.http.proxy and public_url(config.http.proxy),
     )
     models = {
         name: replace(
             each,
             virtual_key=each.virtual_key and Secret(HIDDEN),
-            base_url=each.base_url and without_password(each.base_url),
+            base_url=each.base_url and public_url(each.base_url),
         )
         for name, each in config.models.items()
     }
@@ -140,12 +146,12 @@ def _leaves(tree: object, path: tuple[object, ...]) -> Iterator[tuple[tuple[obje
 
 
 def _alike(one: str | None, other: str | None) -> float:
-    """The part of two texts that is the same from their beginnings and from their ends."""
+    """The part of two texts that is the same from their beginnings and from their ends, as far as one looks."""
     if not one or not other:
         return 0.0
     shorter = min(len(one), len(other))
-    begins = _begins_alike(one, other)
-    ends = _begins_alike(one[::-1], other[::-1])
+    begins = _begins_alike(one[:LOOKED_AT], other[:LOOKED_AT])
+    ends = _begins_alike(one[: -LOOKED_AT - 1 : -1], other[: -LOOKED_AT - 1 : -1])
     return min(begins + ends, shorter) / max(len(one), len(other))
 
 

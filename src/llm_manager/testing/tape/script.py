@@ -235,7 +235,10 @@ def read_script(path: str | os.PathLike[str]) -> Outcome[Script, RecordingUnusab
     header, lines = read.unwrap()
     script = Script(str(path), header)
     for number, line in lines:
-        wrong = script.add(number, line)
+        try:
+            wrong = script.add(number, line)
+        except RecursionError:
+            wrong = "is nested too deeply"
         if wrong is not None:
             return Failure(RecordingUnusable(str(path), "damaged", wrong, number))
     return Success(script)
