@@ -76,11 +76,11 @@ def _recorded(context: Context, scope: Scope, path: str | os.PathLike[str]) -> O
 
 
 def _header(context: Context) -> Recording:
-    from llm_manager import __version__  # noqa: PLC0415  # the front door reads it from the package when asked
+    from importlib.metadata import version  # noqa: PLC0415  # slow to import, and needed by nothing else
 
     return Recording(
         version=VERSION,
-        library=__version__,
+        library=version("llm-manager"),
         services=tuple(context.providers),
         started_s=context.started_s,
         deadline_s=context.deadline_s,
