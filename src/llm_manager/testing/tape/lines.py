@@ -2,6 +2,7 @@
 
 The rule of this room: a line is a frozen record, and its ``tag`` in the file is the name of its class. To write down
 something new, add a class and name it in :data:`Line`; raise :data:`VERSION` when an older reader would misread it.
+What was there *at_once* was not waited for: nobody else could run meanwhile.
 """
 
 from __future__ import annotations
@@ -62,6 +63,7 @@ class Slept:
     reader: str
     nth: int
     at_s: float | None = None
+    at_once: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +102,7 @@ class Answered:
     at_s: float
     response: LLMResponse
     usage: Usage | None = None
+    at_once: bool = False
     told: tuple[GatewayTimed, ...] = ()
 
 
@@ -111,6 +114,7 @@ class Failed:
     at_s: float
     error: LLMError
     usage: Usage | None = None
+    at_once: bool = False
     told: tuple[GatewayTimed, ...] = ()
 
 
@@ -121,6 +125,7 @@ class Listed:
     exchange: int
     at_s: float
     models: tuple[str, ...]
+    at_once: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +136,7 @@ class Opened:
     at_s: float
     longest_pull_s: float | None = None
     usage: Usage = field(default_factory=Usage)
+    at_once: bool = False
     told: tuple[GatewayTimed, ...] = ()
 
 
@@ -142,6 +148,7 @@ class Pulled:
     at_s: float
     deltas: tuple[Delta, ...] = ()
     usage: Usage | None = None
+    at_once: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,7 +194,7 @@ def as_text(line: Line, mask: Callable[[Any], Any] = lambda tree: tree) -> str:
     >>> as_text(Draw(reader="generate 4f21a0#1", value=0.25))
     '{"tag": "Draw", "reader": "generate 4f21a0#1", "value": 0.25}'
     """
-    told = {name: value for name, value in plain(line).items() if value is not None}
+    told = {name: value for name, value in plain(line).items() if value is not None and value is not False}
     return json.dumps({"tag": type(line).__name__, **mask(told)})
 
 

@@ -14,6 +14,7 @@ from llm_manager.ports import Clock
 from llm_manager.testing.tape.content import asked_of, request_tree
 from llm_manager.testing.tape.file import Tape
 from llm_manager.testing.tape.lines import Asked, Cancelled, How
+from llm_manager.testing.tape.watched import Watched
 
 A = TypeVar("A")
 
@@ -50,10 +51,11 @@ class Log:
         self.tape.write(asked)
         return number
 
-    async def waited(self, exchange: int, answer: Awaitable[A]) -> A:
-        """*answer*, or that whoever waited for it was cancelled."""
+    async def waited(self, exchange: int, answer: Awaitable[A]) -> tuple[A, bool]:
+        """*answer* and whether it was there at once; that whoever waited for it was cancelled is written down."""
+        watched = Watched(answer)
         try:
-            return await answer
+            return await watched, watched.at_once
         except anyio.get_cancelled_exc_class():  # a bug is not written down: it cannot be replayed
             self.tape.write(Cancelled(exchange=exchange, at_s=self.now_s()))
             raise

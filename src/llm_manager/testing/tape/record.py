@@ -23,6 +23,7 @@ from llm_manager.testing.tape.lines import VERSION, Draw, Finished, Limited, Rea
 from llm_manager.testing.tape.log import Log
 from llm_manager.testing.tape.recorded_provider import RecordedProvider
 from llm_manager.testing.tape.strand import Reader
+from llm_manager.testing.tape.watched import Watched
 
 E = TypeVar("E")
 R = TypeVar("R")
@@ -114,11 +115,13 @@ class _Clock(Splitting):
     async def sleep(self, seconds: float, /) -> None:
         """Wait as the recorded clock waits."""
         nth, ended_s = self._reader.next_wait(), None
+        sleep = Watched(self._inner.sleep(seconds))
         try:
-            await self._inner.sleep(seconds)
+            await sleep
             ended_s = self._log.now_s()
         finally:
-            self._log.tape.write(Slept(reader=self._reader.name, nth=nth, at_s=ended_s))
+            at_once = sleep.at_once and ended_s is not None
+            self._log.tape.write(Slept(reader=self._reader.name, nth=nth, at_s=ended_s, at_once=at_once))
 
     @contextmanager
     def move_on_after(self, seconds: float, /) -> Generator[anyio.CancelScope, None, None]:

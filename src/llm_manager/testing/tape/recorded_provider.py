@@ -49,18 +49,18 @@ class RecordedProvider:
         """The recorded provider's whole answer."""
         number, told = self._asked("complete", dispatch), list[GatewayTimed]()
         overheard = replace(dispatch, observer=_Overhears(dispatch.observer, told))
-        outcome = await self._log.waited(number, self._inner.complete(overheard))
-        self._log.tape.write(_ended(number, self._log.now_s(), outcome, told=tuple(told)))
+        outcome, at_once = await self._log.waited(number, self._inner.complete(overheard))
+        self._log.tape.write(_ended(number, self._log.now_s(), outcome, at_once=at_once, told=tuple(told)))
         return outcome
 
     async def stream(self, dispatch: Dispatch, /) -> Outcome[Incoming, LLMError]:
         """The recorded provider's answer in pieces, each written down as it comes."""
         number, told = self._asked("stream", dispatch), list[GatewayTimed]()
         overheard = replace(dispatch, observer=_Overhears(dispatch.observer, told))
-        opened = await self._log.waited(number, self._inner.stream(overheard))
+        opened, at_once = await self._log.waited(number, self._inner.stream(overheard))
         now_s = self._log.now_s()
         if isinstance(opened, Failure):
-            self._log.tape.write(Failed(exchange=number, at_s=now_s, error=opened.failure(), told=tuple(told)))
+            self._log.tape.write(_ended(number, now_s, opened, at_once=at_once, told=tuple(told)))
             return opened
         incoming = opened.unwrap()
         line = Opened(
@@ -68,6 +68,7 @@ class RecordedProvider:
             at_s=now_s,
             longest_pull_s=incoming.longest_pull_s,
             usage=incoming.usage,
+            at_once=at_once,
             told=tuple(told),
         )
         self._log.tape.write(line)
@@ -77,13 +78,13 @@ class RecordedProvider:
         """The recorded provider's list."""
         self._log.tape.hide(keys.values())
         number = self._log.asked("models", self._service, target)
-        outcome = await self._log.waited(number, self._inner.models(target, keys))
+        outcome, at_once = await self._log.waited(number, self._inner.models(target, keys))
         at_s = self._log.now_s()
         match outcome:
             case Success(names):
-                self._log.tape.write(Listed(exchange=number, at_s=at_s, models=names))
+                self._log.tape.write(Listed(exchange=number, at_s=at_s, models=names, at_once=at_once))
             case Failure(error):
-                self._log.tape.write(Failed(exchange=number, at_s=at_s, error=error))
+                self._log.tape.write(Failed(exchange=number, at_s=at_s, error=error, at_once=at_once))
         return outcome
 
     def _asked(self, how: How, dispatch: Dispatch) -> int:
@@ -96,14 +97,15 @@ def _ended(
     at_s: float,
     outcome: Outcome[LLMResponse, LLMError],
     *,
+    at_once: bool,
     usage: Usage | None = None,
     told: tuple[GatewayTimed, ...] = (),
 ) -> Answered | Failed:
     match outcome:
         case Success(response):
-            return Answered(exchange=number, at_s=at_s, response=response, usage=usage, told=told)
+            return Answered(exchange=number, at_s=at_s, response=response, usage=usage, at_once=at_once, told=told)
         case Failure(error):
-            return Failed(exchange=number, at_s=at_s, error=error, usage=usage, told=told)
+            return Failed(exchange=number, at_s=at_s, error=error, usage=usage, at_once=at_once, told=told)
 
 
 @final
@@ -120,14 +122,14 @@ class _Incoming:
 
     async def pull(self) -> Outcome[Sequence[Delta] | LLMResponse, LLMError]:
         """The next of it."""
-        got = await self._log.waited(self._number, self._inner.pull())
+        got, at_once = await self._log.waited(self._number, self._inner.pull())
         at_s, usage = self._log.now_s(), self._news()
         if isinstance(got, Failure):
-            line: Step = _ended(self._number, at_s, got, usage=usage)
+            line: Step = _ended(self._number, at_s, got, at_once=at_once, usage=usage)
         elif isinstance(piece := got.unwrap(), LLMResponse):
-            line = _ended(self._number, at_s, Success(piece), usage=usage)
+            line = _ended(self._number, at_s, Success(piece), at_once=at_once, usage=usage)
         else:
-            line = Pulled(exchange=self._number, at_s=at_s, deltas=tuple(piece), usage=usage)
+            line = Pulled(exchange=self._number, at_s=at_s, deltas=tuple(piece), usage=usage, at_once=at_once)
         self._log.tape.write(line)
         return got
 

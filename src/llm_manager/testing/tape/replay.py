@@ -248,11 +248,12 @@ async def next_step(exchange: Exchange, script: Script, timeline: Timeline) -> S
     if not exchange.steps or isinstance(exchange.steps[0][1], Closed):
         raise script.ends_here(exchange)
     line, step = exchange.steps.popleft()
-    if not isinstance(step, Cancelled):
-        await timeline.wait(Moment(step.at_s, line))
-        return step
-    await timeline.wait_in_vain(step.at_s - exchange.asked.at_s)
-    raise script.nobody_cancels(exchange)
+    if isinstance(step, Cancelled):
+        await timeline.wait_in_vain(step.at_s - exchange.asked.at_s)
+        raise script.nobody_cancels(exchange)
+    if not isinstance(step, Closed):
+        await timeline.wait(Moment(step.at_s, line, step.at_once))
+    return step
 
 
 def _retell(dispatch: Dispatch, told: Sequence[Event]) -> None:

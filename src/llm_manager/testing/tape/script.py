@@ -132,7 +132,9 @@ class Script:
                 self._readings[reader].append(at_s)
             case Draw(reader=reader, value=value):
                 self._draws[reader].append(value)
-            case Slept(reader=reader, nth=nth, at_s=at_s) | Limited(reader=reader, nth=nth, at_s=at_s):
+            case Slept(reader=reader, nth=nth, at_s=at_s, at_once=at_once):
+                self._waits[reader, nth] = None if at_s is None else Moment(at_s, number, at_once)
+            case Limited(reader=reader, nth=nth, at_s=at_s):
                 self._waits[reader, nth] = None if at_s is None else Moment(at_s, number)
             case Asked():
                 self._exchanges[line.exchange] = Exchange(line, number)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import inf
 from typing import final
 
@@ -24,11 +24,12 @@ from llm_manager.testing.clock import everyone_waits
 class Moment:
     """When something ended: on the recorded clock, and by its line among what ended at the same time.
 
-    What is not recorded has its turn after all that is.
+    What is not recorded has its turn after all that is, and what was there *at_once* has no need of one.
     """
 
     at_s: float
     line: float = inf
+    at_once: bool = field(default=False, compare=False)
 
 
 @final
@@ -90,6 +91,9 @@ class Timeline:
 
     async def wait(self, moment: Moment) -> None:
         """Return when it is *moment*'s turn."""
+        if moment.at_once:
+            self.reached(moment.at_s)
+            return
         with anyio.CancelScope(shield=moment.line < inf):
             await self._wait(moment)
 
