@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from random import Random
 from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
@@ -15,9 +17,13 @@ from hypothesis import strategies as st
 from returns.result import Failure, Success
 
 from llm_manager import (
+    AuthenticationFailed,
+    BreakerSettings,
     CacheSettings,
     Context,
+    KeySettings,
     Layer,
+    LimiterSettings,
     LLMConfig,
     LLMRequest,
     LLMResponse,
@@ -29,6 +35,7 @@ from llm_manager import (
     ReportedCost,
     RetrySettings,
     RoutingSettings,
+    Secret,
     ServerError,
     StreamBroken,
     TextDelta,
@@ -47,7 +54,17 @@ from llm_manager import (
 from llm_manager.domain.errors import AllModelsFailed, LLMError
 from llm_manager.domain.events import Event
 from llm_manager.domain.outcome import Outcome
-from llm_manager.testing import Line, Pause, Pieces, RecordingUnusable, record, replay, scripted
+from llm_manager.testing import (
+    Line,
+    Pause,
+    Pieces,
+    RecordingUnusable,
+    ScriptedProvider,
+    VirtualClock,
+    record,
+    replay,
+    scripted,
+)
 from llm_manager.testing.strategies import json_objects, texts
 from llm_manager.testing.tape.content import content_of, differences, distance, request_tree
 from llm_manager.testing.tape.lines import Answered, Asked, Draw, Failed, Pulled, as_text, from_tree
@@ -136,6 +153,52 @@ def test_a_replay_is_its_recording_on_either_loop(
         then = ran(program, record(scripted(script, config=CONFIG), path), "trio" if on_trio else "asyncio")
         for backend in ("asyncio", "trio"):
             assert ran(program, replay(path, strict=True), backend) == then
+
+
+COMPETING = replace(
+    CONFIG,
+    cache=CacheSettings(),
+    rate_limit=LimiterSettings(requests_per_minute=4),
+    circuit_breaker=BreakerSettings(failure_threshold=2, open_s=3),
+    keys=KeySettings(providers={"openai": (Secret("k" * 20), Secret("j" * 20))}, max_connections_per_key=1),
+)
+
+
+def keyed(seed: int) -> Layer[Context, Any, None]:
+    """Two keys for one call each, and models that take their time, no two the same."""
+    chance, clock = Random(seed), VirtualClock(autojump=True)  # noqa: S311  # a script is no secret
+    answers: list[Line] = ["a", ServerError("m", 503), NetworkError("m", cause="tls"), AuthenticationFailed("m")]
+
+    def line() -> Line:
+        piece = Pieces(("b", "c"), chance.choice([None, StreamBroken("m")]), chance.uniform(0.1, 3))
+        return Pause(chance.choice([chance.uniform(0.1, 3), 200.0]), chance.choice([*answers, piece]))
+
+    said = {model: [line() for _ in range(6)] for model in ("gpt-4o", *MODELS)}
+    models = {"openai": ScriptedProvider(said, clock), "custom": ScriptedProvider(said, clock)}
+    return scripted(dict.fromkeys(MODELS[1:], ()), config=COMPETING, clock=clock) | replacing(providers=models)
+
+
+competing = st.tuples(
+    st.sampled_from(["call", "stream", "impatient", "race"]),
+    st.sampled_from(["gpt-4o", "claude"]),
+    st.sampled_from("xy"),
+)
+
+
+@settings(max_examples=12)
+@given(st.integers(0, 10**6), st.lists(competing, min_size=2, max_size=5), st.none() | st.just(2))
+def test_on_asyncio_runs_that_compete_for_keys_room_and_the_cache_are_replayed_as_they_were(
+    seed: int, parts: list[tuple[str, str, str]], limit: int | None
+) -> None:
+    """Who comes first is up to the order in which tasks begin, which on trio is nobody's."""
+
+    async def program(context: Context) -> object:
+        return await run(settle([op_of(part) for part in parts], limit), context)
+
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "run.jsonl"
+        then = ran(program, record(keyed(seed), path), "asyncio")
+        assert ran(program, replay(path, strict=True), "asyncio") == then
 
 
 responses = st.builds(

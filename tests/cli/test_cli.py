@@ -7,13 +7,14 @@ import json
 import os
 import subprocess
 import sys
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
 import anyio.from_thread
 import pytest
 
-from llm_manager.cli import show
+from llm_manager.cli import show, taped
 from llm_manager.cli.main import main
 from llm_manager.testing.simulator import Fault, Say, Simulator, Status
 
@@ -373,3 +374,12 @@ def test_a_file_that_is_no_recording_is_wrong_usage(capsys: Capture, tmp_path: P
     assert json.loads(capsys.readouterr().out)["reason"] == "foreign"
     with pytest.raises(SystemExit):
         main(["generate", "hi", "--replay", str(path), "--record", str(path)])
+
+
+def test_warnings_of_others_are_shown_as_they_are() -> None:
+    with warnings.catch_warnings(record=True) as shown:
+        warnings.simplefilter("always")
+        with taped._heard() as told:  # pyright: ignore[reportPrivateUsage]  # what it keeps is shown by nobody else
+            warnings.warn("of others", UserWarning, stacklevel=1)
+    assert [str(each.message) for each in shown] == ["of others"]
+    assert told == []

@@ -42,6 +42,8 @@ from llm_manager.testing import (
 )
 from llm_manager.testing.tape.lines import Line as TapeLine
 from llm_manager.testing.tape.lines import Listed, Opened, Pulled, as_text
+from llm_manager.testing.tape.script import read_script
+from llm_manager.testing.tape.watched import Watched
 from tests.testing.taping import BACKENDS, Program, ask, collected, heard, of, recorded, replayed
 
 UNCACHED = LLMConfig(cache=CacheSettings(enabled=False))
@@ -295,3 +297,25 @@ def test_an_answer_that_does_not_fit_its_question_is_none(op: Op[Any], lines: li
     kept = [text for text in path.read_text().splitlines() if '"at_s"' not in text or '"Asked"' in text]
     path.write_text("\n".join([*kept, *map(as_text, lines), ""]))
     assert "its recording ends here (exchange 1): the run that was recorded was killed" in str(missed(op, path))
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_cancellation_reaches_what_is_watched(backend: str) -> None:
+    async def main() -> tuple[bool, bool]:
+        watched = Watched(anyio.sleep_forever())
+        with anyio.move_on_after(0) as scope:
+            await watched
+        return scope.cancelled_caught, watched.at_once
+
+    assert anyio.run(main, backend=backend) == (True, False)
+
+
+def test_a_question_too_deep_to_look_at_is_damage(path: Path) -> None:
+    lines = path.read_text().splitlines()
+    deepest = next(n for n, text in enumerate(lines) if '"Asked"' in text)
+    for depth in range(700, 1000, 20):
+        nested = f'{{"context": {"[" * depth}{"]" * depth}}}'
+        lines[deepest] = lines[deepest].split('"request"')[0] + f'"request": {nested}}}'
+        path.write_text("\n".join([*lines, ""]))
+        read = read_script(path)
+        assert isinstance(read, Success) or read.failure().line in {deepest + 1, len(lines)}

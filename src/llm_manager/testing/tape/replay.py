@@ -99,7 +99,7 @@ def _tell(path: str, left_over: LeftOver, *, strict: bool) -> None:
 
 
 def _played(script: Script, patience_s: float) -> Context:
-    header, timeline = script.header, Timeline(script.header.started_s, patience_s)
+    header, timeline = script.header, Timeline(script.header.started_s, script.endings, patience_s)
     fresh = in_process_context(
         header.config,
         providers={name: _Provider(name, script, timeline) for name in header.services},

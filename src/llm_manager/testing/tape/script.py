@@ -98,7 +98,7 @@ class Exchange:
 
 @final
 class Script:
-    """The recording in *path*."""
+    """The recording in *path*. *endings* are the lines of all that was waited for and ended."""
 
     __slots__ = (
         "_draws",
@@ -110,12 +110,14 @@ class Script:
         "_same",
         "_unrecorded",
         "_waits",
+        "endings",
         "header",
     )
 
     def __init__(self, path: str, header: Recording) -> None:
         self._path = path
         self.header = header
+        self.endings: list[int] = []
         self._is_whole = False
         self._readings: defaultdict[str, deque[float]] = defaultdict(deque)
         self._draws: defaultdict[str, deque[float]] = defaultdict(deque)
@@ -133,22 +135,33 @@ class Script:
             case Draw(reader=reader, value=value):
                 self._draws[reader].append(value)
             case Slept(reader=reader, nth=nth, at_s=at_s, at_once=at_once):
-                self._waits[reader, nth] = None if at_s is None else Moment(at_s, number, at_once)
+                self._add_wait(reader, nth, None if at_s is None else Moment(at_s, number, at_once))
             case Limited(reader=reader, nth=nth, at_s=at_s):
-                self._waits[reader, nth] = None if at_s is None else Moment(at_s, number)
+                self._add_wait(reader, nth, None if at_s is None else Moment(at_s, number))
             case Asked():
                 self._exchanges[line.exchange] = Exchange(line, number)
                 self._same[content_of(line)].append(self._exchanges[line.exchange])
             case Answered() | Failed() | Listed() | Opened() | Pulled() | Cancelled() | Closed():
-                exchange = self._exchanges.get(line.exchange)
-                if exchange is None:
-                    return f"goes on with exchange {line.exchange}, which has not begun"
-                exchange.steps.append((number, line))
+                return self._add_step(number, line)
             case Finished():
                 self._is_whole = True
             case Recording():
                 return "a second recording begins here: two files were put together"
         return None
+
+    def _add_step(self, number: int, step: Step) -> str | None:
+        exchange = self._exchanges.get(step.exchange)
+        if exchange is None:
+            return f"goes on with exchange {step.exchange}, which has not begun"
+        exchange.steps.append((number, step))
+        if not isinstance(step, Cancelled | Closed):
+            self.endings.append(number)
+        return None
+
+    def _add_wait(self, reader: str, nth: int, moment: Moment | None) -> None:
+        self._waits[reader, nth] = moment
+        if moment is not None:
+            self.endings.append(int(moment.line))
 
     def reading(self, reader: str) -> float | None:
         """The next reading of *reader*, None past the last."""

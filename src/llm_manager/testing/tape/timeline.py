@@ -10,7 +10,8 @@ the rest cancelled.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from math import inf
 from typing import final
@@ -24,7 +25,8 @@ from llm_manager.testing.clock import everyone_waits
 class Moment:
     """When something ended: on the recorded clock, and by its line among what ended at the same time.
 
-    What is not recorded has its turn after all that is, and what was there *at_once* has no need of one.
+    What is not recorded has its turn after all that is. What was there *at_once* is so again, if all that ended before
+    it has.
     """
 
     at_s: float
@@ -54,12 +56,17 @@ class _Waiter:
 
 @final
 class Timeline:
-    """What is due, and who is waiting. One of the waiters drives: it watches whether everybody else waits."""
+    """What is due, and who is waiting. One of the waiters drives: it watches whether everybody else waits.
 
-    __slots__ = ("_count", "_driver", "_due", "_patience_s", "_rings", "_waiting", "now_s")
+    *endings* are the lines of all that ended in the recording, in order.
+    """
 
-    def __init__(self, now_s: float, patience_s: float) -> None:
+    __slots__ = ("_ahead", "_count", "_driver", "_due", "_over", "_patience_s", "_rings", "_waiting", "now_s")
+
+    def __init__(self, now_s: float, endings: Iterable[int], patience_s: float) -> None:
         self.now_s = now_s
+        self._ahead: deque[float] = deque(endings)
+        self._over: set[float] = set()
         self._patience_s = patience_s
         self._due: list[tuple[Moment, int]] = []
         self._rings: dict[int, Callable[[], object]] = {}
@@ -91,8 +98,8 @@ class Timeline:
 
     async def wait(self, moment: Moment) -> None:
         """Return when it is *moment*'s turn."""
-        if moment.at_once:
-            self.reached(moment.at_s)
+        if moment.at_once and self._is_next(moment):
+            self._end(moment)
             return
         with anyio.CancelScope(shield=moment.line < inf):
             await self._wait(moment)
@@ -130,7 +137,17 @@ class Timeline:
             moment, number = heapq.heappop(self._due)
             ring = self._rings.pop(number, None)
             if ring is not None:
-                self.reached(moment.at_s)
+                self._end(moment)
                 ring()
                 return True
         return False
+
+    def _end(self, moment: Moment) -> None:
+        self.reached(moment.at_s)
+        self._over.add(moment.line)
+
+    def _is_next(self, moment: Moment) -> bool:
+        """Has everything ended that ended before *moment* did?"""
+        while self._ahead and self._ahead[0] in self._over:
+            self._over.remove(self._ahead.popleft())
+        return not self._ahead or self._ahead[0] >= moment.line
