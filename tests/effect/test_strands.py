@@ -18,6 +18,7 @@ from llm_manager import (
     gather,
     generate,
     generate_stream,
+    hedged,
     observed,
     query_with_schema,
     race,
@@ -77,6 +78,7 @@ async def test_children_are_named_by_their_position() -> None:
     assert sorted(await strands_of(lambda context: run(gather(ops), context))) == expected
     assert sorted(await strands_of(lambda context: run(settle(ops), context))) == expected
     assert await strands_of(lambda context: run(race(*ops), context)) == ["/2"]
+    assert await strands_of(lambda context: run(hedged(60)(late(3)), context)) == ["/0"]
 
 
 async def test_values_of_a_stream_are_named_by_theirs() -> None:

@@ -29,6 +29,7 @@ from llm_manager import (
     ServerError,
     StreamBroken,
     TimeoutSettings,
+    bulkhead,
     collect,
     custom,
     effect,
@@ -36,6 +37,7 @@ from llm_manager import (
     generate,
     generate_stream,
     get_status,
+    hedged,
     observed,
     query_multiple,
     query_with_schema,
@@ -135,6 +137,10 @@ SCENES: Mapping[str, Scene] = {
         of(race(ask(), ["gpt", "claude", "llama"])),
         {"gpt": [Pause(3, "slow")], "claude": [Pause(1, "fast")], "llama": [Pause(2, BUSY)]},
     ),
+    "a hedge that pays": Scene(
+        of(hedged(1)(generate(ask()))),
+        with_lines(Pause(9, "slow"), Pause(0.5, "fast")),
+    ),
     "a breaker that opens": Scene(
         one_after_the_other,
         with_lines(*[NetworkError("gpt", cause="tls")] * 9),
@@ -169,6 +175,16 @@ SCENES: Mapping[str, Scene] = {
 }
 
 
+COMPETING: Mapping[str, Scene] = {
+    "one flight for all": Scene(of(settle([generate(ask())] * 3)), with_lines(Pause(2, "fine")), LLMConfig()),
+    "places for two": Scene(
+        of(settle([bulkhead(2, "two")(generate(ask(model=model))) for model in ("gpt", "claude", "llama")])),
+        {"gpt": [Pause(2, "a")], "claude": [Pause(1, "b")], "llama": [Pause(1, "c")]},
+    ),
+}
+"""Who comes first decides here, and on trio that is chance."""
+
+
 @pytest.mark.parametrize("recorded_on", BACKENDS)
 @pytest.mark.parametrize("scene", SCENES.values(), ids=SCENES)
 def test_a_program_comes_back_with_the_same_bytes_on_either_event_loop(
@@ -177,6 +193,13 @@ def test_a_program_comes_back_with_the_same_bytes_on_either_event_loop(
     path = tmp_path / "run.jsonl"
     then = recorded(scene.program, scripted(scene.lines, config=scene.config), path, recorded_on)
     assert [replayed(scene.program, path, backend) for backend in BACKENDS * 2] == [then] * 4
+
+
+@pytest.mark.parametrize("scene", COMPETING.values(), ids=COMPETING)
+def test_on_asyncio_who_came_first_does_so_again(scene: Scene, tmp_path: Path) -> None:
+    path = tmp_path / "run.jsonl"
+    then = recorded(scene.program, scripted(scene.lines, config=scene.config), path)
+    assert replayed(scene.program, path) == then
 
 
 REPLIES: Sequence[Reply] = [

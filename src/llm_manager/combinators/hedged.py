@@ -30,10 +30,11 @@ def hedged(after_s: float) -> Policy:
             started = {0}
 
             async def child(index: int) -> bool:
+                own = context.strand(str(index))
                 if index:
-                    await context.clock.sleep(after_s)
+                    await own.clock.sleep(after_s)
                     started.add(index)
-                outcome = outcomes[index] = await run(op, context)
+                outcome = outcomes[index] = await run(op, own)
                 return isinstance(outcome, Success) or started == {0}
 
             await children(2, child)
