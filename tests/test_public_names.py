@@ -210,5 +210,6 @@ def test_the_other_doors() -> None:
     assert {"extract_json", "extract_all", "recover_json", "extract_with_schema", "PartialJson"} <= public(
         llm_manager.extraction
     )
-    assert {"scripted", "VirtualClock", "Simulator", "simulate", "Scenario", "Report"} <= public(llm_manager.testing)
-    assert {"scripted", "VirtualClock", "Simulator", "record", "replay"} <= public(llm_manager.testing)
+    assert {"scripted", "VirtualClock", "Simulator", "record", "replay", "simulate", "Scenario", "Report"} <= public(
+        llm_manager.testing
+    )
