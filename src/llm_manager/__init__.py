@@ -8,6 +8,11 @@ testing kit, ``llm_manager.testing``.
 """
 
 from llm_manager.adapters.config_file import config_from_env as config_from_env
+from llm_manager.adapters.redis.services import redis_breakers as redis_breakers
+from llm_manager.adapters.redis.services import redis_cache as redis_cache
+from llm_manager.adapters.redis.services import redis_client as redis_client
+from llm_manager.adapters.redis.services import redis_keys as redis_keys
+from llm_manager.adapters.redis.services import redis_limiter as redis_limiter
 from llm_manager.combinators.budget import within_budget as within_budget
 from llm_manager.combinators.bulkhead import bulkhead as bulkhead
 from llm_manager.combinators.cached import cached as cached
@@ -86,6 +91,7 @@ from llm_manager.domain.settings import LimiterSettings as LimiterSettings
 from llm_manager.domain.settings import ModelSettings as ModelSettings
 from llm_manager.domain.settings import ObserveSettings as ObserveSettings
 from llm_manager.domain.settings import PortkeySettings as PortkeySettings
+from llm_manager.domain.settings import RedisSettings as RedisSettings
 from llm_manager.domain.settings import RetrySettings as RetrySettings
 from llm_manager.domain.settings import RoutingSettings as RoutingSettings
 from llm_manager.domain.settings import TimeoutSettings as TimeoutSettings

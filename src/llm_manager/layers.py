@@ -143,15 +143,26 @@ def _context(config: LLMConfig, scope: Scope, http_client: Client | None) -> Out
     http = Http(config.http, config.timeouts, engine.unwrap())
     scope.add(http.aclose)
     clock = SystemClock()
-    return Success(
-        in_process_context(
-            config,
-            providers=_providers(config, scope, clock, http),
-            clock=clock,
-            random=SystemRandom(),
-            observer=_observer(config),
-        )
+    context = in_process_context(
+        config,
+        providers=_providers(config, scope, clock, http),
+        clock=clock,
+        random=SystemRandom(),
+        observer=_observer(config),
     )
+    return Success(context) if config.redis.url is None else _shared(context, scope)
+
+
+def _shared(context: Context, scope: Scope) -> Outcome[Context, ConfigurationError]:
+    """*context* with the state in Redis that its settings let processes share; it connects when first used."""
+    from llm_manager.adapters.redis.services import client_for, sharing  # noqa: PLC0415  # only who shares pays for it
+
+    made = client_for(context.config.redis)
+    if isinstance(made, Failure):
+        return made
+    client = made.unwrap().open()
+    scope.add(client.aclose)
+    return Success(sharing(context, client))
 
 
 def _observer(config: LLMConfig) -> Observer:

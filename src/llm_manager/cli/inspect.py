@@ -29,6 +29,7 @@ from llm_manager import (
 from llm_manager.cli.show import FAILED, dollars, failed, print_json, print_line, seconds, table
 from llm_manager.domain.environment import NOT_USED_YET
 from llm_manager.domain.models import MODELS
+from llm_manager.domain.status import CacheStatus
 
 A = TypeVar("A")
 
@@ -102,10 +103,18 @@ def _status_text(now: ManagerStatus) -> str:
     lines = (
         f"llm-manager {now.version}: {'healthy' if now.healthy else 'NO MODEL CAN BE REACHED'}",
         f"requests {totals.requests}, successes {totals.successes}, retries {totals.retries}, cost {dollars(cost)}",
-        f"cache {now.cache.entries} of {now.cache.max_entries} entries",
+        _cache_line(now.cache),
         "",
     )
     return "\n".join(lines) + _health_table(now.models)
+
+
+def _cache_line(cache: CacheStatus) -> str:
+    if not cache.enabled:
+        return "cache off"
+    if cache.entries is None:
+        return "cache on, its entries not counted"
+    return f"cache {cache.entries}" + ("" if cache.max_entries is None else f" of {cache.max_entries}") + " entries"
 
 
 def config(arguments: argparse.Namespace) -> int:

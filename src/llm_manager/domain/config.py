@@ -14,6 +14,7 @@ from llm_manager.domain.settings import (
     LimiterSettings,
     ModelSettings,
     ObserveSettings,
+    RedisSettings,
     RetrySettings,
     RoutingSettings,
     TimeoutSettings,
@@ -39,6 +40,7 @@ class LLMConfig:
     budget: BudgetSettings = field(default_factory=BudgetSettings)
     http: HttpSettings = field(default_factory=HttpSettings)
     observe: ObserveSettings = field(default_factory=ObserveSettings)
+    redis: RedisSettings = field(default_factory=RedisSettings)
     sources: Mapping[str, str] = field(default_factory=dict[str, str], compare=False, repr=False, kw_only=True)
 
     def __hash__(self) -> int:

@@ -17,7 +17,9 @@ from llm_manager.domain.environment import Layered
 from llm_manager.domain.errors import ConfigurationError
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.problem import Problem
+from llm_manager.domain.redis_address import redis_address
 from llm_manager.domain.secret import Secret, key_problem
+from llm_manager.domain.settings import RedisSettings
 
 
 def parse_config(mapping: Mapping[str, object]) -> Outcome[LLMConfig, ConfigurationError]:
@@ -37,7 +39,8 @@ def configured(layered: Layered) -> Outcome[LLMConfig, ConfigurationError]:
 
 
 def _is_secret(path: str) -> bool:
-    return path.startswith("keys.") or path.endswith(("virtual_key", "base_url")) or ".base_urls." in path
+    shown_by_nobody = path.startswith(("keys.", "redis.url"))
+    return shown_by_nobody or path.endswith(("virtual_key", "base_url")) or ".base_urls." in path
 
 
 def _sourced(problem: Problem, sources: Mapping[str, str]) -> Problem:
@@ -60,6 +63,7 @@ def _checked(config: LLMConfig) -> Iterator[Problem]:
     proxy_said = None if config.http.proxy is None else proxy_problem(config.http.proxy)
     if proxy_said is not None:
         yield Problem("http.proxy", proxy_said)
+    yield from _redis(config.redis)
     yield from _models(config)
     for task, chain in config.routing.chains.items():
         if not chain:
@@ -86,6 +90,16 @@ def _models(config: LLMConfig) -> Iterator[Problem]:
             yield from _provider(f"models.{alias}.provider", settings.provider)
         if settings.virtual_key is not None:
             yield from _key(f"models.{alias}.virtual_key", settings.virtual_key)
+
+
+def _redis(settings: RedisSettings) -> Iterator[Problem]:
+    found = None if settings.url is None else redis_address(settings.url)
+    if isinstance(found, Failure):
+        yield Problem("redis.url", found.failure())
+    if not settings.prefix.isprintable() or not settings.prefix or set(settings.prefix) & set("{} "):
+        yield Problem(
+            "redis.prefix", "is empty, or holds a space, a brace or what cannot be printed: write a plain name"
+        )
 
 
 def _provider(path: str, name: str) -> Iterator[Problem]:

@@ -105,7 +105,7 @@ class TimeoutSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CacheSettings:
-    """Answers kept in memory; the least recently used goes first."""
+    """Answers kept for *ttl_s*; in memory at most *max_entries*, and the least recently used goes first."""
 
     enabled: bool = True
     ttl_s: Seconds = 300.0
@@ -197,6 +197,24 @@ class HttpSettings:
     max_body_bytes: Count = 8 * 1024 * 1024
     max_event_bytes: Count = 4 * 1024 * 1024
     portkey: PortkeySettings = field(default_factory=PortkeySettings)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RedisSettings:
+    """State that several processes share: cache, rate limits, circuit breakers and the rests of keys; extra ``redis``.
+
+    *url* is ``redis://``, ``rediss://`` or ``unix://``; None keeps everything in this process. Every key begins with
+    *prefix*: programs that are to share nothing have different ones. An exchange takes at most *timeout_s*; a Redis
+    that fails is left alone for *rest_s*. *when_away* is what limits do then: ``open``, each process keeps them by
+    itself, or ``closed``, nothing passes that has a limit.
+    """
+
+    url: Secret | None = None
+    prefix: str = "llm_manager"
+    timeout_s: Seconds = 0.25
+    rest_s: Seconds = 1.0
+    max_connections: Count = 16
+    when_away: Literal["open", "closed"] = "open"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -60,11 +60,11 @@ class MetricsSnapshot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CacheStatus:
-    """What the cache holds now."""
+    """What the cache holds now; None where it cannot say: a cache that is shared counts nothing and has no bound."""
 
     enabled: bool
-    entries: int
-    max_entries: int
+    entries: int | None
+    max_entries: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -61,7 +61,7 @@ def get_status() -> Op[ManagerStatus]:
         models = (await run(get_model_health(), context)).unwrap()
         held = await context.cache.status()
         settings = context.config.cache
-        none = CacheStatus(enabled=settings.enabled, entries=0, max_entries=settings.max_entries)
+        none = CacheStatus(enabled=settings.enabled, entries=None, max_entries=None)
         return Success(
             ManagerStatus(
                 healthy=any(status.healthy for status in models),

@@ -113,8 +113,13 @@ def record(
             assert_never(verdict)
 
 
+def bucket_number(now_s: float, settings: BreakerSettings) -> int:
+    """The number, since time began, of the part of a window in which *now_s* lies."""
+    return int(now_s * BUCKETS // settings.window_s)
+
+
 def _counted(state: Closed, failed: bool, now_s: float, settings: BreakerSettings) -> State:  # noqa: FBT001  # a fact
-    number = int(now_s * BUCKETS // settings.window_s)
+    number = bucket_number(now_s, settings)
     kept, failures = state.window, state.failures
     calls = failed_here = 0
     if kept and kept[-1][0] == number:

@@ -118,6 +118,11 @@ def given_back(ring: Ring, index: int, model: str, error: LLMError | None, now_s
     return Ring(_with(ring.keys, index, key), ring.turn)
 
 
+def rested(ring: Ring, index: int, until_s: float, why: LLMError) -> Ring:
+    """Somebody else was told that the key at *index* has to rest. The longer of two rests wins."""
+    return Ring(_with(ring.keys, index, _resting(ring.keys[index], until_s, why)), ring.turn)
+
+
 def _group_rests(ring: Ring, index: int, told: KeyState, until_s: float, why: LLMError) -> Ring:
     keys = _with(ring.keys, index, _resting(told, until_s, why))
     if told.group is None:

@@ -87,6 +87,22 @@ class MemoryKeys:
         _, choice = key_ring.choose(pool.ring, model, now_s, self._settings)
         return isinstance(choice, key_ring.Chosen | key_ring.Busy)
 
+    def rests(self, provider: str, now_s: float, /) -> Mapping[int, tuple[float, LLMError]]:
+        """Until when each key that rests does, and why; by its place among the keys of *provider*."""
+        pool = self._pools.get(provider)
+        return {
+            index: (key.rests_until_s, key.rests_for)
+            for index, key in enumerate(() if pool is None else pool.ring.keys)
+            if key.rests_for is not None and now_s < key.rests_until_s
+        }
+
+    def rest(self, provider: str, index: int, until_s: float, why: LLMError, /) -> None:
+        """Somebody else was told that the key has to rest: those who wait for it alone are told in their turn."""
+        pool = self._pools[provider]
+        pool.ring = key_ring.rested(pool.ring, index, until_s, why)
+        if pool.waiting:
+            self._serve(provider, pool)
+
     def _answer(self, provider: str, pool: _Pool, model: str) -> Answer | None:
         """A lease, what keeps one from being had, or None while calls in flight are all that does."""
         pool.ring, choice = key_ring.choose(pool.ring, model, pool.now_s, self._settings)

@@ -1,0 +1,105 @@
+"""The services by themselves, for ``live() | replacing(cache=redis_cache(url))``, and all of them for a context.
+
+Nothing connects before the first call. A service that was given a URL closes each connection after its call; one that
+was given a client, which is open inside its ``async with``, shares that client's connections.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, TypeAlias
+
+from returns.result import Failure, Success
+
+from llm_manager.adapters.limits.breakers import MemoryBreakers
+from llm_manager.adapters.limits.keys import MemoryKeys
+from llm_manager.adapters.limits.limiter import MemoryLimiter
+from llm_manager.domain.errors import ConfigurationError
+from llm_manager.domain.outcome import Outcome
+from llm_manager.domain.problem import Problem
+from llm_manager.domain.redis_address import redis_address
+from llm_manager.domain.secret import Secret
+from llm_manager.domain.settings import BreakerSettings, CacheSettings, KeySettings, LimiterSettings, RedisSettings
+from llm_manager.effect.context import Context
+from llm_manager.ports import Breakers, Cache, Keys, Limiter
+
+if TYPE_CHECKING:
+    from llm_manager.adapters.redis.client import Redis, RedisClient
+
+Where: TypeAlias = "str | Redis"
+"""A URL, or somebody who passes commands on."""
+
+
+def redis_client(url: str, settings: RedisSettings | None = None) -> RedisClient:
+    """A client for several services: ``async with redis_client(url) as redis``. *settings* needs no URL of its own.
+
+    Raises ``ValueError`` for a URL that is none, and where the extra ``redis`` is not installed.
+    """
+    made = client_for(replace(settings or RedisSettings(), url=Secret(url)))
+    if isinstance(made, Failure):
+        raise ValueError("; ".join(str(problem) for problem in made.failure().problems))
+    return made.unwrap()
+
+
+def redis_cache(redis: Where, settings: CacheSettings | None = None, *, shared: RedisSettings | None = None) -> Cache:
+    """A cache that several processes share; what it holds expires, and Redis decides what a full one forgets."""
+    from llm_manager.adapters.redis.cache import RedisCache  # noqa: PLC0415  # an extra
+
+    return RedisCache(_redis(redis, shared), settings or CacheSettings(), shared or RedisSettings())
+
+
+def redis_limiter(redis: Where, settings: LimiterSettings, *, shared: RedisSettings | None = None) -> Limiter:
+    """Limits that several processes keep together."""
+    from llm_manager.adapters.redis.limiter import RedisLimiter  # noqa: PLC0415  # an extra
+
+    meanwhile = MemoryLimiter(settings)
+    return RedisLimiter(_redis(redis, shared), settings, shared or RedisSettings(), meanwhile)
+
+
+def redis_breakers(
+    redis: Where, settings: BreakerSettings | None = None, *, shared: RedisSettings | None = None
+) -> Breakers:
+    """Circuit breakers that open for all processes at once, of which one probes."""
+    from llm_manager.adapters.redis.breakers import RedisBreakers  # noqa: PLC0415  # an extra
+
+    given = settings or BreakerSettings()
+    return RedisBreakers(_redis(redis, shared), given, shared or RedisSettings(), MemoryBreakers(given))
+
+
+def redis_keys(redis: Where, settings: KeySettings, *, shared: RedisSettings | None = None) -> Keys:
+    """API keys that rest for all processes when one was told that they must; the keys themselves stay here."""
+    from llm_manager.adapters.redis.keys import RedisKeys  # noqa: PLC0415  # an extra
+
+    return RedisKeys(_redis(redis, shared), settings, shared or RedisSettings(), MemoryKeys(settings))
+
+
+def sharing(context: Context, redis: Redis) -> Context:
+    """*context* with all that processes can share in *redis*."""
+    config, shared = context.config, context.config.redis
+    return replace(
+        context,
+        cache=redis_cache(redis, config.cache, shared=shared),
+        limiter=redis_limiter(redis, config.rate_limit, shared=shared),
+        breakers=redis_breakers(redis, config.circuit_breaker, shared=shared)
+        if config.circuit_breaker.enabled
+        else context.breakers,
+        keys=redis_keys(redis, config.keys, shared=shared),
+    )
+
+
+def client_for(settings: RedisSettings) -> Outcome[RedisClient, ConfigurationError]:
+    """A client of what *settings* names, which has not connected yet."""
+    found = redis_address(settings.url or Secret(""))
+    if isinstance(found, Failure):
+        return Failure(ConfigurationError((Problem("redis.url", found.failure()),)))
+    if find_spec("hiredis") is None:
+        said = "hiredis is not installed: pip install 'llm-manager[redis]'"
+        return Failure(ConfigurationError((Problem("redis.url", said),)))
+    from llm_manager.adapters.redis.client import RedisClient  # noqa: PLC0415  # an extra
+
+    return Success(RedisClient(found.unwrap(), settings))
+
+
+def _redis(redis: Where, shared: RedisSettings | None) -> Redis:
+    return redis_client(redis, shared) if isinstance(redis, str) else redis
