@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any, TypeAlias, cast
 
 import pytest
 
@@ -11,35 +12,63 @@ from llm_manager.adapters.limits.breakers import MemoryBreakers
 from llm_manager.adapters.limits.keys import MemoryKeys
 from llm_manager.adapters.limits.limiter import MemoryLimiter
 from llm_manager.adapters.limits.retry_budgets import MemoryRetryBudgets
+from llm_manager.adapters.redis.breakers import RedisBreakers
+from llm_manager.adapters.redis.cache import RedisCache
+from llm_manager.adapters.redis.keys import RedisKeys
+from llm_manager.adapters.redis.limiter import RedisLimiter
+from llm_manager.adapters.redis.scripts import callers_time
 from llm_manager.domain.settings import (
     BreakerSettings,
     CacheSettings,
     KeySettings,
     LimiterSettings,
+    RedisSettings,
     RetryBudgetSettings,
 )
 from llm_manager.ports import Breakers, Cache, Keys, Limiter, RetryBudgets
+from redis_server import RedisServer
+from tests.shared_redis import Aging, Blocking, Nobody
 
-LIMITERS: dict[str, Callable[[LimiterSettings], Limiter]] = {"memory": MemoryLimiter}
-BREAKERS: dict[str, Callable[[BreakerSettings], Breakers]] = {"memory": MemoryBreakers}
-KEYS: dict[str, Callable[[KeySettings], Keys]] = {"memory": MemoryKeys}
+SHARED = RedisSettings()
+NOBODY: Any = Nobody()
+
 RETRY_BUDGETS: dict[str, Callable[[RetryBudgetSettings], RetryBudgets]] = {"memory": MemoryRetryBudgets}
-CACHES: dict[str, Callable[[CacheSettings], Cache]] = {"memory": MemoryCache}
+BOUNDED_CACHES: dict[str, Callable[[CacheSettings], Cache]] = {"memory": MemoryCache}
+
+Line: TypeAlias = "tuple[RedisServer, Blocking]"
 
 
-@pytest.fixture(params=LIMITERS)
-def make_limiter(request: pytest.FixtureRequest) -> Callable[[LimiterSettings], Limiter]:
-    return LIMITERS[request.param]
+@pytest.fixture(params=["memory", "redis"])
+def line(request: pytest.FixtureRequest) -> Iterator[Line | None]:
+    """An empty Redis and a line to it; None for what lives in this process."""
+    if request.param == "memory":
+        yield None
+        return
+    server = cast("RedisServer", request.getfixturevalue("redis"))
+    blocking = Blocking(server)
+    yield server, blocking
+    blocking.close()
 
 
-@pytest.fixture(params=BREAKERS)
-def make_breakers(request: pytest.FixtureRequest) -> Callable[[BreakerSettings], Breakers]:
-    return BREAKERS[request.param]
+@pytest.fixture
+def make_limiter(line: Line | None) -> Callable[[LimiterSettings], Limiter]:
+    if line is None:
+        return MemoryLimiter
+    return lambda settings: RedisLimiter(line[1], settings, SHARED, NOBODY, callers_time)
 
 
-@pytest.fixture(params=KEYS)
-def make_keys(request: pytest.FixtureRequest) -> Callable[[KeySettings], Keys]:
-    return KEYS[request.param]
+@pytest.fixture
+def make_breakers(line: Line | None) -> Callable[[BreakerSettings], Breakers]:
+    if line is None:
+        return MemoryBreakers
+    return lambda settings: RedisBreakers(line[1], settings, SHARED, NOBODY, callers_time)
+
+
+@pytest.fixture
+def make_keys(line: Line | None) -> Callable[[KeySettings], Keys]:
+    if line is None:
+        return MemoryKeys
+    return lambda settings: RedisKeys(line[1], settings, SHARED, MemoryKeys(settings), callers_time)
 
 
 @pytest.fixture(params=RETRY_BUDGETS)
@@ -47,6 +76,13 @@ def make_retry_budgets(request: pytest.FixtureRequest) -> Callable[[RetryBudgetS
     return RETRY_BUDGETS[request.param]
 
 
-@pytest.fixture(params=CACHES)
-def make_cache(request: pytest.FixtureRequest) -> Callable[[CacheSettings], Cache]:
-    return CACHES[request.param]
+@pytest.fixture
+def make_cache(line: Line | None) -> Callable[[CacheSettings], Cache]:
+    if line is None:
+        return MemoryCache
+    return lambda settings: Aging(RedisCache(line[1], settings, SHARED), line[0])
+
+
+@pytest.fixture(params=BOUNDED_CACHES)
+def make_bounded_cache(request: pytest.FixtureRequest) -> Callable[[CacheSettings], Cache]:
+    return BOUNDED_CACHES[request.param]

@@ -1,4 +1,4 @@
-"""What every cache must do."""
+"""What every cache must do, and what one must that has a bound."""
 
 from __future__ import annotations
 
@@ -22,8 +22,10 @@ async def test_a_cache_answers_until_the_time_is_over(make_cache: Callable[[Cach
     assert (await store.get("k", 0.0)).unwrap() is None
 
 
-async def test_a_full_cache_forgets_what_was_used_longest_ago(make_cache: Callable[[CacheSettings], Cache]) -> None:
-    store = make_cache(CacheSettings(max_entries=2))
+async def test_a_full_cache_forgets_what_was_used_longest_ago(
+    make_bounded_cache: Callable[[CacheSettings], Cache],
+) -> None:
+    store = make_bounded_cache(CacheSettings(max_entries=2))
     for key in ("a", "b"):
         await store.put(key, key, 0.0, 10.0)
     await store.get("a", 1.0)
@@ -33,7 +35,7 @@ async def test_a_full_cache_forgets_what_was_used_longest_ago(make_cache: Callab
     assert (await store.status()).unwrap() == CacheStatus(enabled=True, entries=2, max_entries=2)
 
 
-async def test_a_cache_without_room_keeps_nothing(make_cache: Callable[[CacheSettings], Cache]) -> None:
-    store = make_cache(CacheSettings(max_entries=0))
+async def test_a_cache_without_room_keeps_nothing(make_bounded_cache: Callable[[CacheSettings], Cache]) -> None:
+    store = make_bounded_cache(CacheSettings(max_entries=0))
     await store.put("k", "value", 0.0, 10.0)
     assert (await store.get("k", 0.0)).unwrap() is None

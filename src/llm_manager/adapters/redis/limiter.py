@@ -112,7 +112,7 @@ class RedisLimiter:
 
         Fails at once when the queue is longer than that, and later when the debts of others have made it so.
         """
-        if self._settings.requests_per_minute is None and self._settings.tokens_per_minute is None:
+        if self._unlimited():
             return Success(Reservation(key=key, requests=1.0, tokens=tokens))
         fits = bucket.wait_s(bucket.full(0.0, self._settings), bucket.Need(tokens), self._settings)
         if isinstance(fits, bucket.TooLarge):
@@ -132,7 +132,7 @@ class RedisLimiter:
 
     async def settle(self, reservation: Reservation, used_tokens: float | None, now_s: float, /) -> None:
         """Replace the estimate by what was used."""
-        if used_tokens is None or used_tokens == reservation.tokens:
+        if self._unlimited() or used_tokens is None or used_tokens == reservation.tokens:
             return
         if isinstance(reservation, SharedReservation):
             await self._put_back(reservation, 0.0, reservation.tokens - used_tokens, now_s)
@@ -143,8 +143,11 @@ class RedisLimiter:
         """Give everything back."""
         if isinstance(reservation, SharedReservation):
             await self._put_back(reservation, reservation.requests, reservation.tokens, now_s)
-        else:
+        elif not self._unlimited():
             await self._meanwhile.release(reservation, now_s)
+
+    def _unlimited(self) -> bool:
+        return self._settings.requests_per_minute is None and self._settings.tokens_per_minute is None
 
     async def _without(
         self, key: str, model: str, tokens: float, max_wait_s: float, clock: Clock, why: str
