@@ -58,13 +58,14 @@ class RedisServer:
             process.kill()
             process.wait(STOPS_WITHIN_S)
 
-    def freeze(self) -> None:
-        """Let it take connections and answer nothing."""
+    @contextmanager
+    def frozen(self) -> Generator[None]:
+        """Inside the block it takes connections and answers nothing."""
         self._signal(signal.SIGSTOP)
-
-    def thaw(self) -> None:
-        """Let it go on."""
-        self._signal(signal.SIGCONT)
+        try:
+            yield
+        finally:
+            self._signal(signal.SIGCONT)
 
     def _signal(self, number: signal.Signals) -> None:
         if self._process is not None:

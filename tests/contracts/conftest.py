@@ -27,7 +27,7 @@ from llm_manager.domain.settings import (
 )
 from llm_manager.ports import Breakers, Cache, Keys, Limiter, RetryBudgets
 from redis_server import RedisServer
-from tests.shared_redis import Aging, Blocking, Nobody
+from tests.shared.redis import Aging, Blocking, Nobody
 
 SHARED = RedisSettings()
 NOBODY: Any = Nobody()

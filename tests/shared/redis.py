@@ -41,6 +41,8 @@ class Nobody:
     """Stands where a service of this process would: a test of Redis that comes here has not tested Redis."""
 
     def __getattr__(self, name: str) -> object:
+        if name.startswith("__"):  # somebody looks what kind of thing it is
+            raise AttributeError(name)
         msg = f"{name} was left to this process"
         raise AssertionError(msg)
 

@@ -1,0 +1,287 @@
+"""The client: whatever Redis does, a call is answered soon, and nothing is left behind."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import cast
+
+import anyio
+import pytest
+from anyio.abc import SocketAttribute, SocketStream
+from returns.result import Failure, Success
+
+from llm_manager import RedisSettings, Secret, StoreUnavailable, redis_client
+from llm_manager.adapters.redis.client import RedisClient
+from llm_manager.adapters.redis.wire import MAX_REPLY_BYTES, Refusal
+from redis_server import RedisServer, redis_server
+
+pytestmark = pytest.mark.anyio
+
+QUICK = RedisSettings(timeout_s=0.1, rest_s=0.2)
+PATIENT = RedisSettings(timeout_s=10, rest_s=0.05)
+
+
+def failed(outcome: object) -> StoreUnavailable:
+    assert isinstance(outcome, Failure)
+    return cast("StoreUnavailable", outcome.failure())
+
+
+def clients(redis: RedisServer) -> int:
+    """How many connections Redis has, this one left out."""
+    return cast("bytes", redis.ask("CLIENT", "LIST")).count(b"\n") - 1
+
+
+@asynccontextmanager
+async def pretender(handle: Callable[[SocketStream], Awaitable[None]]) -> AsyncGenerator[str]:
+    """Somebody on loopback who takes connections and is no Redis."""
+    async with await anyio.create_tcp_listener(local_host="127.0.0.1") as listener, anyio.create_task_group() as group:
+        group.start_soon(listener.serve, handle)
+        yield f"redis://127.0.0.1:{listener.extra(SocketAttribute.local_port)}"
+        group.cancel_scope.cancel()
+
+
+async def test_a_client_passes_commands_on_and_an_error_of_redis_is_a_reply(redis: RedisServer) -> None:
+    async with redis_client(redis.url, PATIENT) as client:
+        assert await client.call("SET", "k", b"\xff\x00") == Success(b"OK")
+        assert await client.call("GET", "k") == Success(b"\xff\x00")
+        assert await client.call("INCRBY", "n", 3) == Success(3)
+        assert await client.call("MGET", "k", "none") == Success([b"\xff\x00", None])
+        refusal = (await client.call("HGET", "k", "field")).unwrap()
+        assert isinstance(refusal, Refusal)
+        assert refusal.code == "WRONGTYPE"
+
+
+async def test_an_open_client_keeps_its_connection_and_a_closed_one_none(redis: RedisServer) -> None:
+    async with redis_client(redis.url, PATIENT) as client:
+        for _ in range(5):
+            await client.call("PING")
+        assert clients(redis) == 1
+    unopened = redis_client(redis.url, PATIENT)
+    assert await unopened.call("PING") == Success(b"PONG")
+    await vanishes(redis)
+
+
+async def vanishes(redis: RedisServer) -> None:
+    """Redis notices a closed connection in its own time."""
+    with anyio.fail_after(5):
+        while clients(redis):
+            await anyio.lowlevel.checkpoint()
+
+
+async def test_a_hundred_calls_at_once_use_no_more_connections_than_allowed(redis: RedisServer) -> None:
+    async with redis_client(redis.url, RedisSettings(timeout_s=10, max_connections=3)) as client:
+        async with anyio.create_task_group() as group:
+            for _ in range(100):
+                group.start_soon(client.call, "INCR", "n")
+        assert await client.call("GET", "n") == Success(b"100")
+        assert clients(redis) <= 3
+
+
+async def test_a_cancelled_call_leaves_no_reply_to_the_next(redis: RedisServer) -> None:
+    async with redis_client(redis.url, PATIENT) as client:
+        await client.call("SET", "a", "first")
+        with redis.frozen(), anyio.move_on_after(0.05):
+            await client.call("GET", "a")
+        assert await client.call("PING") == Success(b"PONG")
+
+
+async def test_a_frozen_redis_costs_one_time_out_and_then_nothing_until_it_is_back(redis: RedisServer) -> None:
+    async with redis_client(redis.url, QUICK) as client:
+        await client.call("PING")
+        with redis.frozen():
+            began_s = anyio.current_time()
+            slow = failed(await client.call("PING"))
+            assert slow == StoreUnavailable("redis", f"127.0.0.1:{redis.port}: no answer in time")
+            waited_s = anyio.current_time()
+            assert 0.09 <= waited_s - began_s < 1
+            for _ in range(100):
+                assert failed(await client.call("PING")) == slow
+            assert anyio.current_time() - waited_s < 0.09
+        await comes_back(client)
+
+
+async def test_while_a_frozen_redis_is_looked_for_only_one_caller_waits(redis: RedisServer) -> None:
+    async with redis_client(redis.url, RedisSettings(timeout_s=0.1, rest_s=0.05)) as client:
+        with redis.frozen():
+            await client.call("PING")
+            await anyio.sleep(0.06)  # the rest is over
+            waits: list[float] = []
+
+            async def one() -> None:
+                began_s = anyio.current_time()
+                await client.call("PING")
+                waits.append(anyio.current_time() - began_s)
+
+            async with anyio.create_task_group() as group:
+                for _ in range(20):
+                    group.start_soon(one)
+            assert sum(wait_s > 0.05 for wait_s in waits) == 1
+
+
+async def comes_back(client: RedisClient) -> None:
+    with anyio.fail_after(5):
+        while isinstance(await client.call("PING"), Failure):  # noqa: ASYNC110  # there is no event to wait for
+            await anyio.sleep(0.01)
+
+
+async def test_a_redis_that_is_not_there_is_a_failure_at_once() -> None:
+    client = redis_client("redis://127.0.0.1:9", QUICK)
+    assert failed(await client.call("PING")) == StoreUnavailable("redis", "127.0.0.1:9: cannot be reached")
+    nowhere = redis_client("unix:///nowhere/redis.sock", QUICK)
+    assert failed(await nowhere.call("PING")).message == "/nowhere/redis.sock: No such file or directory"
+
+
+async def test_a_restart_between_two_calls_fails_neither(tmp_path: Path) -> None:
+    with redis_server(tmp_path) as redis:
+        async with redis_client(redis.url, PATIENT) as client:
+            assert await client.call("PING") == Success(b"PONG")
+            redis.stop()
+            redis.start()
+            assert await client.call("PING") == Success(b"PONG")
+
+
+async def test_who_waits_in_line_hears_that_redis_went_away_and_nobody_waits_forever(redis: RedisServer) -> None:
+    async with redis_client(redis.url, RedisSettings(timeout_s=0.1, rest_s=5, max_connections=1)) as client:
+        with redis.frozen():
+            said: list[str] = []
+
+            async def one() -> None:
+                said.append(failed(await client.call("PING")).message)
+
+            began_s = anyio.current_time()
+            async with anyio.create_task_group() as group:
+                for _ in range(50):
+                    group.start_soon(one)
+            assert len(said) == 50
+            assert anyio.current_time() - began_s < 1
+
+
+async def test_a_line_that_is_too_long_is_left() -> None:
+    async def answers_late(stream: SocketStream) -> None:
+        async with stream:
+            while True:
+                try:
+                    await stream.receive()
+                except anyio.EndOfStream:
+                    return
+                await anyio.sleep(0.08)
+                await stream.send(b"+PONG\r\n")
+
+    async with pretender(answers_late) as url:
+        said: list[str] = []
+        client = redis_client(url, RedisSettings(timeout_s=0.1, max_connections=1))
+
+        async def one() -> None:
+            outcome = await client.call("PING")
+            said.append("pong" if isinstance(outcome, Success) else outcome.failure().message.partition(": ")[2])
+
+        async with anyio.create_task_group() as group:
+            for _ in range(12):
+                group.start_soon(one)
+    assert "pong" in said
+    assert "too many calls wait for it" in said
+
+
+@pytest.mark.parametrize(
+    ("speaks", "said"),
+    [
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "it does not speak as a Redis does"),
+        (b"$999999999\r\n" + b"x" * (MAX_REPLY_BYTES + 65536), "it does not speak as a Redis does"),
+        (b"", "the connection broke"),
+        (b"$5\r\nab", "the connection broke"),
+    ],
+    ids=["http", "endless", "nothing", "half"],
+)
+async def test_who_is_no_redis_is_told_apart(speaks: bytes, said: str) -> None:
+    async def speak(stream: SocketStream) -> None:
+        async with stream:
+            await stream.receive()
+            with suppress(anyio.BrokenResourceError):  # the client may have had enough
+                await stream.send(speaks)
+
+    async with pretender(speak) as url:
+        client = redis_client(url, PATIENT)
+        assert failed(await client.call("PING")).message.partition(": ")[2] == said
+
+
+async def test_a_reply_to_nothing_is_not_taken_for_an_answer() -> None:
+    async def talks_too_much(stream: SocketStream) -> None:
+        async with stream:
+            await stream.receive()
+            await stream.send(b"+PONG\r\n+SURPRISE\r\n")
+            await stream.send(b"+AND MORE\r\n")
+            await anyio.sleep_forever()
+
+    async with pretender(talks_too_much) as url, redis_client(url, PATIENT) as client:
+        for _ in range(3):
+            assert await client.call("PING") == Success(b"PONG")
+
+
+async def test_a_tls_client_of_a_plain_redis_fails_and_does_not_hang(redis: RedisServer) -> None:
+    client = redis_client(redis.url.replace("redis://", "rediss://"), QUICK)
+    assert isinstance(await client.call("PING"), Failure)
+
+
+async def test_a_password_is_sent_and_never_shown(tmp_path: Path) -> None:
+    with redis_server(tmp_path, password="canary-0123456789") as redis:  # noqa: S106  # of a Redis that lives a second
+        async with redis_client(redis.url, PATIENT) as client:
+            assert await client.call("PING") == Success(b"PONG")
+            assert "canary" not in repr(client)
+        wrong = redis_client(redis.url.replace("canary", "wrong-canary"), PATIENT)
+        said = failed(await wrong.call("PING"))
+        assert said.message == f"127.0.0.1:{redis.port}: it refused the connection: WRONGPASS"
+        unnamed = redis_client(f"redis://127.0.0.1:{redis.port}/3", PATIENT)
+        assert failed(await unnamed.call("PING")).message.endswith("refused the connection: NOAUTH")
+        named = redis_client(redis.url.replace("redis://:", "redis://default:").replace("/0", "/3"), PATIENT)
+        assert await named.call("PING") == Success(b"PONG")
+
+
+async def test_a_server_that_repeats_the_password_is_not_quoted() -> None:
+    async def echoes(stream: SocketStream) -> None:
+        async with stream:
+            said = await stream.receive()
+            await stream.send(b"-ERR unknown command, with args: " + said.replace(b"\r\n", b" ") + b"\r\n")
+            await anyio.sleep_forever()
+
+    async with pretender(echoes) as url:
+        client = redis_client(url.replace("redis://", "redis://:canary-0123456789@"), PATIENT)
+        assert failed(await client.call("PING")).message.partition(": ")[2] == "it refused the connection: ERR"
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("http://canary@host", "is no Redis URL"),
+        ("redis://", "names no host"),
+        ("redis://:canary@host:port", "is no URL"),
+        ("redis://host/canary", "names a database that is no number"),
+        ("redis://host?password=canary", "has a query or fragment"),
+        ("unix://canary", "names no socket"),
+        ("redis://ho st", "is no Redis URL"),
+    ],
+)
+def test_a_url_that_is_none_is_told_and_not_shown(url: str, said: str) -> None:
+    with pytest.raises(ValueError, match=said) as raised:
+        redis_client(url)
+    assert "canary" not in str(raised.value)
+
+
+async def test_a_unix_socket_is_an_address_too(tmp_path: Path) -> None:
+    path = tmp_path / "s"
+
+    async def pong(stream: SocketStream) -> None:
+        async with stream:
+            await stream.receive()
+            await stream.send(b"+PONG\r\n")
+
+    async with await anyio.create_unix_listener(path) as listener, anyio.create_task_group() as group:
+        group.start_soon(listener.serve, pong)
+        assert await redis_client(f"unix://{path}", PATIENT).call("PING") == Success(b"PONG")
+        group.cancel_scope.cancel()
+
+
+def test_a_client_does_not_show_the_password_in_its_settings() -> None:
+    settings = RedisSettings(url=Secret("redis://:canary-0123456789@host"))
+    assert "canary" not in repr(settings)
