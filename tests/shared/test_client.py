@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import struct
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -285,3 +287,17 @@ async def test_a_unix_socket_is_an_address_too(tmp_path: Path) -> None:
 def test_a_client_does_not_show_the_password_in_its_settings() -> None:
     settings = RedisSettings(url=Secret("redis://:canary-0123456789@host"))
     assert "canary" not in repr(settings)
+
+
+async def test_a_connection_that_was_reset_while_idle_is_not_used() -> None:
+    async def resets(stream: SocketStream) -> None:
+        await stream.receive()
+        await stream.send(b"+PONG\r\n")
+        raw = stream.extra(SocketAttribute.raw_socket)
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        await anyio.aclose_forcefully(stream)
+
+    async with pretender(resets) as url, redis_client(url, PATIENT) as client:
+        for _ in range(3):
+            assert await client.call("PING") == Success(b"PONG")
+            await anyio.wait_all_tasks_blocked()

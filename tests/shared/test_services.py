@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
@@ -29,6 +30,7 @@ from llm_manager import (
     redis_keys,
     redis_limiter,
 )
+from llm_manager.adapters.redis.breakers import SharedPermit
 from llm_manager.adapters.redis.cache import MAX_VALUE_BYTES
 from llm_manager.adapters.redis.limiter import GRACE_S, RedisLimiter, SharedReservation
 from llm_manager.adapters.redis.scripts import callers_time
@@ -37,8 +39,8 @@ from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.status import CacheStatus
 from llm_manager.ports import Cached, Keys, Lease, Limiter, Reservation
 from llm_manager.testing import VirtualClock
+from redis_lines import Blocking, Nobody
 from redis_server import RedisServer, redis_server
-from tests.shared.redis import Blocking, Nobody
 
 pytestmark = pytest.mark.anyio
 
@@ -288,6 +290,45 @@ async def test_what_another_process_gives_back_is_seen_before_long(redis: RedisS
     line.close()
 
 
+class Meanwhile:
+    """A line on which, once, something else happens between a question and its answer."""
+
+    def __init__(self, line: Blocking) -> None:
+        self._line = line
+        self.happens: Callable[[], Awaitable[None]] | None = None
+
+    async def call(self, *command: str | bytes | int) -> object:
+        reply = await self._line.call(*command)
+        happens, self.happens = self.happens, None
+        if happens is not None:
+            await happens()
+        return reply
+
+
+async def test_what_comes_back_while_the_head_is_asking_is_not_overlooked(redis: RedisServer) -> None:
+    line = Blocking(redis)
+    meanwhile = Meanwhile(line)
+    limits = in_virtual_time(cast("Blocking", meanwhile), TEN)
+    clock = VirtualClock()
+    dear = (await limits.acquire("k", "m", 1000, 0, clock)).unwrap()
+    got: list[float] = []
+
+    async def wait() -> None:
+        assert isinstance(await limits.acquire("k", "m", 1000, 60, clock), Success)
+        got.append(clock.monotonic())
+
+    async def refund() -> None:
+        await limits.release(dear, clock.monotonic())
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(wait)
+        await clock.advance(0.5)
+        meanwhile.happens = refund
+        await clock.advance(0.5)  # when it looks again
+    assert got == [1.0]
+    line.close()
+
+
 async def test_without_a_redis_each_process_keeps_the_limits_by_itself() -> None:
     limits = redis_limiter(NOWHERE, TEN, shared=QUICK)
     (first, *_) = await taken(limits, 10)
@@ -389,7 +430,7 @@ async def test_foreign_bytes_in_a_breaker_are_one_that_is_new(redis: RedisServer
     permit = (await breakers.admit("k", "m", 0.0)).unwrap()
     await breakers.record(permit, "failure", 0.0, 0.0)
     refused = (await breakers.admit("k", "m", 0.0)).failure()
-    assert (refused.model, refused.retry_after_s) == ("m", pytest.approx(60, abs=1))
+    assert refused.retry_after_s == pytest.approx(60, abs=1)
 
 
 async def test_every_result_of_many_tasks_is_counted(redis: RedisServer) -> None:
@@ -448,6 +489,26 @@ async def test_a_result_that_redis_could_not_be_told_is_lost_and_no_more(tmp_pat
         redis.stop()
         await breakers.record(permit, "failure", 0.0, 0.0)
         assert isinstance(await breakers.admit("k", "m", 0.0), Success)
+
+
+async def test_a_probe_that_was_left_lets_the_next_one_go(redis: RedisServer) -> None:
+    breakers = redis_breakers(redis.url, replace(TOUCHY, open_s=0.01), shared=PATIENT)
+    permit = (await breakers.admit("k", "m", 0.0)).unwrap()
+    await breakers.record(permit, "failure", 0.0, 0.0)
+    await anyio.sleep(0.02)
+    probe = (await breakers.admit("k", "m", 0.0)).unwrap()
+    await breakers.record(probe, "neither", 0.0, 0.0)
+    assert (await breakers.admit("k", "m", 0.0)).unwrap().probe
+
+
+async def test_a_move_that_others_always_overtake_is_given_up() -> None:
+    class Busy:
+        async def call(self, *_command: str | bytes | int) -> Outcome[object, StoreUnavailable]:
+            return Success([b"1000000", b'["open",1,0.5,60.0]', 0])
+
+    breakers = redis_breakers(cast("Blocking", Busy()), TOUCHY, shared=PATIENT)
+    assert isinstance(await breakers.admit("k", "m", 0.0), Success)
+    await breakers.record(SharedPermit("k", 1, probe=True), "failure", 0.0, 0.0)
 
 
 # Keys

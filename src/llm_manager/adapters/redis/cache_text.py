@@ -15,7 +15,8 @@ from llm_manager.domain.codec import to_json
 from llm_manager.domain.response import LLMResponse
 from llm_manager.ports import Cached
 
-FORMAT = 1
+RESPONSE, DATA = '[1,"response",', '[1,"data",'
+"""How a record of either kind begins; 1 is the number of the format."""
 
 _RESPONSE: TypeAdapter[tuple[int, str, LLMResponse]] = TypeAdapter(tuple[int, str, LLMResponse])
 
@@ -30,10 +31,10 @@ def text_of(value: object) -> str | None:
     ('[1,"data",{"n":[1,2.5,null]}]', None)
     """
     if isinstance(value, LLMResponse):
-        return f'[{FORMAT},"response",{to_json(value)}]'
+        return f"{RESPONSE}{to_json(value)}]"
     if not _is_plain(value, DEEPEST):
         return None
-    return json.dumps([FORMAT, "data", value], separators=(",", ":"), ensure_ascii=False)
+    return f"{DATA}{json.dumps(value, separators=(',', ':'), ensure_ascii=False)}]"
 
 
 def value_of(text: bytes) -> Cached | None:
@@ -42,16 +43,9 @@ def value_of(text: bytes) -> Cached | None:
     >>> value_of(b'[1,"data",{"n":1}]'), value_of(b"foreign bytes"), value_of(b'[0,"data",1]')
     (Cached(value={'n': 1}), None, None)
     """
-    try:
-        tree: object = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    parts = cast("list[object]", tree) if isinstance(tree, list) else []
-    if parts[:2] == [FORMAT, "response"]:
+    if text.startswith(RESPONSE.encode()):
         return _response(text)
-    if len(parts) == 3 and parts[:2] == [FORMAT, "data"] and _is_plain(parts[2], DEEPEST):
-        return Cached(parts[2])
-    return None
+    return _data(text) if text.startswith(DATA.encode()) else None
 
 
 def _response(text: bytes) -> Cached | None:
@@ -59,6 +53,14 @@ def _response(text: bytes) -> Cached | None:
         return Cached(_RESPONSE.validate_json(text)[2])
     except ValidationError:
         return None
+
+
+def _data(text: bytes) -> Cached | None:
+    try:
+        tree = cast("list[object]", json.loads(text))
+    except (ValueError, RecursionError):
+        return None
+    return Cached(tree[2]) if len(tree) == 3 and _is_plain(tree[2], DEEPEST) else None
 
 
 def _is_plain(value: object, depth: int) -> bool:

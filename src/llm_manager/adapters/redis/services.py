@@ -44,34 +44,38 @@ def redis_client(url: str, settings: RedisSettings | None = None) -> RedisClient
 
 def redis_cache(redis: Where, settings: CacheSettings | None = None, *, shared: RedisSettings | None = None) -> Cache:
     """A cache that several processes share; what it holds expires, and Redis decides what a full one forgets."""
+    to = _redis(redis, shared)
     from llm_manager.adapters.redis.cache import RedisCache  # noqa: PLC0415  # an extra
 
-    return RedisCache(_redis(redis, shared), settings or CacheSettings(), shared or RedisSettings())
+    return RedisCache(to, settings or CacheSettings(), shared or RedisSettings())
 
 
 def redis_limiter(redis: Where, settings: LimiterSettings, *, shared: RedisSettings | None = None) -> Limiter:
     """Limits that several processes keep together."""
+    to = _redis(redis, shared)
     from llm_manager.adapters.redis.limiter import RedisLimiter  # noqa: PLC0415  # an extra
 
     meanwhile = MemoryLimiter(settings)
-    return RedisLimiter(_redis(redis, shared), settings, shared or RedisSettings(), meanwhile)
+    return RedisLimiter(to, settings, shared or RedisSettings(), meanwhile)
 
 
 def redis_breakers(
     redis: Where, settings: BreakerSettings | None = None, *, shared: RedisSettings | None = None
 ) -> Breakers:
     """Circuit breakers that open for all processes at once, of which one probes."""
+    to = _redis(redis, shared)
     from llm_manager.adapters.redis.breakers import RedisBreakers  # noqa: PLC0415  # an extra
 
     given = settings or BreakerSettings()
-    return RedisBreakers(_redis(redis, shared), given, shared or RedisSettings(), MemoryBreakers(given))
+    return RedisBreakers(to, given, shared or RedisSettings(), MemoryBreakers(given))
 
 
 def redis_keys(redis: Where, settings: KeySettings, *, shared: RedisSettings | None = None) -> Keys:
     """API keys that rest for all processes when one was told that they must; the keys themselves stay here."""
+    to = _redis(redis, shared)
     from llm_manager.adapters.redis.keys import RedisKeys  # noqa: PLC0415  # an extra
 
-    return RedisKeys(_redis(redis, shared), settings, shared or RedisSettings(), MemoryKeys(settings))
+    return RedisKeys(to, settings, shared or RedisSettings(), MemoryKeys(settings))
 
 
 def sharing(context: Context, redis: Redis) -> Context:
@@ -102,4 +106,5 @@ def client_for(settings: RedisSettings) -> Outcome[RedisClient, ConfigurationErr
 
 
 def _redis(redis: Where, shared: RedisSettings | None) -> Redis:
+    """Asked first of all: where the extra is missing, this says so better than the import would."""
     return redis_client(redis, shared) if isinstance(redis, str) else redis

@@ -75,11 +75,8 @@ class Connection:
 
     def is_quiet(self) -> bool:
         """Whether the other side neither hung up nor said anything unasked, so that it can be used once more."""
-        number = self._stream.extra(SocketAttribute.raw_socket).fileno()
-        if number < 0:
-            return False
         poll = select.poll()
-        poll.register(number, select.POLLIN)
+        poll.register(self._stream.extra(SocketAttribute.raw_socket), select.POLLIN)
         return not poll.poll(0) and not self._reader.has_data()
 
     async def aclose(self) -> None:
