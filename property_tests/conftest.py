@@ -7,9 +7,10 @@ import os
 import pytest
 from hypothesis import settings
 
-collect_ignore = ["fuzz_extraction.py"]  # a program of its own, that needs a fuzzer
 from redis_fixtures import redis as redis
 from redis_fixtures import started_redis as started_redis
+
+collect_ignore = ["fuzz_extraction.py"]  # a program of its own, that needs a fuzzer
 
 settings.register_profile("default", deadline=None, derandomize=True, max_examples=100, database=None)
 settings.register_profile("nightly", deadline=None, max_examples=5_000)

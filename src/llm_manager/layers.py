@@ -18,10 +18,10 @@ from llm_manager.adapters.observers.plain import Only, Silent
 from llm_manager.adapters.system import SystemClock, SystemRandom
 from llm_manager.domain.catalog import PROVIDERS
 from llm_manager.domain.config import LLMConfig
-from llm_manager.domain.errors import ConfigurationError
-from llm_manager.domain.events import GatewayTimed
+from llm_manager.domain.errors import ConfigurationError, StoreUnavailable
+from llm_manager.domain.events import GatewayTimed, StoreChanged
 from llm_manager.domain.outcome import Outcome
-from llm_manager.effect.context import Context
+from llm_manager.effect.context import Context, emit
 from llm_manager.effect.layer import Layer, scoped
 from llm_manager.effect.scope import Scope
 from llm_manager.ports import (
@@ -157,7 +157,10 @@ def _shared(context: Context, scope: Scope) -> Outcome[Context, ConfigurationErr
     """*context* with the state in Redis that its settings let processes share; it connects when first used."""
     from llm_manager.adapters.redis.services import client_for, sharing  # noqa: PLC0415  # only who shares pays for it
 
-    made = client_for(context.config.redis)
+    def tell(error: StoreUnavailable | None) -> None:
+        emit(context, StoreChanged(at_s=context.clock.monotonic(), store="redis", error=error))
+
+    made = client_for(context.config.redis, tell)
     if isinstance(made, Failure):
         return made
     client = made.unwrap().open()

@@ -16,6 +16,7 @@ from llm_manager import (
     MetricsSnapshot,
     ObserveSettings,
     ServerError,
+    StoreUnavailable,
     UnknownCost,
     Usage,
 )
@@ -35,6 +36,7 @@ from llm_manager.domain.events import (
     RetryScheduled,
     SchemaModeChosen,
     SpanFinished,
+    StoreChanged,
     TargetSkipped,
 )
 
@@ -67,6 +69,7 @@ EVENTS: tuple[Event, ...] = (
     Reasked(at_s=0, round=1, error=BUSY),
     GatewayTimed(at_s=0, model="gpt", trace_id="t", latency_ms=1.0, retries=0, option_index=None, cache_status=None),
     SpanFinished(at_s=0, name="mine", latency_ms=1.0, error=None),
+    StoreChanged(at_s=0, store="redis", error=StoreUnavailable("redis", "cache.example: cannot be reached")),
     RequestFinished(at_s=1, operation="generate", latency_ms=30.0, request=REQUEST, answer=ANSWER),
     RequestFinished(at_s=1, operation="generate", latency_ms=30.0, request=REQUEST, answer=BUSY),
 )

@@ -16,6 +16,7 @@ from returns.result import Failure, Success
 
 from llm_manager import RedisSettings, Secret, StoreUnavailable, redis_client
 from llm_manager.adapters.redis.client import RedisClient
+from llm_manager.adapters.redis.services import client_for
 from llm_manager.adapters.redis.wire import MAX_REPLY_BYTES, Refusal
 from redis_server import RedisServer, redis_server
 
@@ -233,9 +234,9 @@ async def test_a_password_is_sent_and_never_shown(tmp_path: Path) -> None:
             assert "canary" not in repr(client)
         wrong = redis_client(redis.url.replace("canary", "wrong-canary"), PATIENT)
         said = failed(await wrong.call("PING"))
-        assert said.message == f"127.0.0.1:{redis.port}: it refused the connection: WRONGPASS"
+        assert said.message == f"127.0.0.1:{redis.port}: it refuses to serve us: WRONGPASS"
         unnamed = redis_client(f"redis://127.0.0.1:{redis.port}/3", PATIENT)
-        assert failed(await unnamed.call("PING")).message.endswith("refused the connection: NOAUTH")
+        assert failed(await unnamed.call("PING")).message.endswith("refuses to serve us: NOAUTH")
         named = redis_client(redis.url.replace("redis://:", "redis://default:").replace("/0", "/3"), PATIENT)
         assert await named.call("PING") == Success(b"PONG")
 
@@ -249,7 +250,7 @@ async def test_a_server_that_repeats_the_password_is_not_quoted() -> None:
 
     async with pretender(echoes) as url:
         client = redis_client(url.replace("redis://", "redis://:canary-0123456789@"), PATIENT)
-        assert failed(await client.call("PING")).message.partition(": ")[2] == "it refused the connection: ERR"
+        assert failed(await client.call("PING")).message.partition(": ")[2] == "it refuses to serve us: ERR"
 
 
 @pytest.mark.parametrize(
@@ -301,3 +302,30 @@ async def test_a_connection_that_was_reset_while_idle_is_not_used() -> None:
         for _ in range(3):
             assert await client.call("PING") == Success(b"PONG")
             await anyio.wait_all_tasks_blocked()
+
+
+async def test_a_redis_that_serves_nobody_just_now_is_as_good_as_away() -> None:
+    async def loads(stream: SocketStream) -> None:
+        async with stream:
+            await stream.receive()
+            await stream.send(b"-LOADING Redis is loading the dataset in memory\r\n")
+
+    async with pretender(loads) as url:
+        client = redis_client(url, QUICK)
+        assert failed(await client.call("PING")).message.endswith(": it refuses to serve us: LOADING")
+
+
+async def test_that_redis_went_away_and_came_back_is_told_once_each(tmp_path: Path) -> None:
+    told: list[StoreUnavailable | None] = []
+    with redis_server(tmp_path) as redis:
+        settings = RedisSettings(url=Secret(redis.url), rest_s=0.01)
+        client = client_for(settings, told.append).unwrap()
+        await client.call("PING")
+        redis.stop()
+        for _ in range(3):
+            await client.call("PING")
+            await anyio.sleep(0.02)
+        redis.start()
+        await comes_back(client)
+        await client.call("PING")
+        assert told == [StoreUnavailable("redis", f"127.0.0.1:{redis.port}: cannot be reached"), None]

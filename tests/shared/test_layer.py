@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from dataclasses import replace
 from typing import cast
@@ -18,6 +19,7 @@ from llm_manager import (
     LimiterSettings,
     LLMConfig,
     LLMRequest,
+    ObserveSettings,
     Preferences,
     RedisSettings,
     RetrySettings,
@@ -105,15 +107,22 @@ async def test_a_stream_pays_and_counts_as_one_call(redis: RedisServer) -> None:
     assert answer.content == "piece by piece"
 
 
-async def test_a_program_whose_redis_is_away_does_its_work(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("REDIS_URL", raising=False)
+async def test_a_program_whose_redis_is_away_does_its_work_and_says_so(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     async with Simulator() as simulator:
         simulator.script("gpt-4o-mini", [Say("all the same")])
-        settings = config(simulator, RedisSettings(url=Secret("redis://127.0.0.1:9")))
+        settings = config(simulator, RedisSettings(url=Secret("redis://:canary-0123456789@127.0.0.1:9")))
+        settings = replace(settings, observe=ObserveSettings(log="json"))
         async with custom(settings) as context:
             assert (await run(generate(ASK), context)).unwrap().content == "all the same"
             unknown = CacheStatus(enabled=True, entries=None, max_entries=None)
             assert (await run(get_status(), context)).unwrap().cache == unknown
+    logged = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    changes = [line for line in logged if line["event"] == "StoreChanged"]
+    assert [(line["level"], line["store"], line["away"]) for line in changes] == [("warning", "redis", True)]
+    assert "127.0.0.1:9: cannot be reached" in changes[0]["error"]
+    assert "canary" not in str(logged)
 
 
 async def test_one_service_can_be_swapped_alone(redis: RedisServer) -> None:

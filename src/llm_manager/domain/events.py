@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from llm_manager.domain.errors import LLMError
+from llm_manager.domain.errors import LLMError, StoreUnavailable
 from llm_manager.domain.request import LLMRequest
 from llm_manager.domain.response import Attempt, LLMResponse, SchemaMode
 
@@ -133,6 +133,15 @@ class SpanFinished:
     error: LLMError | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreChanged:
+    """A store that processes share went away, or, *error* being None, is back; in between each does without it."""
+
+    at_s: float
+    store: str
+    error: StoreUnavailable | None
+
+
 Event: TypeAlias = (
     RequestStarted
     | RequestFinished
@@ -146,4 +155,5 @@ Event: TypeAlias = (
     | SchemaModeChosen
     | GatewayTimed
     | SpanFinished
+    | StoreChanged
 )

@@ -22,6 +22,7 @@ from llm_manager.domain.events import (
     RetryScheduled,
     SchemaModeChosen,
     SpanFinished,
+    StoreChanged,
     TargetSkipped,
 )
 from llm_manager.domain.response import LLMResponse, UnknownCost
@@ -52,14 +53,14 @@ class LogObserver:
 
     def notify(self, event: Event, /) -> None:
         """Write it."""
-        failed = isinstance(event, AttemptFinished | TargetSkipped | RetryScheduled | FellBack) and (
+        failed = isinstance(event, AttemptFinished | TargetSkipped | RetryScheduled | FellBack | StoreChanged) and (
             getattr(event, "error", None) is not None
         )
         write = self._logger.warning if failed else self._logger.info
         write(type(event).__name__, **_fields(event, with_text=self._settings.prompts))
 
 
-def _fields(event: Event, *, with_text: bool) -> dict[str, Any]:  # noqa: C901  # one flat table
+def _fields(event: Event, *, with_text: bool) -> dict[str, Any]:  # noqa: C901, PLR0912  # one flat table
     """What is worth a place in the line."""
     match event:
         case RequestStarted(operation=operation, request=request):
@@ -86,6 +87,8 @@ def _fields(event: Event, *, with_text: bool) -> dict[str, Any]:  # noqa: C901  
             return {"model": model, "mode": mode}
         case SpanFinished(name=name, latency_ms=latency_ms, error=error):
             return {"name": name, "latency_ms": round(latency_ms, 1), **_error(error)}
+        case StoreChanged(store=store, error=error):
+            return {"store": store, "away": error is not None, **_error(error)}
         case GatewayTimed():
             return {
                 "model": event.model,

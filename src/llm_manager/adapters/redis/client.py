@@ -6,8 +6,9 @@ caller looks whether it is back, while all others still do without it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import TracebackType
-from typing import Protocol, Self, final
+from typing import Protocol, Self, TypeAlias, final
 
 import anyio
 from returns.result import Failure, Success
@@ -21,6 +22,9 @@ from llm_manager.domain.settings import RedisSettings
 PATIENCE = 4
 """A caller waits in line for a connection for at most so many exchanges that take all the time they may."""
 
+NOT_IN_SERVICE = frozenset({"LOADING", "BUSY", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "MISCONF"})
+"""What a Redis answers that starts, is stuck, or gave its place to another: as good as away."""
+
 _BROKEN = (OSError, anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError, NotRedis, Refusal)
 
 
@@ -32,6 +36,14 @@ class Redis(Protocol):
         ...
 
 
+Tell: TypeAlias = Callable[[StoreUnavailable | None], None]
+"""Who wants to know that Redis went away, and why, or, None, that it is back."""
+
+
+def nobody(_error: StoreUnavailable | None) -> None:
+    """Nobody wants to know."""
+
+
 @final
 class RedisClient:
     """Connections to one Redis, used one call at a time; what is idle is kept only between :meth:`open` and the end.
@@ -39,10 +51,11 @@ class RedisClient:
     A client that was not opened closes each connection after its call: nothing is left behind that nobody closes.
     """
 
-    __slots__ = ("_address", "_away", "_idle", "_keeps", "_looks_again_s", "_settings", "_slots")
+    __slots__ = ("_address", "_away", "_idle", "_keeps", "_looks_again_s", "_settings", "_slots", "_tell")
 
-    def __init__(self, address: RedisAddress, settings: RedisSettings) -> None:
+    def __init__(self, address: RedisAddress, settings: RedisSettings, tell: Tell = nobody) -> None:
         self._address = address
+        self._tell = tell
         self._settings = settings
         self._slots = anyio.Semaphore(settings.max_connections, fast_acquire=True)
         self._idle: list[Connection] = []
@@ -95,15 +108,25 @@ class RedisClient:
                 reply = await self._asked(command)
         except _BROKEN as bad:
             self._looks_again_s = anyio.current_time() + self._settings.rest_s
-            away = self._away = self._unavailable(_why(bad))
-            return Failure(away)
-        self._away = None
+            return Failure(self._turned(self._unavailable(_why(bad))))
+        if self._away is not None:
+            self._away = None
+            self._tell(None)
         return Success(reply)
+
+    def _turned(self, away: StoreUnavailable) -> StoreUnavailable:
+        """Redis is away now; only the first one to notice tells."""
+        before, self._away = self._away, away
+        if before is None:
+            self._tell(away)
+        return away
 
     async def _asked(self, command: tuple[Word, ...]) -> Reply:
         connection = await self._quiet() or await connected(self._address)
         try:
             reply = await connection.ask(command)
+            if isinstance(reply, Refusal) and reply.code in NOT_IN_SERVICE:
+                raise reply
         except BaseException:  # cancelled too: the reply would be the next one's
             await connection.aclose()
             raise
@@ -134,7 +157,7 @@ def _why(bad: BaseException) -> str:
         case TimeoutError():
             return "no answer in time"
         case Refusal(code=code):
-            return f"it refused the connection: {code}"
+            return f"it refuses to serve us: {code}"
         case OSError(strerror=str(said)):
             return said
         case OSError():

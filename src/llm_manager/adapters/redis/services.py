@@ -25,7 +25,7 @@ from llm_manager.effect.context import Context
 from llm_manager.ports import Breakers, Cache, Keys, Limiter
 
 if TYPE_CHECKING:
-    from llm_manager.adapters.redis.client import Redis, RedisClient
+    from llm_manager.adapters.redis.client import Redis, RedisClient, Tell
 
 Where: TypeAlias = "str | Redis"
 """A URL, or somebody who passes commands on."""
@@ -92,8 +92,8 @@ def sharing(context: Context, redis: Redis) -> Context:
     )
 
 
-def client_for(settings: RedisSettings) -> Outcome[RedisClient, ConfigurationError]:
-    """A client of what *settings* names, which has not connected yet."""
+def client_for(settings: RedisSettings, tell: Tell | None = None) -> Outcome[RedisClient, ConfigurationError]:
+    """A client of what *settings* names, which has not connected yet; *tell* hears when it goes away and comes back."""
     found = redis_address(settings.url or Secret(""))
     if isinstance(found, Failure):
         return Failure(ConfigurationError((Problem("redis.url", found.failure()),)))
@@ -102,7 +102,9 @@ def client_for(settings: RedisSettings) -> Outcome[RedisClient, ConfigurationErr
         return Failure(ConfigurationError((Problem("redis.url", said),)))
     from llm_manager.adapters.redis.client import RedisClient  # noqa: PLC0415  # an extra
 
-    return Success(RedisClient(found.unwrap(), settings))
+    return Success(
+        RedisClient(found.unwrap(), settings) if tell is None else RedisClient(found.unwrap(), settings, tell)
+    )
 
 
 def _redis(redis: Where, shared: RedisSettings | None) -> Redis:
