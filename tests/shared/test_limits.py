@@ -1,4 +1,4 @@
-"""Shared limits, by the server's time: nothing is given twice, and nobody waits for the dead or a Redis that is gone."""
+"""Shared limits, by the server's time: nothing is given twice, nobody waits for the dead or a Redis that is gone."""
 
 from __future__ import annotations
 
