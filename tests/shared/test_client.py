@@ -169,19 +169,19 @@ async def test_a_line_that_is_too_long_is_left() -> None:
                     await stream.receive()
                 except anyio.EndOfStream:
                     return
-                await anyio.sleep(0.08)
+                await anyio.sleep(0.15)
                 await stream.send(b"+PONG\r\n")
 
     async with pretender(answers_late) as url:
         said: list[str] = []
-        client = redis_client(url, RedisSettings(timeout_s=0.1, max_connections=1))
+        client = redis_client(url, RedisSettings(timeout_s=0.4, max_connections=1))
 
         async def one() -> None:
             outcome = await client.call("PING")
             said.append("pong" if isinstance(outcome, Success) else outcome.failure().message.partition(": ")[2])
 
         async with anyio.create_task_group() as group:
-            for _ in range(12):
+            for _ in range(16):
                 group.start_soon(one)
     assert "pong" in said
     assert "too many calls wait for it" in said
