@@ -18,8 +18,8 @@ from llm_manager import (
     redis_client,
 )
 from llm_manager.adapters.redis.breakers import SharedPermit
+from llm_manager.adapters.redis.wire import Reply, Word
 from llm_manager.domain.outcome import Outcome
-from redis_lines import Blocking
 from redis_server import RedisServer, redis_server
 from tests.shared.situations import FOREIGN, NOWHERE, PATIENT, QUICK, TOUCHY, litter
 
@@ -110,9 +110,10 @@ async def test_a_probe_that_was_left_lets_the_next_one_go(redis: RedisServer) ->
 
 async def test_a_move_that_others_always_overtake_is_given_up() -> None:
     class Busy:
-        async def call(self, *_command: str | bytes | int) -> Outcome[object, StoreUnavailable]:
-            return Success([b"1000000", b'["open",1,0.5,60.0]', 0])
+        async def call(self, *_command: Word) -> Outcome[Reply, StoreUnavailable]:
+            reply: list[Reply] = [b"1000000", b'["open",1,0.5,60.0]', 0]
+            return Success(reply)
 
-    breakers = redis_breakers(cast("Blocking", Busy()), TOUCHY, shared=PATIENT)
+    breakers = redis_breakers(Busy(), TOUCHY, shared=PATIENT)
     assert isinstance(await breakers.admit("k", "m", 0.0), Success)
     await breakers.record(SharedPermit("k", 1, probe=True), "failure", 0.0, 0.0)

@@ -19,8 +19,10 @@ from llm_manager import (
     redis_client,
     redis_limiter,
 )
+from llm_manager.adapters.redis.client import Redis
 from llm_manager.adapters.redis.limiter import GRACE_S, RedisLimiter, SharedReservation
 from llm_manager.adapters.redis.scripts import callers_time
+from llm_manager.adapters.redis.wire import Reply, Word
 from llm_manager.domain.outcome import Outcome
 from llm_manager.ports import Limiter, Reservation
 from llm_manager.testing import VirtualClock
@@ -83,7 +85,7 @@ async def test_a_clock_that_was_set_back_stops_no_limit(redis: RedisServer) -> N
     assert isinstance(await limits.acquire("k", "m", 0, 5, NOW), Success)
 
 
-def in_virtual_time(line: Blocking, settings: LimiterSettings) -> Limiter:
+def in_virtual_time(line: Redis, settings: LimiterSettings) -> Limiter:
     nobody = cast("Limiter", Nobody())
     return RedisLimiter(line, settings, RedisSettings(), nobody, callers_time)
 
@@ -92,7 +94,7 @@ async def test_who_died_in_the_queue_is_forgotten_after_a_while(redis: RedisServ
     """A process that waits for all tokens is killed: nobody says that it has left."""
     line = Blocking(redis)
     mute = Mute(line)
-    dead, mine = in_virtual_time(cast("Blocking", mute), TEN), in_virtual_time(line, TEN)
+    dead, mine = in_virtual_time(mute, TEN), in_virtual_time(line, TEN)
     clock = VirtualClock()
     await mine.acquire("k", "m", 1000, 0, clock)
     async with anyio.create_task_group() as group:
@@ -113,7 +115,7 @@ class Mute:
         self._line = line
         self.is_dead = False
 
-    async def call(self, *command: str | bytes | int) -> object:
+    async def call(self, *command: Word) -> Outcome[Reply, StoreUnavailable]:
         if self.is_dead:
             return Failure(StoreUnavailable("redis", "its process is dead"))
         return await self._line.call(*command)
@@ -146,7 +148,7 @@ class Meanwhile:
         self._line = line
         self.happens: Callable[[], Awaitable[None]] | None = None
 
-    async def call(self, *command: str | bytes | int) -> object:
+    async def call(self, *command: Word) -> Outcome[Reply, StoreUnavailable]:
         reply = await self._line.call(*command)
         happens, self.happens = self.happens, None
         if happens is not None:
@@ -157,7 +159,7 @@ class Meanwhile:
 async def test_what_comes_back_while_the_head_is_asking_is_not_overlooked(redis: RedisServer) -> None:
     line = Blocking(redis)
     meanwhile = Meanwhile(line)
-    limits = in_virtual_time(cast("Blocking", meanwhile), TEN)
+    limits = in_virtual_time(meanwhile, TEN)
     clock = VirtualClock()
     dear = (await limits.acquire("k", "m", 1000, 0, clock)).unwrap()
     got: list[float] = []

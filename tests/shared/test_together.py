@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import cast
 
 import anyio
 import pytest
@@ -21,10 +20,11 @@ from llm_manager import (
     redis_keys,
     redis_limiter,
 )
+from llm_manager.adapters.redis.client import Redis
+from llm_manager.adapters.redis.wire import Reply, Word
 from llm_manager.domain.outcome import Outcome
 from llm_manager.ports import Cached
-from redis_lines import Blocking
-from redis_server import redis_server
+from redis_server import RedisServer, redis_server
 from tests.shared.situations import NOW, PATIENT, TEN, TOUCHY
 
 pytestmark = pytest.mark.anyio
@@ -66,19 +66,45 @@ async def test_a_restart_in_the_middle_loses_no_call(tmp_path: Path) -> None:
 
 
 async def test_a_service_whose_script_redis_answers_strangely_does_without() -> None:
+    @dataclass
     class Strange:
-        async def call(self, *_command: str | bytes | int) -> Outcome[object, StoreUnavailable]:
+        reply: Reply
+
+        async def call(self, *_command: Word) -> Outcome[Reply, StoreUnavailable]:
             return Success(self.reply)
 
-        reply: object = b"+"
-
-    strange = cast("Blocking", Strange())
     shared = replace(PATIENT, when_away="closed")
-    for reply in (b"text", 1, None, [], [b"wait"], [1, 2, 3]):
-        Strange.reply = reply
+    replies: list[Reply] = [b"text", 1, None, [], [b"wait"], [1, 2, 3]]
+    for strange in map(Strange, replies):
         limits = redis_limiter(strange, TEN, shared=shared)
         assert isinstance(await limits.acquire("k", "m", 0, 0, NOW), Failure)
         breakers = redis_breakers(strange, TOUCHY, shared=shared)
         assert isinstance(await breakers.admit("k", "m", 0.0), Success)
         keys = redis_keys(strange, KeySettings(providers={"p": (Secret("sk-canary-0123456789"),)}), shared=shared)
         assert isinstance(await keys.lease("p", "m", 0.0), Success)
+
+
+async def test_a_cancellation_waits_until_it_is_known_what_redis_did(redis: RedisServer) -> None:
+    """As in memory, where nothing can come between the moment something is taken and the moment it is known."""
+
+    class Distant:
+        def __init__(self, client: Redis) -> None:
+            self._client = client
+
+        async def call(self, *command: Word) -> Outcome[Reply, StoreUnavailable]:
+            reply = await self._client.call(*command)
+            await anyio.sleep(0.02)
+            return reply
+
+    async with redis_client(redis.url, PATIENT) as client:
+        far = Distant(client)
+        limits = redis_limiter(far, TEN, shared=PATIENT)
+        breakers = redis_breakers(far, TOUCHY, shared=PATIENT)
+        with anyio.move_on_after(0.01) as late:
+            reserved = (await limits.acquire("k", "m", 900, 0, NOW)).unwrap()
+            permit = (await breakers.admit("k", "m", 0.0)).unwrap()
+            await breakers.record(permit, "failure", 0.0, 0.0)
+            await limits.settle(reserved, 100, 0.0)
+        assert late.cancel_called
+        assert (await breakers.state("k", 0.0))[0] == "open"
+        assert isinstance(await limits.acquire("k", "m", 800, 0, NOW), Success)

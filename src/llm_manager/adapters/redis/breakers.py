@@ -90,8 +90,9 @@ class RedisBreakers:
         def move(state: breaker.State, at_s: float) -> tuple[breaker.State, None]:
             return breaker.record(state, permit.generation, verdict, at_s, chance, self._settings), None
 
-        async with self._line(permit.key):  # those of one process would only overtake each other
-            await self._move(permit.key, now_s, move)
+        with anyio.CancelScope(shield=True):
+            async with self._line(permit.key):  # those of one process would only overtake each other
+                await self._move(permit.key, now_s, move)
 
     async def state(self, key: str, now_s: float, /) -> tuple[CircuitState, float]:
         """Where the breaker stands, and in how many seconds an open one lets a probe through."""

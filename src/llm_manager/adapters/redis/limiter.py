@@ -169,9 +169,8 @@ class RedisLimiter:
             while isinstance(answer, _Queued):
                 await self._sleep(waiter, answer.look_s, clock)
                 answer = await self._ask(key, waiter, until_s - clock.monotonic(), clock)
-        except BaseException:
-            with anyio.CancelScope(shield=True):  # one exchange, which ends soon: else others wait until the lease ends
-                await self._run(key, clock.monotonic(), "leave", waiter.name, str(waiter.tokens))
+        except BaseException:  # else others wait until the lease ends
+            await self._run(key, clock.monotonic(), "leave", waiter.name, str(waiter.tokens))
             raise
         finally:
             queue.remove(waiter)
@@ -186,20 +185,10 @@ class RedisLimiter:
         waiter.woken = False
 
     async def _ask(self, key: str, waiter: _Waiter, most_s: float, clock: Clock) -> _Answer | StoreUnavailable:
-        """Take or keep a place. It is not interrupted: what was taken must be known to be given back."""
-        with anyio.CancelScope(shield=True):
-            outcome = await self._run(
-                key,
-                clock.monotonic(),
-                "take",
-                waiter.name,
-                str(waiter.tokens),
-                round(most_s * SECOND_US),
-                round(LOOK_AGAIN_S * SECOND_US),
-                round(GRACE_S * SECOND_US),
-            )
-            return outcome.failure() if isinstance(outcome, Failure) else _read(outcome.unwrap())
-        raise AssertionError  # pragma: no cover  # for type checkers: a scope may swallow what is raised in it
+        """Take, or take or keep a place in the queue."""
+        spans = (round(seconds * SECOND_US) for seconds in (most_s, LOOK_AGAIN_S, GRACE_S))
+        outcome = await self._run(key, clock.monotonic(), "take", waiter.name, str(waiter.tokens), *spans)
+        return outcome.failure() if isinstance(outcome, Failure) else _read(outcome.unwrap())
 
     async def _put_back(self, reservation: SharedReservation, requests: float, tokens: float, now_s: float) -> None:
         await self._run(reservation.key, now_s, "put", str(requests), str(tokens), reservation.era)

@@ -11,6 +11,7 @@ from hashlib import sha1
 from importlib.resources import files
 from typing import Protocol, TypeAlias, final
 
+import anyio
 from returns.result import Failure, Success
 
 from llm_manager.adapters.redis.client import Redis
@@ -66,11 +67,15 @@ class Script:
         self._hash = sha1(self._text, usedforsecurity=False).hexdigest()
 
     async def run(self, redis: Redis, keys: Sequence[str], *arguments: Word) -> Outcome[list[Reply], StoreUnavailable]:
-        """What the script returns, a list; fails also where Redis refuses it, such as when its memory is full."""
-        rest = (len(keys), *keys, *arguments)
-        outcome = await redis.call("EVALSHA", self._hash, *rest)
-        if isinstance(outcome, Success) and _unknown(outcome.unwrap()):
-            outcome = await redis.call("EVAL", self._text, *rest)
+        """What the script returns, a list; fails also where Redis refuses it, such as when its memory is full.
+
+        A cancellation waits until it is known what Redis did, which is soon: room that was taken and the lease of a
+        probe must come back, and a result must count, as they do in memory, where nothing can come in between.
+        """
+        done: list[Outcome[Reply, StoreUnavailable]] = []
+        with anyio.CancelScope(shield=True):
+            done.append(await self._answer(redis, (len(keys), *keys, *arguments)))
+        outcome = done[0]
         if isinstance(outcome, Failure):
             return outcome
         reply = outcome.unwrap()
@@ -78,6 +83,12 @@ class Script:
             return Success(reply)
         said = reply.code if isinstance(reply, Refusal) else "it answered what no script of ours does"
         return Failure(StoreUnavailable("redis", said))
+
+    async def _answer(self, redis: Redis, rest: Sequence[Word]) -> Outcome[Reply, StoreUnavailable]:
+        outcome = await redis.call("EVALSHA", self._hash, *rest)
+        if isinstance(outcome, Success) and _unknown(outcome.unwrap()):
+            return await redis.call("EVAL", self._text, *rest)
+        return outcome
 
 
 def _unknown(reply: Reply) -> bool:
