@@ -89,6 +89,64 @@ def test_a_shared_limiter_answers_as_one_in_memory(line: Blocking, script: list[
     assert shared == pytest.approx(own, abs=2e-6)
 
 
+@dataclass(frozen=True)
+class Arrival:
+    """Somebody comes *gap_s* after the one before, waits at most *most_s*, leaves after *patience_s*, used *used*."""
+
+    gap_s: float
+    tokens: int
+    most_s: float
+    patience_s: float
+    used: int
+
+
+arrivals = st.builds(
+    Arrival,
+    gap_s=st.sampled_from([0.0, 0.1, 1.0, 12.0, 45.0]),
+    tokens=st.integers(0, 600),
+    most_s=st.sampled_from([0.0, 10.0, 200.0]),
+    patience_s=st.sampled_from([0.5, 7.0, 1e9]),
+    used=st.integers(0, 900),
+)
+
+
+async def queued(limits: Limiter, people: list[Arrival]) -> list[tuple[int, float, float | None]]:
+    """Who was answered when, by the number in which they came, and the wait of those who were refused."""
+    clock = VirtualClock()
+    told: list[tuple[int, float, float | None]] = []
+
+    async def come(number: int, person: Arrival) -> None:
+        with clock.move_on_after(person.patience_s):
+            outcome = await limits.acquire("k", "m", person.tokens, person.most_s, clock)
+            refused = outcome.failure().retry_after_s if isinstance(outcome, Failure) else None
+            told.append((number, clock.monotonic(), refused))
+            if isinstance(outcome, Success):
+                await clock.sleep(1.0)
+                await limits.settle(outcome.unwrap(), person.used, clock.monotonic())
+
+    async with anyio.create_task_group() as group:
+        for number, person in enumerate(people):
+            await clock.advance(person.gap_s)
+            group.start_soon(come, number, person)
+            await clock.advance(0)
+        await clock.advance(1_000)
+    return sorted(told)
+
+
+@on_redis
+@given(people=st.lists(arrivals, max_size=6))
+def test_a_shared_queue_serves_and_refuses_as_one_in_memory(line: Blocking, people: list[Arrival]) -> None:
+    async def both() -> tuple[list[tuple[int, float, float | None]], list[tuple[int, float, float | None]]]:
+        await line.call("FLUSHALL")
+        shared = RedisLimiter(line, LIMITS, RedisSettings(), NOBODY, callers_time)
+        return await queued(shared, people), await queued(MemoryLimiter(LIMITS), people)
+
+    shared, own = anyio.run(both)
+    assert [number for number, _, _ in shared] == [number for number, _, _ in own]
+    for mine, theirs in zip(shared, own, strict=True):
+        assert mine[1:] == (pytest.approx(theirs[1], abs=1e-3), pytest.approx(theirs[2], abs=1e-3))
+
+
 moves = st.tuples(
     st.sampled_from([0.0, 0.5, 3.0, 8.0, 20.0, 30.0, 77.0]),
     st.sampled_from(["admit", "success", "failure", "neither", "state"]),

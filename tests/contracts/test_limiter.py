@@ -185,6 +185,19 @@ async def test_the_predicted_wait_counts_everybody_in_front(limits: Limiter) -> 
     assert served == []
 
 
+async def test_the_predicted_wait_knows_of_a_debt_told_while_nobody_waited(limits: Limiter) -> None:
+    clock = VirtualClock()
+    first = (await limits.acquire("k", "m", 6000, 60, clock)).unwrap()
+    async with anyio.create_task_group() as group:
+        group.start_soon(limits.acquire, "k", "m", 1000, 60, clock)
+        await clock.advance(20)
+        await limits.settle(first, 9000, clock.monotonic())
+        group.start_soon(limits.acquire, "k", "m", 1000, 60, clock)
+        await clock.advance(0)
+        assert await told(limits, clock, 1000) == 40.0
+        group.cancel_scope.cancel()
+
+
 async def told(limits: Limiter, clock: VirtualClock, tokens: float) -> float | None:
     """The wait that somebody is refused for who would not wait at all."""
     return (await limits.acquire("k", "m", tokens, 0, clock)).failure().retry_after_s

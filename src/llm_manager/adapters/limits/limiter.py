@@ -137,7 +137,7 @@ class MemoryLimiter:
             left = late_s is not None
         finally:
             lane.queue.remove(waiter)
-            if left:
+            if left or not lane.queue:  # what happens to buckets that nobody waits for is not followed
                 lane.last = None
             if lane.queue:
                 lane.queue[0].first.set()
