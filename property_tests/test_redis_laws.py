@@ -91,22 +91,25 @@ def test_a_shared_limiter_answers_as_one_in_memory(line: Blocking, script: list[
 
 @dataclass(frozen=True)
 class Arrival:
-    """Somebody comes *gap_s* after the one before, waits at most *most_s*, leaves after *patience_s*, used *used*."""
+    """Somebody comes *gap_s* after the one before, waits at most *most_s*, leaves after *patience_s*, and uses a part.
+
+    Nobody uses more than was reserved: when those in the queue hear of a debt is left to each limiter.
+    """
 
     gap_s: float
     tokens: int
     most_s: float
     patience_s: float
-    used: int
+    part: float
 
 
 arrivals = st.builds(
     Arrival,
-    gap_s=st.sampled_from([0.0, 0.1, 1.0, 12.0, 45.0]),
+    gap_s=st.sampled_from([0.0, 0.1303, 1.0707, 12.0309, 45.0711]),  # nothing happens at the same moment by chance
     tokens=st.integers(0, 600),
     most_s=st.sampled_from([0.0, 10.0, 200.0]),
-    patience_s=st.sampled_from([0.5, 7.0, 1e9]),
-    used=st.integers(0, 900),
+    patience_s=st.sampled_from([0.5017, 7.0019, 1e9]),
+    part=st.sampled_from([0.0, 0.51, 1.0]),
 )
 
 
@@ -121,8 +124,8 @@ async def queued(limits: Limiter, people: list[Arrival]) -> list[tuple[int, floa
             refused = outcome.failure().retry_after_s if isinstance(outcome, Failure) else None
             told.append((number, clock.monotonic(), refused))
             if isinstance(outcome, Success):
-                await clock.sleep(1.0)
-                await limits.settle(outcome.unwrap(), person.used, clock.monotonic())
+                await clock.sleep(1.0013)
+                await limits.settle(outcome.unwrap(), person.tokens * person.part, clock.monotonic())
 
     async with anyio.create_task_group() as group:
         for number, person in enumerate(people):
