@@ -87,9 +87,17 @@ local function write(levels, era, waits)
   for _, key in ipairs(KEYS) do keep(key, (full + waits) / 1000 + 60000) end
 end
 
+-- The buckets as soon as the last in the queue is served are kept beside them, so that who comes need not walk past
+-- everybody; only while the queue does nothing but grow at its end and shrink at its head.
+local function forget_end() redis.call('HDEL', KEYS[1], 'tail') end
+
 local function forget(member)
-  redis.call('ZREM', KEYS[2], member)
   redis.call('ZREM', KEYS[3], member)
+  return redis.call('ZREM', KEYS[2], member)
+end
+
+local function forget_out_of_turn(member)
+  if forget(member) == 1 then forget_end() end
 end
 
 local function member_of(name, need) return name .. ' ' .. digits(need[1]) .. ' ' .. digits(need[2]) end
@@ -97,8 +105,8 @@ local function member_of(name, need) return name .. ' ' .. digits(need[1]) .. ' 
 -- Whoever has not looked again by the end of its lease has died; a lease longer than any we give is not ours.
 local function bury()
   local longest = now + 2 * (tonumber(ARGV[7]) + tonumber(ARGV[8]) + tonumber(ARGV[9])) + 600000000
-  for _, dead in ipairs(redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', digits(now))) do forget(dead) end
-  for _, dead in ipairs(redis.call('ZRANGEBYSCORE', KEYS[3], digits(longest), '+inf')) do forget(dead) end
+  for _, dead in ipairs(redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', digits(now))) do forget_out_of_turn(dead) end
+  for _, dead in ipairs(redis.call('ZRANGEBYSCORE', KEYS[3], digits(longest), '+inf')) do forget_out_of_turn(dead) end
 end
 
 local function at_the_end()
@@ -117,10 +125,32 @@ local function after(front, levels)
       add(last, need, -1)
       count = count + 1
     else
-      forget(member)
+      forget_out_of_turn(member)
     end
   end
   return last, count
+end
+
+-- The same for the whole queue: as it was kept, or walked again.
+local function after_all(levels)
+  local tail = redis.call('ZRANGE', KEYS[2], -1, -1)[1]
+  if not tail then return copied(levels), 0 end
+  local held = redis.call('HMGET', KEYS[1], 'tail', 'tail_requests', 'tail_tokens', 'tail_at')
+  local last = { tonumber(held[2]), tonumber(held[3]), at = tonumber(held[4]) }
+  if held[1] ~= tail or not (last[1] and last[2] and last.at) then
+    return after(redis.call('ZRANGE', KEYS[2], 0, -1), levels)
+  end
+  refill(last, now)
+  return last, redis.call('ZCARD', KEYS[2])
+end
+
+-- Behind *last* somebody takes their place at the end.
+local function enqueue(member, need, last)
+  redis.call('ZADD', KEYS[2], at_the_end(), member)
+  refill(last, last.at + wait_for(last, need))
+  add(last, need, -1)
+  redis.call('HSET', KEYS[1], 'tail', member, 'tail_requests', digits(last[1]), 'tail_tokens', digits(last[2]))
+  redis.call('HSET', KEYS[1], 'tail_at', digits(last.at))
 end
 
 local function take()
@@ -129,22 +159,26 @@ local function take()
   bury()
   local levels, era = read()
   local rank = redis.call('ZRANK', KEYS[2], member)
-  local front = {}
-  if rank ~= 0 then front = redis.call('ZRANGE', KEYS[2], 0, rank and rank - 1 or -1) end
-  local last, count = after(front, levels)
+  local last, count
+  if rank then
+    last, count = after(rank > 0 and redis.call('ZRANGE', KEYS[2], 0, rank - 1) or {}, levels)
+  else
+    last, count = after_all(levels)
+  end
   local wait = last.at - now + wait_for(last, need)
   if wait <= 0 then
     add(levels, need, -1)
     forget(member)
+    if count > 0 then forget_end() end
     write(levels, era, 0)
     return { 'taken', era }
   end
   if wait > tonumber(ARGV[7]) then
-    forget(member)
+    forget_out_of_turn(member)
     return { 'refused', digits(wait) }
   end
   local look = math.min(wait, tonumber(ARGV[8]) * (count + 1))
-  if not rank then redis.call('ZADD', KEYS[2], at_the_end(), member) end
+  if not rank then enqueue(member, need, last) end
   redis.call('ZADD', KEYS[3], digits(now + look + tonumber(ARGV[9])), member)
   write(levels, era, wait)
   return { 'wait', digits(wait), digits(look) }
@@ -156,12 +190,13 @@ local function put()
   local back = { whole(ARGV[5]), whole(ARGV[6]) }
   if era ~= ARGV[7] then back = { math.min(back[1], 0), math.min(back[2], 0) } end
   add(levels, back, 1)
+  forget_end()
   write(levels, era, 0)
   return { 'put' }
 end
 
 local function leave()
-  forget(member_of(ARGV[5], { UNIT, whole(ARGV[6]) }))
+  forget_out_of_turn(member_of(ARGV[5], { UNIT, whole(ARGV[6]) }))
   return { 'left' }
 end
 
