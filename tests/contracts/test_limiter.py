@@ -198,6 +198,23 @@ async def test_the_predicted_wait_knows_of_a_debt_told_while_nobody_waited(limit
         group.cancel_scope.cancel()
 
 
+async def test_who_leaves_from_the_middle_of_a_queue_is_not_counted_either(limits: Limiter) -> None:
+    clock = VirtualClock()
+    assert isinstance(await limits.acquire("k", "m", 6000, 60, clock), Success)
+    async with anyio.create_task_group() as group:
+        group.start_soon(limits.acquire, "k", "m", 1000, 60, clock)
+        await clock.advance(0)
+        async with anyio.create_task_group() as leaving:
+            leaving.start_soon(limits.acquire, "k", "m", 2000, 60, clock)
+            await clock.advance(0)
+            group.start_soon(limits.acquire, "k", "m", 1000, 60, clock)
+            await clock.advance(0)
+            assert await told(limits, clock, 1000) == 50.0
+            leaving.cancel_scope.cancel()
+        assert await told(limits, clock, 1000) == 30.0
+        group.cancel_scope.cancel()
+
+
 async def told(limits: Limiter, clock: VirtualClock, tokens: float) -> float | None:
     """The wait that somebody is refused for who would not wait at all."""
     return (await limits.acquire("k", "m", tokens, 0, clock)).failure().retry_after_s
