@@ -108,6 +108,25 @@ async def test_who_died_in_the_queue_is_forgotten_after_a_while(redis: RedisServ
     line.close()
 
 
+async def test_who_is_late_keeps_the_room_in_front_of_those_who_come(redis: RedisServer) -> None:
+    """A process that is stalled when its turn comes: what it needs is set aside until it is held for dead."""
+    line = Blocking(redis)
+    mute = Mute(line)
+    late, mine = in_virtual_time(mute, TEN), in_virtual_time(line, TEN)
+    clock = VirtualClock()
+    await mine.acquire("k", "m", 1000, 0, clock)
+    async with anyio.create_task_group() as group:
+        group.start_soon(late.acquire, "k", "m", 100, 100, clock)
+        await clock.advance(5.5)  # its turn comes after six seconds
+        mute.is_dead = True
+        group.cancel_scope.cancel()
+    await clock.advance(2.5)
+    assert (await mine.acquire("k", "m", 100, 0, clock)).failure().retry_after_s == pytest.approx(4)
+    await clock.advance(4)
+    assert isinstance(await mine.acquire("k", "m", 100, 0, clock), Success)
+    line.close()
+
+
 class Mute:
     """A line on which nothing is said any more once its process is dead."""
 

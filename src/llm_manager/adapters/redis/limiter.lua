@@ -131,17 +131,17 @@ local function after(front, levels)
   return last, count
 end
 
--- The same for the whole queue: as it was kept, or walked again.
+-- The same for the whole queue: as it was kept, or walked again. What was kept is no more than a forecast, and may only
+-- let somebody wait: once its time has come, who takes room must know what those in front have really left.
 local function after_all(levels)
   local tail = redis.call('ZRANGE', KEYS[2], -1, -1)[1]
   if not tail then return copied(levels), 0 end
   local held = redis.call('HMGET', KEYS[1], 'tail', 'tail_requests', 'tail_tokens', 'tail_at')
   local last = { tonumber(held[2]), tonumber(held[3]), at = tonumber(held[4]) }
-  if held[1] ~= tail or not (last[1] and last[2] and last.at) then
-    return after(redis.call('ZRANGE', KEYS[2], 0, -1), levels)
+  if held[1] == tail and last[1] and last[2] and last.at and last.at > now then
+    return last, redis.call('ZCARD', KEYS[2])
   end
-  refill(last, now)
-  return last, redis.call('ZCARD', KEYS[2])
+  return after(redis.call('ZRANGE', KEYS[2], 0, -1), levels)
 end
 
 -- Behind *last* somebody takes their place at the end.
