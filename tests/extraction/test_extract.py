@@ -92,7 +92,7 @@ def test_what_is_all_damage_is_given_up_and_the_failure_says_so() -> None:
 
 
 def test_valid_json_is_untouched_down_to_the_cap() -> None:
-    for depth in (199, 200, 201, 255):
+    for depth in (199, 200, 201, 253, 254, 255):
         value: JsonValue = 'a "quoted": [[[ and {\\'
         for _ in range(depth):
             value = [value]

@@ -100,7 +100,7 @@ def validate(value: JsonValue, schema: Schema[T]) -> Outcome[T, tuple[Problem, .
 
     try:
         data = to_json(value)
-    except ValueError as error:
+    except ValueError as error:  # half a surrogate pair, or more than 254 levels, which pydantic does not read either
         return Failure((Problem("", f"cannot be written as JSON: {error}"),))
     return _validated(data, adapter_of(schema))
 

@@ -166,10 +166,8 @@ _NOT_BRACKETS: Final = bytes(c for c in range(256) if chr(c) not in "{}[]")
 
 def is_writable(value: JsonValue) -> bool:
     """Whether the value can be written as UTF-8: False when a string holds half a surrogate pair."""
-    from pydantic_core import to_json  # noqa: PLC0415  # lazily, as above
-
     try:
-        to_json(value)
+        json.dumps(value, ensure_ascii=False).encode()  # pydantic's writer stops at 254 levels
     except ValueError:
         return False
     return True

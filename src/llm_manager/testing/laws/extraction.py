@@ -14,7 +14,6 @@ from typing import Protocol, TypeAlias
 
 from hypothesis import example, given
 from hypothesis import strategies as st
-from pydantic_core import to_json
 from returns.result import Failure, Success
 
 from llm_manager.domain.errors import ExtractionFailed
@@ -84,7 +83,7 @@ def total(extract: Extractor, text: str) -> None:
 def writable(extract: Extractor, text: str) -> None:
     """What is found can be written as JSON in UTF-8, and its span lies in the text."""
     for answer in _found(extract, text):
-        to_json(answer.value)
+        json.dumps(answer.value, allow_nan=False, ensure_ascii=False).encode()
         inside = 0 <= answer.span.start <= answer.span.end <= len(text)
         holds(f"the span lies in the text: {text!r}", is_true=inside, of=answer.span)
 

@@ -18,6 +18,7 @@ from llm_manager.domain.events import (
     RetryScheduled,
     SchemaModeChosen,
     SpanFinished,
+    StoreChanged,
     TargetSkipped,
 )
 from llm_manager.domain.response import LLMResponse
@@ -64,6 +65,8 @@ def _facts(happening: Happening) -> dict[str, Fact]:  # noqa: C901, PLR0912  # o
             return {"model": model, "mode": mode}
         case GatewayTimed(model=model, latency_ms=latency_ms):
             return {"model": model, "latency_ms": latency_ms}
+        case StoreChanged(store=store, error=error):
+            return {"store": store, **({} if error is None else _failure(error))}
         case SpanFinished(name=name, latency_ms=latency_ms):
             return {"name": name, "latency_ms": latency_ms}
         case BreakerMoved(key=key, before=before, after=after):
