@@ -8,14 +8,18 @@ from returns.result import Failure, Success
 from llm_manager import (
     Context,
     LLMError,
+    LLMRequest,
     Op,
     Outcome,
     RequestTimedOut,
     ServerError,
     deadline,
     effect,
+    generate,
     hedged,
+    run,
 )
+from llm_manager.testing import Pause, scripted
 from tests.combinators.saying import Saying, took
 
 pytestmark = pytest.mark.anyio
@@ -82,3 +86,11 @@ async def test_a_deadline_bounds_both() -> None:
     outcome, at_s = await took(deadline(5)(hedged(2)(taking.op)))
     assert (outcome, at_s) == (Failure(RequestTimedOut("", 5, "total")), 5.0)
     assert taking.left_s == [5.0, 5.0]
+
+
+async def test_the_second_try_does_not_wait_for_the_flight_of_the_first() -> None:
+    ask = generate(LLMRequest(prompt="Why is the sky blue?"))
+    async with scripted({"gpt": [Pause(60, "late"), "quick"]}) as context:
+        assert (await run(hedged(8)(ask), context)).unwrap().content == "quick"
+        assert context.clock.monotonic() == 8.0
+        assert (await run(ask, context)).unwrap().content == "quick"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import TypeVar, final
 
 from returns.result import Success
 
@@ -12,8 +14,10 @@ from llm_manager.effect.concurrent import children
 from llm_manager.effect.context import Context, Op, Policy
 from llm_manager.effect.ongoing import let_go
 from llm_manager.effect.op import effect, run
+from llm_manager.ports import Flown
 
 A = TypeVar("A")
+T = TypeVar("T")
 
 
 def hedged(after_s: float) -> Policy:
@@ -22,6 +26,7 @@ def hedged(after_s: float) -> Policy:
     The other is cancelled and awaited. A failure that comes before *after_s* comes back as it is, for hedging is no
     retry; when both fail, that of the first does. What was sent twice may be billed twice. Source: Dean and Barroso,
     "The Tail at Scale" (2013), who wait for the 95th percentile of the latency, which costs 5 % more requests.
+    The second try joins no flight of :func:`cached`: it would wait for the first.
     """
 
     def around(op: Op[A], /) -> Op[A]:
@@ -34,6 +39,7 @@ def hedged(after_s: float) -> Policy:
                 if index:
                     await own.clock.sleep(after_s)
                     started.add(index)
+                    own = replace(own, flights=_Alone())
                 outcome = outcomes[index] = await run(op, own)
                 return isinstance(outcome, Success) or started == {0}
 
@@ -45,3 +51,11 @@ def hedged(after_s: float) -> Policy:
         return effect(hedging)
 
     return around
+
+
+@final
+class _Alone:
+    """Flights that nobody shares."""
+
+    async def join(self, key: str, work: Callable[[], Awaitable[T]], is_for_all: Callable[[T], bool], /) -> Flown[T]:
+        return Flown(await work(), led=True)
