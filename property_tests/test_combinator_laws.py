@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import anyio
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from returns.result import Failure, Success
@@ -15,20 +16,50 @@ from llm_manager import (
     LLMError,
     Op,
     Outcome,
+    Policy,
     RateLimitExceeded,
     RequestTimedOut,
     ServerError,
+    bulkhead,
+    cached,
+    circuit_breaker,
+    deadline,
     effect,
     fallback,
+    hedged,
+    observed,
     provide,
+    rate_limit,
     recurs,
     retry,
     timeout,
+    within_budget,
 )
 from llm_manager.combinators.fallback import first_success
 from llm_manager.testing import scripted
+from llm_manager.testing.laws import Law, policy_laws
 
 Answer = str | LLMError
+
+POLICIES: dict[str, Policy] = {
+    "retry": retry(recurs(2)),
+    "timeout": timeout(5),
+    "deadline": deadline(5),
+    "circuit_breaker": circuit_breaker("law"),
+    "rate_limit": rate_limit("law", 1.0),
+    "bulkhead": bulkhead(1),
+    "hedged": hedged(0.2),
+    "cached": cached("law", 0.0),
+    "within_budget": within_budget(1.0),
+    "observed": observed("law"),
+}
+LAWS = [pytest.param(law, id=f"{name}: {law}") for name, policy in POLICIES.items() for law in policy_laws(policy)]
+
+
+@pytest.mark.parametrize("law", LAWS)
+def test_every_combinator_obeys_the_laws_of_all(law: Law) -> None:
+    law()
+
 
 errors = st.sampled_from(
     [
