@@ -54,15 +54,15 @@ def policy_laws(policy: Policy) -> tuple[Law, ...]:
 def _success(policy: Policy) -> Callable[[], None]:
     @given(value=st.one_of(st.none(), st.integers(), st.text(max_size=5)))
     def law(value: object) -> None:
-        for outcome in _on_all(partial(_run_once, policy(_giving(Success(value))))):
+        good: Outcome[object, LLMError] = Success(value)
+        for outcome in _on_all(partial(_run_once, policy(_giving(good)))):
             same("a success comes through with its value", outcome, Success(value))
 
     return law
 
 
 def _failure(policy: Policy) -> None:
-    lasting: Outcome[str, LLMError] = Failure(_LASTING)
-    for outcome in _on_all(partial(_run_once, policy(_giving(lasting)))):
+    for outcome in _on_all(partial(_run_once, policy(_failing()))):
         holds("a failure that lasts stays a failure", is_true=isinstance(outcome, Failure), of=outcome)
 
 
@@ -72,7 +72,8 @@ def _bug(policy: Policy) -> None:
 
 
 def _again(policy: Policy) -> None:
-    op = policy(_giving(Success("same")))
+    good: Outcome[str, LLMError] = Success("same")
+    op = policy(_giving(good))
     first, second = _on_all(partial(_run_once, op)), _on_all(partial(_run_once, op))
     same("an operation can be run again", second, first)
 
@@ -126,6 +127,13 @@ def _giving(outcome: Outcome[A, LLMError]) -> Op[A]:
         return outcome
 
     return effect(give)
+
+
+def _failing() -> Op[object]:
+    async def fail(_: Context) -> Outcome[object, LLMError]:
+        return Failure(_LASTING)
+
+    return effect(fail)
 
 
 def _raising() -> Op[object]:
