@@ -9,7 +9,6 @@ found.
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
 from typing import Final
 
 from llm_manager.extraction.ahead import Ahead
@@ -31,7 +30,7 @@ _THINKING: Final = re.compile(r"<(/?)(think|thinking|thought|thoughts|reasoning|
 _WRAPPER: Final = re.compile(
     r"<(tool_call|function_call|json|answer|output|result|response)>\s{0,20}+\Z", re.IGNORECASE
 )
-_HALF: Final = re.compile("[\ud800-\udfff]")
+_HALVES: Final = re.compile("[\ud800-\udfff]+")
 _BODY: Final = re.compile(rf"\s*+({QUOTED_KEY})")
 _WINDOW: Final = 128
 """How much of a text is unescaped at first; eight times as much each time the value goes on."""
@@ -55,7 +54,6 @@ class Scan:
         "_closings",
         "_fault",
         "_fence_ends",
-        "_halved",
         "_halves",
         "_i",
         "_islands",
@@ -64,6 +62,7 @@ class Scan:
         "_may_be_escaped",
         "_none_after",
         "_root",
+        "_said",
         "_thought_end",
         "_tries",
         "candidates",
@@ -76,7 +75,8 @@ class Scan:
     )
 
     def __init__(self, text: str, fault: int = 0) -> None:
-        self.text, self._halved = _whole_characters(text)
+        self.text = _whole_characters(text)
+        self._said = text
         self.candidates: list[Candidate] = []
         self.drafts: list[Candidate] = []
         self.fence: Fence = "none"
@@ -104,10 +104,9 @@ class Scan:
 
     def replaced(self, start: int, end: int) -> tuple[Repair, ...]:
         """The repairs that came before all others between *start* and *end*: halves of characters were replaced."""
-        if not self._halved:
+        if self._said is self.text:
             return ()
-        halves = self._halved[bisect_left(self._halved, start) : bisect_left(self._halved, end)]
-        return tuple(Repair("surrogate_replaced", half) for half in halves)
+        return tuple(Repair("surrogate_replaced", half.start()) for half in _HALVES.finditer(self._said, start, end))
 
     def run(self) -> Scan:
         """Look at every mark that may begin something."""
@@ -250,7 +249,7 @@ class Scan:
             return
         window = _WINDOW
         inner, scan = self._unescaped(at, window)
-        while inner.end < len(self.text) and not any(found.complete for found in scan.candidates):
+        while inner.end < len(self.text) and not (scan.too_deep or any(found.complete for found in scan.candidates)):
             window *= 8
             inner, scan = self._unescaped(at, window)
         for found in scan.candidates:
@@ -266,7 +265,8 @@ class Scan:
         inner = read_escaped(self.text, at, window)
         scan = Scan(inner.text)
         scan._bracket(0)  # the same class
-        self.steps += 2 * (inner.end - at) + scan.steps
+        self.steps += _REJECTED + 6 * (inner.end - at) + scan.steps
+        self.too_deep = self.too_deep or scan.too_deep
         return inner, scan
 
     def _region_end(self, at: int) -> int:
@@ -335,10 +335,10 @@ class Scan:
             self._thought_end = max(self._closing(tag[2], tag.end()), 0)
 
 
-def _whole_characters(text: str) -> tuple[str, list[int]]:
-    """The text without halves of surrogate pairs, which UTF-8 cannot say, and where they were."""
+def _whole_characters(text: str) -> str:
+    """The text without halves of surrogate pairs, which UTF-8 cannot say; offsets stay as they are."""
     try:
         text.encode()
     except UnicodeEncodeError:
-        return _HALF.sub("\ufffd", text), [half.start() for half in _HALF.finditer(text)]
-    return text, []
+        return _HALVES.sub(lambda run: "\ufffd" * len(run[0]), text)
+    return text

@@ -22,7 +22,7 @@ from llm_manager.extraction.strings import CLOSERS, WS, Place, read_string
 _COMMA: Final = re.compile(r"[ \t\r\n]*+,[ \t\r\n]*+(?=[\"'A-Za-z0-9{\[_-])")
 _START: Final = re.compile(r"[ \t\r\n]*+(?=[\"'A-Za-z0-9{\[_-])")
 _AFTER_CHILD: Final = re.compile(r"[ \t\r\n]*+(,?)[ \t\r\n]*+(?=[\"'A-Za-z0-9{\[_-]|([}\]]))")
-_JUDGEMENT: Final = 60
+_JUDGEMENT: Final = 80
 """What a step of judgement costs, in steps of the fast lane."""
 _CLOSING: Final = ("}", "]")
 _CLOSER: Final = {"{": "}", "[": "]", "(": ")"}
