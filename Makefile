@@ -15,7 +15,7 @@ PEERS := .venv-bench/.ready
 FUZZER := .venv-fuzz/.ready
 FUZZ_SECONDS ?= 120
 
-.PHONY: help install lock demo test laws types lint format docs bench fuzz check clean
+.PHONY: help install lock demo test laws types lint format docs bench promises fuzz check clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -71,6 +71,9 @@ lint: $(READY) ## lint, format and import contracts
 
 bench: $(PEERS) ## measure, side by side with peers in one run
 	@.venv-bench/bin/python -m benchmarks.run
+
+promises: $(PEERS) ## what happens when things go wrong, side by side with peers
+	@.venv-bench/bin/python -m benchmarks.promises
 
 # The fuzzer is a compiler's runtime, of use to nobody else: it has a place of its own.
 $(FUZZER): pyproject.toml $(READY)
