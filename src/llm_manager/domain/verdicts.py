@@ -273,7 +273,7 @@ def _sentence(error: LLMError) -> str:  # noqa: C901, PLR0912  # one flat table
         case ExtractionFailed(kind=kind):
             return f"no value in the answer ({kind}){said}: ask for JSON, or look at the text in `response`"
         case SchemaMismatch(problems=problems):
-            return f"the answer does not fit the schema{said}: {listed(problems)}"
+            return f"the answer does not fit the schema: {listed(problems) or 'see its message'}"
         case ResponseTruncated():
             return f"the answer was cut off at its token limit{said}: raise max_tokens"
         case UnsupportedCapability(model=model, capability=capability):
