@@ -37,6 +37,14 @@ A piece of a stream costs what httpx2 takes to hand it over, 10 us, and a dozen 
 event. The fast engine hands over all pieces that have come at once, and stays near its target.
 
 At 500 calls at once this machine of two cores is busy with its server as well: the bare aiohttp slows down alike.
+
+Extraction: valid JSON of 100 KB costs a fifth more than the Rust parser alone, because that parser lets numbers through
+that overflow to infinity; looking for them is a translation and a search of all bytes, and nothing cheaper was found
+(looking at the values afterwards, by `marshal`, `to_json` or a callback for each float, costs more). Text that is damaged
+at every turn costs Python some 0.7 us a member even where one regular expression reads it, and a tuple for each of ten
+thousand repairs; twice the target is what remains of three times, and the next step would be native code. Hostile text is
+held to a budget of steps; what is left above the target is damaged JSON lines of nine characters each, which are not
+hostile: eleven thousand values take nine microseconds apiece.
 """
 
 
