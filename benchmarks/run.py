@@ -40,7 +40,7 @@ At 500 calls at once this machine of two cores is busy with its server as well: 
 
 Extraction: valid JSON of 100 KB costs a fifth more than the Rust parser alone, because that parser lets numbers through
 that overflow to infinity; looking for them is a translation and a search of all bytes, and nothing cheaper was found (a
-look at the values afterwards, by `marshal`, `to_json` or a callback for each float, costs more). Text that is damaged at
+look at the values afterwards, by `marshal`, `to_json` or a callback a float, costs more). Text that is damaged at
 every turn costs Python some 0.7 us a member even where one regular expression reads it, and a tuple for each of ten
 thousand repairs; twice the target and more is left of three times, and the next step would be native code. Hostile text
 is held to a budget of steps; what stays above the target is damaged JSON lines of nine characters each, which are not
