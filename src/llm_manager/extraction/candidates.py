@@ -68,8 +68,10 @@ def holds_objects(value: JsonValue) -> bool:
 
 def is_all_bare(found: Candidate) -> bool:
     """Whether it is an object in which nothing is quoted and all is words, as in a type or a format: ``{x: int}``."""
+    if len(found.repairs) < 2 or not isinstance(found.value, dict):
+        return False
     kinds = [repair.kind for repair in found.repairs]
-    members = len(found.value) if isinstance(found.value, dict) else 0
+    members = len(found.value)
     return 0 < members <= min(kinds.count("bare_key"), kinds.count("bare_string"))
 
 
@@ -103,12 +105,17 @@ def _is_object_answer(text: str, found: Candidate) -> bool:
     if not found.value:
         return _stands_alone(text, found.start, found.end)
     kinds: list[RepairKind] = list(map(itemgetter(0), found.repairs))
-    if is_all_bare(found) and text[max(0, found.start - 1) : found.start] in {"$", '"', "'"}:
-        return False  # a place to fill in
-    if "bare_key" in kinds and (_is_unfinished_prose(text, found, kinds) or _reads_like_code(text, found)):
+    if "bare_key" in kinds and (
+        _is_place_to_fill(text, found) or _is_unfinished_prose(text, found, kinds) or _reads_like_code(text, found)
+    ):
         return False
     dropped = kinds.count("text_dropped") + kinds.count("key_dropped")
     return dropped <= len(found.value if isinstance(found.value, dict) else ())
+
+
+def _is_place_to_fill(text: str, found: Candidate) -> bool:
+    """A name and a format, as in ``${x:-1}`` and ``f"{x:.2f}"``."""
+    return is_all_bare(found) and text[max(0, found.start - 1) : found.start] in {"$", '"', "'"}
 
 
 def _is_unfinished_prose(text: str, found: Candidate, kinds: list[RepairKind]) -> bool:

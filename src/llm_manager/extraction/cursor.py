@@ -32,7 +32,7 @@ def island_work(text: str) -> int:
 
 def work_limit(text: str) -> int:
     """How many steps all readings of one text may take together; what is damaged at every turn takes two thirds."""
-    return 12 * len(text) + 20_000
+    return 7 * len(text) + 150_000
 
 
 class TooDeep(Exception):  # stays inside the package, where it unwinds the reading
@@ -140,7 +140,7 @@ class Cursor:
     @property
     def has_odd_brackets(self) -> bool:
         """Whether some bracket was missing, too many or wrong."""
-        return any(kind in _ODD_BRACKETS for kind, _ in self.notes)
+        return not _ODD_BRACKETS.isdisjoint(map(itemgetter(0), self.notes))
 
     @property
     def repairs(self) -> tuple[Repair, ...]:
