@@ -242,3 +242,8 @@ def test_a_member_of_an_enum_is_known_by_value_and_by_name(
 def test_every_coercion_can_be_explained() -> None:
     kinds = get_args(CoercionKind)
     assert len({Coercion(kind, "a").said for kind in kinds}) == len(kinds)
+
+
+def test_a_schema_does_not_hide_that_a_part_was_not_read() -> None:
+    text = "[" * 300 + "]" * 300 + ' and {"a": 1}'
+    assert decode_text(text, dict[str, int]).unwrap().source.confidence == "guessed"

@@ -79,10 +79,11 @@ def ranked(text: str) -> Outcome[tuple[Extracted, ...], ExtractionFailed]:
         return Success((read,))
     scan = read.run()
     joined = _joined(scan.text, scan.found)
-    starts = {found.start for found in joined if found.repairs[:1] != (_joining(found),)}
-    single = [found for found in scan.found if found.start not in starts] if len(joined) < len(scan.found) else []
-    answers = tuple(map(_as_extracted, (*_by_rank(joined), *_by_rank(single))))
-    return Success(answers) if answers else _nothing(text, scan)
+    alone = set(map(id, joined))  # what was not joined is the same object
+    single = [found for found in scan.found if id(found) not in alone]
+    unsure = scan.gave_up or scan.too_deep
+    answers = [_as_extracted(found, ambiguous=unsure) for found in (*_by_rank(joined), *_by_rank(single))]
+    return Success(tuple(answers)) if answers else _nothing(text, scan)
 
 
 def _best(text: str, scan: Scan) -> Outcome[Extracted, ExtractionFailed]:
@@ -166,14 +167,10 @@ def _list_of(run: list[Candidate]) -> Candidate:
         value=[found.value for found in run],
         start=run[0].start,
         end=run[-1].end,
-        repairs=(_joining(run[0]), *chain.from_iterable(found.repairs for found in run)),
+        repairs=(Repair("values_joined", run[0].start), *chain.from_iterable(found.repairs for found in run)),
         complete=all(found.complete for found in run),
         fence=run[0].fence,
     )
-
-
-def _joining(first: Candidate) -> Repair:
-    return Repair("values_joined", first.start)
 
 
 def _as_extracted(found: Candidate, *, ambiguous: bool = False) -> Extracted:

@@ -1,9 +1,9 @@
 """One pass over a text that finds every value in it.
 
-The rule: the end of a block is never looked for before what is inside has been read, because a string may hold three
-backticks. What is JSON is read by the C decoder; the rest by the tolerant parser; and both draw on one work budget, so
-that hostile text costs linear time. Thinking blocks are skipped, and what they held comes back only if nothing else is
-found.
+The rule: the end of a block is never believed before what is inside has been read, because a string may hold three
+backticks; only where all up to it is JSON it must be the end. What is JSON is read by the C decoder or the Rust parser;
+the rest by the tolerant parser; and all draw on one work budget, so that hostile text costs linear time. Thinking blocks
+are skipped, and what they held comes back only if nothing else is found.
 """
 
 from __future__ import annotations
