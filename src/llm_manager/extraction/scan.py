@@ -1,8 +1,8 @@
 """One pass over a text that finds every value in it.
 
 The rule: the end of a block is never believed before what is inside has been read, because a string may hold three
-backticks; only where all up to it is JSON it must be the end. What is JSON is read by the C decoder or the Rust parser;
-the rest by the tolerant parser; and all draw on one work budget, so that hostile text costs linear time. Thinking blocks
+backticks; only where all up to it is JSON it must be the end. What is JSON is read by a C or Rust parser;
+the rest by the tolerant one, and all draw on one work budget, so that hostile text costs linear work. Thinking blocks
 are skipped, and what they held comes back only if nothing else is found.
 """
 
