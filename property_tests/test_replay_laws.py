@@ -73,7 +73,7 @@ from llm_manager.testing.tape.script import Script, read_script
 
 CONFIG = LLMConfig(
     cache=CacheSettings(enabled=False),
-    routing=RoutingSettings(mid_stream_failover=True),
+    routing=RoutingSettings(mid_stream="continue"),
     retry=RetrySettings(ambiguous=True, max_retries=2),
 )
 MODELS = ("gpt", "claude", "llama")

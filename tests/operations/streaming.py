@@ -30,7 +30,7 @@ from llm_manager.testing import Line, Pieces, ScriptedProvider, VirtualClock, sc
 ASK = LLMRequest(prompt="hi")
 BROKEN = StreamBroken("gpt", message="cut off")
 WORDS = Pieces(["one ", "two ", "three"])
-GOES_ON = LLMConfig(routing=RoutingSettings(mid_stream_failover=True))
+GOES_ON = LLMConfig(routing=RoutingSettings(mid_stream="continue"))
 
 
 class Listener:

@@ -10,20 +10,28 @@ from returns.result import Failure, Success
 
 from llm_manager import (
     AllModelsFailed,
+    CacheSettings,
+    FinalValue,
     InvalidRequest,
     JsonSchema,
+    LLMConfig,
     LLMError,
     LLMRequest,
     LLMResponse,
     Outcome,
+    PartialValue,
     RateLimitExceeded,
+    RoutingSettings,
     StreamBroken,
     StreamFailed,
     StreamFinished,
     StreamResumed,
+    TextDelta,
     ToolCallDelta,
     Usage,
     replacing,
+    run,
+    stream_with_schema,
 )
 from llm_manager.domain.events import FellBack
 from llm_manager.domain.stream import Delta
@@ -36,6 +44,7 @@ from tests.operations.streaming import (
     GPT,
     Listener,
     events_of,
+    opened,
     said,
 )
 
@@ -107,6 +116,52 @@ async def test_some_streams_are_not_handed_over(error: LLMError, request_: LLMRe
     assert isinstance(last, StreamFailed)
     assert last.partial == "{"
     assert type(last.error) is type(error)
+
+
+RESTARTS = LLMConfig(cache=CacheSettings(enabled=False), routing=RoutingSettings(mid_stream="restart"))
+
+
+async def test_a_restarted_stream_is_answered_from_the_start_by_the_next_model() -> None:
+    asked: list[LLMRequest] = []
+
+    def note(request: LLMRequest) -> Line:
+        asked.append(request)
+        return Pieces(["uno ", "dos"])
+
+    script: dict[str, list[Line]] = {"gpt": [Pieces(["one ", "two"], BROKEN)], "claude": [note]}
+    async with scripted(script, config=RESTARTS) as context, await opened(context) as stream:
+        events = [event async for event in stream]
+    *pieces, last = events
+    assert pieces == [
+        TextDelta("one "),
+        TextDelta("two"),
+        StreamResumed("claude", restarted=True),
+        TextDelta("uno "),
+        TextDelta("dos"),
+    ]
+    assert isinstance(last, StreamFinished)
+    assert last.response.content == "uno dos" == stream.text
+    assert asked == [ASK], "the next model is asked as if it were the first"
+
+
+async def test_a_value_that_grows_starts_again_with_its_stream() -> None:
+    script: dict[str, list[Line]] = {"gpt": [Pieces(["[1, 2", ", 3"], BROKEN)], "claude": [Pieces(["[1, 2", "]"])]}
+    async with (
+        scripted(script, config=RESTARTS) as context,
+        (await run(stream_with_schema(ASK, list[int]), context)).unwrap() as stream,
+    ):
+        events = [event async for event in stream]
+    grown = [event.value for event in events if isinstance(event, PartialValue)]
+    assert grown == [[1], [1, 2], [1], [1, 2]]
+    assert isinstance(events[-1], FinalValue)
+    assert events[-1].value == [1, 2]
+
+
+async def test_when_nobody_can_start_again_the_failure_keeps_what_had_come() -> None:
+    down = RateLimitExceeded("claude", 3600)
+    async with scripted({"gpt": [Pieces(["one"], BROKEN)], "claude": [down]}, config=RESTARTS) as context:
+        *_, last = await events_of(context)
+    assert last == StreamFailed(AllModelsFailed((("gpt", BROKEN), ("claude", down))), "one")
 
 
 async def test_half_a_tool_call_is_not_handed_over() -> None:

@@ -158,7 +158,7 @@ SCENES: Mapping[str, Scene] = {
     "a stream that another goes on with": Scene(
         read(),
         {"gpt": [Pieces(["It ", "scat"], BUSY, gap_s=1)], "claude": [Pieces(["It scat", "ters."], gap_s=1)]},
-        replace(UNCACHED, routing=RoutingSettings(mid_stream_failover=True)),
+        replace(UNCACHED, routing=RoutingSettings(mid_stream="continue")),
     ),
     "a stream that takes too long": Scene(
         read(),

@@ -15,12 +15,13 @@ from llm_manager import (
     Outcome,
     PartialValue,
     SchemaStream,
+    StreamResumed,
+    TextDelta,
     collect,
     effect,
     generate_stream,
     run,
     stream_with_schema,
-    texts,
     to_json,
 )
 from llm_manager.cli.asked import request_of, tell_account
@@ -57,10 +58,17 @@ def _text(arguments: argparse.Namespace) -> int:
 
 
 async def _printed(answer: LLMStream) -> Outcome[LLMResponse, LLMError]:
-    """What :func:`collect` gives, with the text on the terminal by then."""
+    """What :func:`collect` gives, with the text on the terminal by then; a second start is on a line of its own."""
     async with answer:
-        async for text in texts(answer):
-            print_text(text)
+        async for event in answer:
+            match event:
+                case TextDelta(text):
+                    print_text(text)
+                case StreamResumed(model, restarted=True):
+                    print_text("\n")
+                    print_line(f"the stream broke off: {model} answers from the start", sys.stderr)
+                case _:
+                    pass
         print_text("\n" if answer.text else "")
         return await collect(answer)
 

@@ -17,6 +17,7 @@ from llm_manager.domain.catalog import Capability
 from llm_manager.domain.secret import Secret
 
 Strategy: TypeAlias = Literal["cost", "performance", "balanced"]
+MidStream: TypeAlias = Literal["fail", "restart", "continue"]
 UnknownPrices: TypeAlias = Literal["refuse", "allow"]
 HttpEngine: TypeAlias = Literal["httpx2", "aiohttp"]
 LogFormat: TypeAlias = Literal["off", "console", "json"]
@@ -57,13 +58,14 @@ class ModelSettings:
 class RoutingSettings:
     """Which models answer which task, in order. *chains* adds to the built-in table or replaces rows of it.
 
-    *after_filter* lets the next model be asked when one withheld its answer for its content rules, and
-    *mid_stream_failover* when one breaks off in the middle of a stream: it goes on from the text that had come.
+    *after_filter* lets the next model be asked when one withheld its answer for its content rules. *mid_stream* says
+    what becomes of a stream that breaks off in the middle: it fails; the next model answers from the start
+    (``restart``); or goes on from the text that had come (``continue``).
     """
 
     strategy: Strategy = "balanced"
     after_filter: bool = False
-    mid_stream_failover: bool = False
+    mid_stream: MidStream = "fail"
     chains: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
 
 

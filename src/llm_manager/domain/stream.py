@@ -40,9 +40,13 @@ class ToolCallDelta:
 
 @dataclass(frozen=True, slots=True)
 class StreamResumed:
-    """The model that was answering broke off; *model* goes on from there and only new text follows."""
+    """The model that was answering broke off and *model* takes over: only new text follows.
+
+    *restarted* says that it answers from the start: what came before this event is void.
+    """
 
     model: str
+    restarted: bool = False
     tag: Literal["StreamResumed"] = field(default="StreamResumed", kw_only=True, repr=False)
 
 

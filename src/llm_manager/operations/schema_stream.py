@@ -13,7 +13,15 @@ from llm_manager.domain.errors import LLMError, StreamBroken
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.request import LLMRequest
 from llm_manager.domain.response import LLMResponse
-from llm_manager.domain.stream import FinalValue, PartialValue, SchemaEvent, StreamFailed, StreamFinished, TextDelta
+from llm_manager.domain.stream import (
+    FinalValue,
+    PartialValue,
+    SchemaEvent,
+    StreamFailed,
+    StreamFinished,
+    StreamResumed,
+    TextDelta,
+)
 from llm_manager.effect.context import Context, Op
 from llm_manager.effect.ongoing import Ending, Ongoing
 from llm_manager.effect.op import effect, run
@@ -37,14 +45,11 @@ class SchemaStream(Ongoing, Generic[T]):
     __slots__ = ("_is_wrapped", "_last", "_partial", "_schema", "_stream", "ended")
 
     def __init__(self, stream: LLMStream, schema: Schema[T], *, is_wrapped: bool) -> None:
-        from llm_manager.extraction import PartialJson  # noqa: PLC0415  # only who wants values pays for its tables
-
         super().__init__()
         self._stream = stream
         self._schema = schema
         self._is_wrapped = is_wrapped
-        self._partial = PartialJson()
-        self._last: JsonValue = None
+        self._begin()
         self.ended: FinalValue[T] | StreamFailed | None = None
 
     @property
@@ -78,12 +83,21 @@ class SchemaStream(Ongoing, Generic[T]):
                         return grown
                 case StreamFinished(response):
                     return await self._end(value_of(response, self._schema), response)
+                case StreamResumed(restarted=True):
+                    self._begin()
                 case StreamFailed(error) as failed:
                     self.ended = failed
                     await self.over(Ending(Failure(error)))
                     return failed
                 case _:  # reasoning and calls of tools are no part of the value
                     pass
+
+    def _begin(self) -> None:
+        """Nothing of a value has come."""
+        from llm_manager.extraction import PartialJson  # noqa: PLC0415  # only who wants values pays for its tables
+
+        self._partial = PartialJson()
+        self._last: JsonValue = None
 
     async def _end(self, found: Outcome[T, LLMError], response: LLMResponse) -> FinalValue[T] | StreamFailed:
         ended: FinalValue[T] | StreamFailed

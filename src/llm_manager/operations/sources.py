@@ -80,21 +80,35 @@ class Stored:
 
 @final
 class Relay:
-    """The models of *chain* in turn: when the one that answers breaks off, the next one goes on from there.
+    """The models of *chain* in turn: when the one that answers breaks off, the next one takes over.
 
-    Only while the answer is nothing but text: half a tool call cannot be handed over.
+    It answers from the start, or goes on from there (``routing.mid_stream``). The latter only while the answer is
+    nothing but text: half a tool call, or half of an answer with a form, is not handed over.
     """
 
-    __slots__ = ("_chain", "_context", "_flow", "_is_text", "_ready", "_request", "_seam", "_text")
+    __slots__ = (
+        "_chain",
+        "_context",
+        "_failures",
+        "_flow",
+        "_is_text",
+        "_ready",
+        "_request",
+        "_restarts",
+        "_seam",
+        "_text",
+    )
 
     def __init__(self, context: Context, request: LLMRequest, chain: Sequence[Candidate], flow: Flow) -> None:
         self._context = context
+        self._restarts = context.config.routing.mid_stream == "restart"
         self._request = request
         self._chain = chain
         self._flow = flow
         self._is_text = can_continue(request)
         self._seam = Seam("")
         self._text: list[str] = []
+        self._failures: list[tuple[str, LLMError]] = []
         self._ready: LLMResponse | None = None
 
     @property
@@ -151,19 +165,27 @@ class Relay:
 
     async def _handed_over(self, error: LLMError) -> Outcome[Pieces | LLMResponse, LLMError]:
         others = self._others()
-        may_go_on = self._is_text and next_model(error) in ("yes", "if_ambiguous_allowed")
-        if not may_go_on or not others:
-            return Failure(error)
-        failed, partial, context = self._flow.model, self.text, self._context
+        failed, context = self._flow.model, self._context
+        self._failures.append((failed, error))
+        is_possible = self._restarts or self._is_text
+        if not is_possible or not others or next_model(error) not in ("yes", "if_ambiguous_allowed"):
+            return Failure(self._failed())
+        partial = "" if self._restarts else self.text
         asked = continued(self._request, partial) if partial else self._request
         opened = await run(first_answer(context.config, asked, others, begin), context)
         if isinstance(opened, Failure):
-            return Failure(AllModelsFailed(((failed, error), *failures_of(opened.failure()))))
+            self._failures.extend(failures_of(opened.failure()))
+            return Failure(self._failed())
         self._flow = opened.unwrap()
-        self._seam = Seam(partial)
+        self._seam, self._text = Seam(partial), [partial] if partial else []
         now_s = context.clock.monotonic()
         emit(context, FellBack(at_s=now_s, model=failed, next_model=self._flow.model, error=error))
-        return Success((StreamResumed(self._flow.model),))
+        return Success((StreamResumed(self._flow.model, restarted=self._restarts),))
+
+    def _failed(self) -> LLMError:
+        """What all of them failed with."""
+        [(_, first), *rest] = self._failures
+        return AllModelsFailed(tuple(self._failures)) if rest else first
 
     def _others(self) -> Sequence[Candidate]:
         """Those that come after the one that answers, if there is one to ask among them."""

@@ -144,8 +144,8 @@ def generate_stream(request: LLMRequest) -> Op[LLMStream]:
     """Answer *request* as :func:`generate` does, piece by piece; succeeds with the first piece in hand.
 
     Until then models are retried and replaced as for ``generate``, and their failures come back as it gives them.
-    After that a failure is the last event of the stream, unless ``routing.mid_stream_failover`` lets the next model go
-    on from the text that had come: a ``StreamResumed`` event says so, and only new text follows it.
+    After that a failure is the last event of the stream, unless ``routing.mid_stream`` lets the next model take over:
+    a ``StreamResumed`` event says so, and only new text follows it.
 
     The total deadline bounds the whole stream, its reader's pauses included; ``timeouts.first_byte_s`` the wait for
     the first piece and ``timeouts.idle_s`` every silence after it. An answer from the cache comes in one piece.
@@ -178,7 +178,7 @@ async def _opened(request: LLMRequest, account: Account) -> Outcome[LLMStream, L
     if isinstance(begun, Failure):
         return begun
     flow = begun.unwrap()
-    source = Relay(bounded, request, chain, flow) if config.routing.mid_stream_failover else flow
+    source = Relay(bounded, request, chain, flow) if config.routing.mid_stream != "fail" else flow
     return Success(LLMStream(account, source, key))
 
 
@@ -202,7 +202,10 @@ class _Texts:
 
 
 def texts(stream: LLMStream) -> AsyncIterator[str]:
-    """Only the text of *stream*, piece by piece. Whether that was all of it, ``stream.ended`` says afterwards."""
+    """Only the text of *stream*, piece by piece. Whether that was all of it, ``stream.ended`` says afterwards.
+
+    Under ``routing.mid_stream = "restart"`` the text may start again; only the events say where.
+    """
     return _Texts(stream)
 
 
