@@ -31,6 +31,7 @@ from llm_manager.domain.secret import Secret
 from llm_manager.domain.status import CacheStatus, CircuitState, MetricsSnapshot
 from llm_manager.domain.stream import Delta
 from llm_manager.domain.target import Target
+from llm_manager.policies.latency import Latency
 
 T = TypeVar("T")
 
@@ -262,6 +263,18 @@ class Breakers(Protocol):
 
     async def state(self, key: str, now_s: float, /) -> tuple[CircuitState, float]:
         """Where the breaker stands, and in how many seconds an open one lets a probe through."""
+        ...
+
+
+class Latencies(Protocol):
+    """How fast targets have been lately, which ``performance`` ranks by. Times are seconds on the context's clock."""
+
+    def record(self, key: str, latency_ms: float, now_s: float, /, *, succeeded: bool) -> None:
+        """An answer of the target *key* took *latency_ms*, or a failure did."""
+        ...
+
+    def lately(self, now_s: float, /) -> Mapping[str, Latency]:
+        """What is known of each target, as it counts now."""
         ...
 
 

@@ -415,14 +415,6 @@ async def test_when_no_model_can_be_selected_each_reason_is_told() -> None:
     assert isinstance(error, AllModelsFailed)
 
 
-async def test_high_priority_learns_which_model_is_fast() -> None:
-    script: dict[str, list[Line]] = {"gpt": [Pause(5, "slow")], "claude": [Pause(1, "fast"), "again"]}
-    async with scripted(script) as context:
-        await run(query_multiple(ASK, ["gpt", "claude"]), context)
-        hurry = LLMRequest(prompt="now", preferences=Preferences(priority="high"))
-        assert (await run(generate(hurry), context)).unwrap().model == "claude"
-
-
 async def test_names_that_can_be_asked_for_and_what_follows_them() -> None:
     layer = scripted({"gpt": [], "claude": []})
     assert (await provide(get_available_models(), layer)).unwrap() == ("gpt", "claude")

@@ -21,6 +21,7 @@ from llm_manager.domain.models import MODELS
 from llm_manager.domain.request import ImagePart, LLMRequest, Message, Preferences, Tool
 from llm_manager.domain.secret import Secret
 from llm_manager.domain.settings import HttpSettings, KeySettings, ModelSettings, PortkeySettings, RoutingSettings
+from llm_manager.policies.latency import Latency
 from llm_manager.policies.planning import plan_of
 from llm_manager.policies.routing import Chosen, Skipped, candidates, configured_targets, fallback_chain
 from llm_manager.policies.targets import resolve
@@ -35,7 +36,7 @@ GATEWAY = LLMConfig(keys=KeySettings(providers={"portkey": KEY}))
 ASK = LLMRequest(prompt="hi")
 
 
-def names(config: LLMConfig, request: LLMRequest, latencies: dict[str, float] | None = None) -> list[str]:
+def names(config: LLMConfig, request: LLMRequest, latencies: dict[str, Latency] | None = None) -> list[str]:
     found = candidates(config, request, latencies or {}).unwrap()
     return [each.target.model if isinstance(each, Chosen) else f"-{each.name}" for each in found]
 
@@ -172,7 +173,10 @@ def test_low_priority_asks_the_cheapest_first_and_unknown_prices_last() -> None:
 def test_high_priority_asks_the_fastest_first_by_what_was_observed() -> None:
     fast = replace(ASK, preferences=Preferences(priority="high"))
     assert names(BOTH, fast)[0] == "openai/gpt-oss-120b"
-    assert names(BOTH, fast, {"gpt-5.6-terra": 20.0})[0] == "gpt-5.6-terra"
+    observed = {resolve(BOTH, "gpt-5.6-terra").unwrap().key: Latency(20.0, 50.0, at_s=0)}
+    assert names(BOTH, fast, observed)[0] == "gpt-5.6-terra"
+    once = {resolve(BOTH, "openai/gpt-oss-120b").unwrap().key: Latency(60_000.0, 0.01, at_s=0)}
+    assert names(BOTH, fast, once)[0] == "openai/gpt-oss-120b", "what was long ago counts little"
 
 
 def test_the_callers_own_model_stays_in_front_of_any_strategy() -> None:

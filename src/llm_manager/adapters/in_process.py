@@ -9,6 +9,7 @@ from llm_manager.adapters.limits.breakers import MemoryBreakers, NoBreakers
 from llm_manager.adapters.limits.budget import MemoryBudget
 from llm_manager.adapters.limits.flights import MemoryFlights
 from llm_manager.adapters.limits.keys import MemoryKeys
+from llm_manager.adapters.limits.latencies import MemoryLatencies
 from llm_manager.adapters.limits.limiter import MemoryLimiter
 from llm_manager.adapters.limits.places import MemoryPlaces
 from llm_manager.adapters.limits.retry_budgets import MemoryRetryBudgets
@@ -30,6 +31,7 @@ def in_process_context(
         breakers=MemoryBreakers(config.circuit_breaker) if config.circuit_breaker.enabled else NoBreakers(),
         retry_budgets=MemoryRetryBudgets(config.retry.budget),
         keys=MemoryKeys(config.keys),
+        latencies=MemoryLatencies(),
         flights=MemoryFlights(),
         places=MemoryPlaces(),
         budget=None if config.budget.limit_usd is None else MemoryBudget(config.budget.limit_usd),

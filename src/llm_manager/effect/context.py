@@ -20,6 +20,7 @@ from llm_manager.ports import (
     Clock,
     Flights,
     Keys,
+    Latencies,
     Limiter,
     Metrics,
     Observer,
@@ -49,6 +50,7 @@ class Context(Stranded):
     breakers: Breakers
     retry_budgets: RetryBudgets
     keys: Keys
+    latencies: Latencies
     flights: Flights
     places: Places
     clock: Clock

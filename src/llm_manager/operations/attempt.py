@@ -131,7 +131,7 @@ def _one_try(request: LLMRequest, target: Target, pace: _Pace, ask: Ask[A]) -> O
             )
 
             async def tell(ending: Ending) -> None:
-                pace.since_s = _tell(context, line, ending)
+                pace.since_s = _tell(context, target, line, ending)
 
             await when_over(outcome, tell)
         return outcome
@@ -139,13 +139,16 @@ def _one_try(request: LLMRequest, target: Target, pace: _Pace, ask: Ask[A]) -> O
     return effect(trying)
 
 
-def _tell(context: Context, line: Attempt, ending: Ending) -> float:
+def _tell(context: Context, target: Target, line: Attempt, ending: Ending) -> float:
     """Put *line* into the ledger, now that it is known how the try ended; gives the moment."""
     now_s = context.clock.monotonic()
     error = ending.error
+    latency_ms = (now_s - line.started_s) * 1000
+    if ending.outcome is not None:
+        context.latencies.record(target.key, latency_ms, now_s, succeeded=error is None)
     finished = replace(
         line,
-        latency_ms=(now_s - line.started_s) * 1000,
+        latency_ms=latency_ms,
         outcome="left" if ending.outcome is None else "ok" if error is None else error.tag,
         message="" if error is None else error.message,
         usage=ending.usage,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias, TypeVar
 
 from returns.result import Failure
@@ -26,7 +26,8 @@ from llm_manager.domain.verdicts import next_model
 from llm_manager.effect.context import Context, Op, emit
 from llm_manager.effect.op import effect
 from llm_manager.policies.cache_key import cache_key
-from llm_manager.policies.routing import Candidate, Chosen, Latencies, Skipped, candidates, strategy_of
+from llm_manager.policies.latency import Latency
+from llm_manager.policies.routing import Candidate, Chosen, Skipped, candidates, strategy_of
 
 A = TypeVar("A")
 
@@ -64,12 +65,11 @@ def limit_s(context: Context, request: LLMRequest) -> float:
     return total_s if request.deadline_s is None else min(total_s, request.deadline_s)
 
 
-def observed_latencies(context: Context, request: LLMRequest) -> Latencies:
-    """Mean milliseconds by model, as far as the strategy wants to know."""
+def observed_latencies(context: Context, request: LLMRequest) -> Mapping[str, Latency]:
+    """What is known of each target, as far as the strategy wants to know."""
     if strategy_of(context.config, request) != "performance":
         return {}
-    models = context.metrics.snapshot().models
-    return {name: seen.latency_mean_ms for name, seen in models.items() if seen.latency_mean_ms is not None}
+    return context.latencies.lately(context.clock.monotonic())
 
 
 def _alternatives(

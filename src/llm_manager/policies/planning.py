@@ -15,13 +15,14 @@ from llm_manager.domain.secret import Secret
 from llm_manager.domain.settings import RetrySettings
 from llm_manager.domain.target import Target
 from llm_manager.domain.verdicts import LONGEST_WAIT_S
+from llm_manager.policies.latency import Latency
 from llm_manager.policies.pricing import worst_usd
-from llm_manager.policies.routing import Candidate, Latencies, Skipped, candidates
+from llm_manager.policies.routing import Candidate, Skipped, candidates
 from llm_manager.policies.tokens import prompt_tokens
 
 
 def plan_of(
-    config: LLMConfig, request: LLMRequest, latencies: Latencies, circuits: Sequence[tuple[str, float]]
+    config: LLMConfig, request: LLMRequest, latencies: Mapping[str, Latency], circuits: Sequence[tuple[str, float]]
 ) -> Outcome[RoutePlan, InvalidRequest | ConfigurationError]:
     """The models in order with their worst cases. *circuits* are the keys of open breakers and how long they stay so.
 

@@ -18,6 +18,7 @@ from llm_manager.domain.problem import Problem
 from llm_manager.domain.request import ImagePart, LLMRequest
 from llm_manager.domain.settings import Strategy
 from llm_manager.domain.target import Target
+from llm_manager.policies.latency import Latency, expected_ms
 from llm_manager.policies.targets import NoTarget, has_gateway, is_configured, resolve
 from llm_manager.policies.tokens import prompt_tokens
 
@@ -42,14 +43,13 @@ class Skipped:
 
 Candidate: TypeAlias = Chosen | Skipped
 
-Latencies: TypeAlias = Mapping[str, float]
-"""Observed milliseconds by model; the catalog's guess stands in for what was not observed."""
-
 
 def candidates(
-    config: LLMConfig, request: LLMRequest, latencies: Latencies
+    config: LLMConfig, request: LLMRequest, latencies: Mapping[str, Latency]
 ) -> Outcome[tuple[Candidate, ...], InvalidRequest | ConfigurationError]:
     """The models for *request* in order: the caller's own first, then its task's chain under the strategy.
+
+    *latencies* is what was observed, by target.
 
     Fails with ``InvalidRequest`` for an unknown task or a preferred model that cannot be told, and with
     ``ConfigurationError`` when nothing at all is configured.
@@ -141,7 +141,7 @@ def _add(chain: dict[str, Candidate], name: str, resolved: Outcome[Target, NoTar
 
 
 def _reordered(
-    chain: Sequence[Candidate], strategy: Strategy, latencies: Latencies, first: int
+    chain: Sequence[Candidate], strategy: Strategy, latencies: Mapping[str, Latency], first: int
 ) -> tuple[Candidate, ...]:
     """A stable order by price or latency; what is not known goes last, the caller's own model stays in front."""
 
@@ -151,7 +151,7 @@ def _reordered(
         facts = candidate.target.facts
         if strategy == "cost":
             return float("inf") if facts.price is None else facts.price.prompt_usd + facts.price.completion_usd
-        known = latencies.get(candidate.target.model, facts.typical_latency_ms)
+        known = expected_ms(latencies.get(candidate.target.key), facts.typical_latency_ms)
         return float("inf") if known is None else known
 
     reason = "cheapest first" if strategy == "cost" else "fastest first"
