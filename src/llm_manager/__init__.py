@@ -8,6 +8,7 @@ testing kit, ``llm_manager.testing``.
 """
 
 from llm_manager.adapters.config_file import config_from_env as config_from_env
+from llm_manager.adapters.journals.memory import memory_journal as memory_journal
 from llm_manager.adapters.redis.services import redis_breakers as redis_breakers
 from llm_manager.adapters.redis.services import redis_cache as redis_cache
 from llm_manager.adapters.redis.services import redis_client as redis_client
@@ -151,6 +152,9 @@ from llm_manager.layers import custom as custom
 from llm_manager.layers import dev as dev
 from llm_manager.layers import live as live
 from llm_manager.layers import replacing as replacing
+from llm_manager.operations.batch import Batch as Batch
+from llm_manager.operations.batch import JournalLayer as JournalLayer
+from llm_manager.operations.batch import batch as batch
 from llm_manager.operations.generate import generate as generate
 from llm_manager.operations.generate import route_request as route_request
 from llm_manager.operations.health import get_metrics as get_metrics

@@ -250,6 +250,28 @@ class Flights(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A piece of work in a journal: what it is, by *key*, and which of several equal ones; *text* is what came of it,
+    None while it is not done."""
+
+    key: str
+    number: int
+    text: str | None
+
+
+class Journal(Protocol):
+    """What has been done, kept so that a program which was killed need not do it again. It belongs to one run."""
+
+    async def claim(self, key: str, /) -> Outcome[Work, StoreUnavailable]:
+        """The next piece of work called *key* that nobody has claimed since the journal was opened, done or not."""
+        ...
+
+    async def keep(self, work: Work, text: str, /) -> Outcome[None, StoreUnavailable]:
+        """*text* is what came of *work*; once this returns, no kill loses it."""
+        ...
+
+
 class Breakers(Protocol):
     """Circuit breakers by target key. Times are seconds on the context's clock; *chance* is a number in [0, 1)."""
 

@@ -10,6 +10,7 @@ from typing import Never, TypeVar, overload
 
 from returns.result import Failure, Success
 
+from llm_manager.effect.layer import Layer
 from llm_manager.effect.op import Effect, run
 from llm_manager.effect.opened import END, Opening, Pull, Pulled
 from llm_manager.effect.stream import Stream
@@ -77,6 +78,23 @@ def unwrap(op: Effect[Stream[A, E, R], E2, R]) -> Stream[A, E | E2, R]:
     async def open_(context: R, opening: Opening) -> Pull[A, E | E2]:
         made = await run(op, context)
         return _failing(made) if isinstance(made, Failure) else await made.unwrap().open(context, opening)
+
+    return Stream(open_)
+
+
+@overload  # as above
+def from_layer(layer: Layer[S, Never, None], make: Callable[[S], Stream[A, E, R]]) -> Stream[A, E, R]: ...
+@overload
+def from_layer(layer: Layer[S, E, None], make: Callable[[S], Stream[A, E2, R]]) -> Stream[A, E | E2, R]: ...
+def from_layer(layer: Layer[S, E, None], make: Callable[[S], Stream[A, E2, R]]) -> Stream[A, E | E2, R]:
+    """The stream that *make* makes of what *layer* builds: built when the stream is opened, released when it is closed.
+
+    A layer that cannot be built is the stream's failure (Effect-TS: ``Stream.unwrapScoped``).
+    """
+
+    async def open_(context: R, opening: Opening) -> Pull[A, E | E2]:
+        built = await layer.build(None, opening.scope, {})
+        return _failing(built) if isinstance(built, Failure) else await make(built.unwrap()).open(context, opening)
 
     return Stream(open_)
 

@@ -1,0 +1,123 @@
+"""Many requests, several at a time: a stream of outcomes that a slow reader holds back and a journal can resume."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, overload
+
+import anyio
+from returns.result import Failure, Success
+
+from llm_manager.domain.codec import from_json, to_json
+from llm_manager.domain.errors import LLMError, StoreUnavailable
+from llm_manager.domain.outcome import Outcome
+from llm_manager.domain.request import LLMRequest
+from llm_manager.domain.response import LLMResponse
+from llm_manager.effect.context import Context, Op
+from llm_manager.effect.layer import Layer
+from llm_manager.effect.op import effect, run
+from llm_manager.effect.sources import from_iterable, from_layer
+from llm_manager.effect.stream import Stream
+from llm_manager.operations.generate import generate
+from llm_manager.operations.schema import query_with_schema
+from llm_manager.policies.cache_key import cache_key
+from llm_manager.policies.strict_schema import answer_format
+from llm_manager.ports import Journal
+
+if TYPE_CHECKING:
+    from llm_manager.extraction import Schema
+
+A = TypeVar("A")
+T = TypeVar("T")
+
+JournalLayer: TypeAlias = Layer[Journal, StoreUnavailable, None]
+"""How a journal is opened for one batch."""
+
+Batch: TypeAlias = Stream[tuple[int, Outcome[A, LLMError]], StoreUnavailable, Context]
+"""Outcomes as they come, each with the position of its request."""
+
+
+@overload
+def batch(
+    requests: Iterable[LLMRequest], *, concurrency: int = ..., journal: JournalLayer | None = ...
+) -> Batch[LLMResponse]: ...
+@overload
+def batch(
+    requests: Iterable[LLMRequest], *, concurrency: int = ..., journal: JournalLayer | None = ..., schema: Schema[T]
+) -> Batch[T]: ...
+def batch(
+    requests: Iterable[LLMRequest],
+    *,
+    concurrency: int = 10,
+    journal: JournalLayer | None = None,
+    schema: Schema[Any] | None = None,
+) -> Batch[Any]:
+    """Ask all *requests*, *concurrency* at a time; every outcome with its position, as they come.
+
+    One failure loses none of the others. Requests are taken from the iterable when there is room for them, and no more
+    than *concurrency* are under way or waiting to be read: neither side fills the memory. With *schema* each answer is
+    a value of it, as ``query_with_schema`` gives.
+
+    With a *journal* a success is kept before it is told, and a later run of the same requests over the same journal
+    gives it back without asking, in whatever order they come: what is done is not paid twice. Failures are asked
+    again. A journal that cannot be opened fails the stream with ``StoreUnavailable``; one that cannot be written fails
+    the request, and those after it before they are sent.
+    """
+    job: _Job[Any] = _RESPONSE if schema is None else _value_job(schema)
+    source = from_iterable(requests)
+    if journal is None:
+        return source.settle(job.op, concurrency)
+    return from_layer(journal, lambda opened: source.settle(lambda request: _once(job, request, opened), concurrency))
+
+
+@dataclass(frozen=True, slots=True)
+class _Job(Generic[A]):
+    """How a request is asked, what tells it from others, and how its answer is written down and read."""
+
+    op: Callable[[LLMRequest], Op[A]]
+    key: Callable[[LLMRequest], str]
+    write: Callable[[A], str]
+    read: Callable[[str], Outcome[A, object]]
+
+
+def _response_key(request: LLMRequest) -> str:
+    return cache_key(request, ())
+
+
+_RESPONSE: _Job[LLMResponse] = _Job(generate, _response_key, to_json, lambda text: from_json(LLMResponse, text))
+
+
+def _value_job(schema: Schema[T]) -> _Job[T]:
+    from llm_manager.extraction import json_schema, validate_text  # noqa: PLC0415  # only who wants values pays for it
+    from llm_manager.extraction.schema import adapter_of  # noqa: PLC0415  # as above
+
+    format_, adapter = answer_format(json_schema(schema)), adapter_of(schema)
+    return _Job(
+        lambda request: query_with_schema(request, schema),
+        lambda request: cache_key(replace(request, response_format=format_), ()),
+        lambda value: adapter.dump_json(value).decode(),
+        lambda text: validate_text(text, schema),
+    )
+
+
+def _once(job: _Job[A], request: LLMRequest, journal: Journal) -> Op[A]:
+    """The answer that the journal has for *request*, or else one that it has from now on."""
+
+    async def asking(context: Context) -> Outcome[A, LLMError]:
+        claimed = await journal.claim(job.key(request))
+        if isinstance(claimed, Failure):
+            return claimed
+        work = claimed.unwrap()
+        kept = None if work.text is None else job.read(work.text)
+        if isinstance(kept, Success):
+            return Success(kept.unwrap())
+        outcome = await run(job.op(request), context)
+        if isinstance(outcome, Failure):
+            return outcome
+        kept_now: Outcome[None, StoreUnavailable] = Success(None)
+        with anyio.CancelScope(shield=True):  # it is paid for
+            kept_now = await journal.keep(work, job.write(outcome.unwrap()))
+        return kept_now if isinstance(kept_now, Failure) else outcome
+
+    return effect(asking)
