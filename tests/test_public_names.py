@@ -165,6 +165,7 @@ CONTRACT = (
     "batch",
     "Batch",
     "JournalLayer",
+    "journal_file",
     "memory_journal",
     "redis_client",
     "redis_cache",

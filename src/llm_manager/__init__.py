@@ -9,6 +9,7 @@ testing kit, ``llm_manager.testing``.
 
 from llm_manager.adapters.config_file import config_from_env as config_from_env
 from llm_manager.adapters.journals.memory import memory_journal as memory_journal
+from llm_manager.adapters.journals.sqlite import journal_file as journal_file
 from llm_manager.adapters.redis.services import redis_breakers as redis_breakers
 from llm_manager.adapters.redis.services import redis_cache as redis_cache
 from llm_manager.adapters.redis.services import redis_client as redis_client
