@@ -219,7 +219,9 @@ async def test_a_journal_that_cannot_be_opened_fails_the_batch_before_anything_i
     assert asked.prompts == []
 
 
-async def test_a_journal_that_cannot_be_written_fails_the_request() -> None:
-    async with scripted({"gpt": [echo]}, config=CONFIG) as context:
-        found = await told(context, ASKED[:1], journal=broken_journal(opens=True))
-    assert found == {0: Failure(StoreUnavailable("journal", "disk full"))}
+async def test_once_a_journal_cannot_be_written_what_is_paid_is_told_and_no_more_is_sent() -> None:
+    asked = Counted()
+    async with scripted({"gpt": [asked] * 9}, config=CONFIG) as context:
+        found = await told(context, ASKED, concurrency=1, journal=broken_journal(opens=True))
+    assert texts(found) == {0: "N0", **dict.fromkeys(range(1, 6), "StoreUnavailable")}
+    assert asked.prompts == ["n0"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, final, overload
 
 import anyio
 from returns.result import Failure, Success
@@ -23,7 +23,7 @@ from llm_manager.operations.generate import generate
 from llm_manager.operations.schema import query_with_schema
 from llm_manager.policies.cache_key import cache_key
 from llm_manager.policies.strict_schema import answer_format
-from llm_manager.ports import Journal
+from llm_manager.ports import Journal, Work
 
 if TYPE_CHECKING:
     from llm_manager.extraction import Schema
@@ -61,14 +61,20 @@ def batch(
 
     With a *journal* a success is kept before it is told, and a later run of the same requests over the same journal
     gives it back without asking, in whatever order they come: what is done is not paid twice. Failures are asked
-    again. A journal that cannot be opened fails the stream with ``StoreUnavailable``; one that cannot be written fails
-    the request, and those after it before they are sent.
+    again. A journal that cannot be opened fails the stream with ``StoreUnavailable``; once it cannot be written, the
+    requests that were under way are told all the same, for they are paid, and those after them fail before they are
+    sent.
     """
     job: _Job[Any] = _RESPONSE if schema is None else _value_job(schema)
     source = from_iterable(requests)
     if journal is None:
         return source.settle(job.op, concurrency)
-    return from_layer(journal, lambda opened: source.settle(lambda request: _once(job, request, opened), concurrency))
+
+    def journaled(opened: Journal) -> Batch[Any]:
+        kept = _Kept(opened, job)
+        return source.settle(kept.ask, concurrency)
+
+    return from_layer(journal, journaled)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,23 +107,37 @@ def _value_job(schema: Schema[T]) -> _Job[T]:
     )
 
 
-def _once(job: _Job[A], request: LLMRequest, journal: Journal) -> Op[A]:
-    """The answer that the journal has for *request*, or else one that it has from now on."""
+@final
+class _Kept(Generic[A]):
+    """One run over one journal."""
 
-    async def asking(context: Context) -> Outcome[A, LLMError]:
-        claimed = await journal.claim(job.key(request))
-        if isinstance(claimed, Failure):
-            return claimed
-        work = claimed.unwrap()
-        kept = None if work.text is None else job.read(work.text)
-        if isinstance(kept, Success):
-            return Success(kept.unwrap())
-        outcome = await run(job.op(request), context)
-        if isinstance(outcome, Failure):
+    __slots__ = ("_broken", "_job", "_journal")
+
+    def __init__(self, journal: Journal, job: _Job[A]) -> None:
+        self._journal = journal
+        self._job = job
+        self._broken: Failure[StoreUnavailable] | None = None
+
+    def ask(self, request: LLMRequest) -> Op[A]:
+        """The answer that the journal has for *request*, or else one that it has from now on."""
+
+        async def asking(context: Context) -> Outcome[A, LLMError]:
+            claimed = self._broken or await self._journal.claim(self._job.key(request))
+            if isinstance(claimed, Failure):
+                return claimed
+            work = claimed.unwrap()
+            kept = None if work.text is None else self._job.read(work.text)
+            if isinstance(kept, Success):
+                return Success(kept.unwrap())
+            outcome = await run(self._job.op(request), context)
+            if isinstance(outcome, Success):
+                with anyio.CancelScope(shield=True):  # it is paid for
+                    await self._keep(work, outcome.unwrap())
             return outcome
-        kept_now: Outcome[None, StoreUnavailable] = Success(None)
-        with anyio.CancelScope(shield=True):  # it is paid for
-            kept_now = await journal.keep(work, job.write(outcome.unwrap()))
-        return kept_now if isinstance(kept_now, Failure) else outcome
 
-    return effect(asking)
+        return effect(asking)
+
+    async def _keep(self, work: Work, value: A) -> None:
+        written = await self._journal.keep(work, self._job.write(value))
+        if isinstance(written, Failure):
+            self._broken = written
