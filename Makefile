@@ -72,8 +72,9 @@ lint: $(READY) ## lint, format and import contracts
 bench: $(PEERS) ## measure, side by side with peers in one run
 	@.venv-bench/bin/python -m benchmarks.run
 
-promises: $(PEERS) ## what happens when things go wrong, side by side with peers
+promises: $(PEERS) $(READY) ## what happens when things go wrong, side by side with peers
 	@.venv-bench/bin/python -m benchmarks.promises
+	@PROMISES=full $(BIN)/pytest -q tests/promises
 
 # The fuzzer is a compiler's runtime, of use to nobody else: it has a place of its own.
 $(FUZZER): pyproject.toml $(READY)

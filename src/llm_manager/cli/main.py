@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from llm_manager.cli import ask, inspect, simulate
+from llm_manager.cli import ask, batch, inspect, simulate
 from llm_manager.cli.demo import demo
 from llm_manager.cli.extract import extract
 from llm_manager.cli.taped import taping
@@ -48,6 +48,13 @@ def parser() -> argparse.ArgumentParser:
     )
     reading.add_argument("--all", action="store_true", help="every value in the text, as a list")
     reading.add_argument("--explain", action="store_true", help="say what was repaired, on standard error")
+    many = _command(commands, "batch", batch.command, "answer a file of requests; the same command again goes on")
+    many.add_argument("requests", metavar="IN.jsonl", help="a request a line: an object with its fields, and an id")
+    many.add_argument("answers", metavar="OUT.jsonl", help="where the answers go, in the same order")
+    many.add_argument("--concurrency", type=int, default=10, metavar="N", help="how many at once (10)")
+    many.add_argument("--journal", metavar="FILE", help="what is answered already (OUT.jsonl.journal)")
+    many.add_argument("--overwrite", action="store_true", help="replace OUT.jsonl though it is from no batch of ours")
+    _wishing(many, task=None)
     _command(commands, "models", inspect.models, "the models that can be asked for")
     _command(commands, "health", inspect.health, "ask every configured provider whether it is there")
     _command(commands, "status", inspect.status, "health, metrics and cache")
@@ -77,7 +84,11 @@ def _command(commands: Any, name: str, run: Any, help_: str) -> argparse.Argumen
 
 def _asking(command: argparse.ArgumentParser) -> None:
     command.add_argument("prompt", nargs="?", help="standard input when left out")
-    command.add_argument("--task", default="general", help="which chain of models to use")
+    _wishing(command, task="general")
+
+
+def _wishing(command: argparse.ArgumentParser, task: str | None) -> None:
+    command.add_argument("--task", default=task, help="which chain of models to use")
     command.add_argument("--model", help="the model to ask first")
     command.add_argument("--system", metavar="TEXT", help="the system prompt")
     command.add_argument("--max-tokens", type=int, metavar="N", help="the longest answer")
