@@ -6,7 +6,7 @@ on (the limiter, the cache, the breakers, the budget) they share over Redis: set
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeAlias, cast, final
@@ -104,7 +104,6 @@ def _pruned(value: Any) -> Any:
             fields = cast("dict[str, Any]", value)
             return {name: _pruned(each) for name, each in fields.items() if each is not None}
         case list():
-            items: list[Any] = value
-            return [_pruned(each) for each in items]
+            return [_pruned(each) for each in cast("Sequence[Any]", value)]
         case _:
             return value
