@@ -110,16 +110,22 @@ class HttpxEngine:
         proxy = proxy_for(call.url, self._settings)
         if isinstance(proxy, Failure):
             return proxy
-        if self._certificates is None:
-            self._certificates = certificates(self._settings)
         limit = self._settings.max_connections
         client = httpx2.AsyncClient(
             trust_env=False,  # what we trust of it is in the proxy and the certificates
             proxy=proxy.unwrap(),
-            verify=self._certificates,
+            verify=self._believed(encrypted=call.url.startswith("https:") or proxy.unwrap() is not None),
             limits=httpx2.Limits(max_connections=limit, max_keepalive_connections=limit),
         )
         return Success(cast("Client", client))
+
+    def _believed(self, *, encrypted: bool) -> ssl.SSLContext:
+        """Whose certificates count: nobody's where nothing is encrypted, since to load them takes milliseconds."""
+        if not encrypted:
+            return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        if self._certificates is None:
+            self._certificates = certificates(self._settings)
+        return self._certificates
 
 
 @final
