@@ -85,7 +85,7 @@ EXPECTED: dict[FaultKind, LLMError] = {
     "reset_in_body": MalformedResponse("gpt-4o", "truncated"),
     "gzip_bomb": MalformedResponse("gpt-4o", "oversize"),
     "corrupt_gzip": MalformedResponse("gpt-4o", "undecodable"),
-    "html": MalformedResponse("gpt-4o", "unparsable"),
+    "html": MalformedResponse("gpt-4o", "undecodable"),
     "bad_utf8": MalformedResponse("gpt-4o", "undecodable"),
     "deep_json": MalformedResponse("gpt-4o", "unparsable"),
     "nan": MalformedResponse("gpt-4o", "unparsable"),

@@ -145,8 +145,8 @@ def test_an_answer_is_read_as_the_golden_file_says(name: str, golden_update: boo
 @pytest.mark.parametrize(
     ("body", "error"),
     [
-        (b"", MalformedResponse("gpt-4o", "unparsable")),
-        (b"<html>", MalformedResponse("gpt-4o", "unparsable")),
+        (b"", MalformedResponse("gpt-4o", "undecodable")),
+        (b"<html>", MalformedResponse("gpt-4o", "undecodable")),
         (b"\xff", MalformedResponse("gpt-4o", "undecodable")),
         (b"[" * 1_000_000, MalformedResponse("gpt-4o", "unparsable")),
         (b'{"choices":NaN}', MalformedResponse("gpt-4o", "unparsable")),

@@ -299,8 +299,8 @@ def test_an_error_is_told_by_its_status_and_its_type(
 @pytest.mark.parametrize(
     ("status", "body", "error"),
     [
-        (200, b"", MalformedResponse("m-1", "unparsable")),
-        (200, b"<html>", MalformedResponse("m-1", "unparsable")),
+        (200, b"", MalformedResponse("m-1", "undecodable")),
+        (200, b"<html>", MalformedResponse("m-1", "undecodable")),
         (200, b"\xff", MalformedResponse("m-1", "undecodable")),
         (200, b"{}", MalformedResponse("m-1", "empty")),
         (200, b"[]", MalformedResponse("m-1", "empty")),

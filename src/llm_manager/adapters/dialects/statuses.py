@@ -39,6 +39,8 @@ def _unparsable(body: bytes, bad: ValueError, target: Target) -> MalformedRespon
         body.decode()
     except UnicodeDecodeError:
         return MalformedResponse(target.model, "undecodable", "the body is not UTF-8")
+    if not body.lstrip().startswith((b"{", b"[")):  # a page of something that stands in between, or nothing at all
+        return MalformedResponse(target.model, "undecodable", "the body is no JSON, nor the beginning of any")
     return MalformedResponse(target.model, "unparsable", f"the body is not JSON: {bad}"[:MESSAGE_LENGTH])
 
 
