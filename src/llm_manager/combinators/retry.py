@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from returns.result import Success
 
-from llm_manager.domain.errors import LLMError
+from llm_manager.domain.errors import LLMError, RateLimitExceeded
 from llm_manager.domain.events import RetryScheduled
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.settings import RetrySettings
@@ -83,16 +83,19 @@ transient_only: Schedule[LLMError] = while_input(is_transient)
 """Go on, at once, while the error is one that the same target may answer differently, without any opt-in."""
 
 
-def _after(tick: Tick[LLMError]) -> Decision:
-    asked_s = retry_after_s(tick.input)
-    if asked_s is None:
-        return Continue(0.0)
-    if asked_s > LONGEST_WAIT_S:
-        return Done()
-    return Continue(asked_s * (1.0 + RETRY_AFTER_SLACK * tick.random.random()))
+def _waiting(unsaid_s: float) -> Schedule[LLMError]:
+    def wait(tick: Tick[LLMError]) -> Decision:
+        asked_s = retry_after_s(tick.input)
+        if asked_s is None:
+            return Continue(unsaid_s if isinstance(tick.input, RateLimitExceeded) else 0.0)
+        if asked_s > LONGEST_WAIT_S:
+            return Done()
+        return Continue(asked_s * (1.0 + RETRY_AFTER_SLACK * tick.random.random()))
+
+    return each(wait)
 
 
-retry_after: Schedule[LLMError] = each(_after)
+retry_after: Schedule[LLMError] = _waiting(0.0)
 """Wait at least as long as the vendor asked, and up to a tenth longer; stop when it asked for more than a minute."""
 
 
@@ -123,12 +126,13 @@ def _wants_other_key(error: LLMError) -> bool:
 
 
 @lru_cache(maxsize=256)
-def default_schedule(settings: RetrySettings, keys: int = 1) -> Schedule[LLMError]:
+def default_schedule(settings: RetrySettings, keys: int = 1, rest_s: float = 0.0) -> Schedule[LLMError]:
     """The library's own: exponential with full jitter and a cap, Retry-After as a floor, and the fault matrix.
 
-    A refused key is replaced at once by another of the *keys*, outside the count of retries. Equal settings give the
-    same schedule: it is a description, and each run asks a driver of its own.
+    A refused key is replaced at once by another of the *keys*, outside the count of retries. *rest_s* is the floor
+    after a rate limit that names no time: a key that rests so long cannot be used before, and a retry would be spent
+    on hearing so. Equal settings give the same schedule: it is a description, and each run asks a driver of its own.
     """
     backoff = pipe(exponential(settings.base_s, settings.factor), capped(settings.cap_s), jittered)
-    waits = both(both(backoff, recurs(settings.max_retries)), retry_after)
+    waits = both(both(backoff, recurs(settings.max_retries)), _waiting(rest_s))
     return choose(_wants_other_key, recurs(keys - 1), both(waits, permitted(ambiguous=settings.ambiguous)))

@@ -72,12 +72,13 @@ def _stacked(request: LLMRequest, target: Target, ask: Ask[A]) -> Op[A]:
     async def attempting(context: Context) -> Outcome[A, LLMError]:
         config = context.config
         pace = _Pace(context.clock.monotonic())
+        rest_s = 0.0 if key_owner(config, target) is None else config.keys.cool_down_s
         stack = through(
             _one_try(request, target, pace, ask),
-            circuit_breaker(target.key, model=target.model),
+            circuit_breaker(target.key, model=target.model, was_asked=pace.was_asked),
             rate_limit(target.key, _worst_tokens(request), model=target.model, never_left=pace.never_left),
             charged(partial(_worst_usd, request, target), model=target.model),
-            retry(default_schedule(config.retry, keys_of(config, target)), budget=target.key),
+            retry(default_schedule(config.retry, keys_of(config, target), rest_s), budget=target.key),
         )
         return await run(stack, context)
 
@@ -103,9 +104,13 @@ class _Pace:
         self.key_id: str | None = None
         self.mode: SchemaMode | None = None
 
+    def was_asked(self) -> bool:
+        """Did the last try get as far as the model, and not only into the queue for a key?"""
+        return self.sent_s is not None
+
     def never_left(self, error: LLMError) -> bool:
         """Was nothing sent by the try that failed so: for want of a key, or with no connection?"""
-        return self.sent_s is None or nothing_was_sent(error)
+        return not self.was_asked() or nothing_was_sent(error)
 
 
 async def _in_pieces(
