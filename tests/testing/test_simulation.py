@@ -291,7 +291,7 @@ async def test_waiting_for_keys_is_told_also_of_calls_that_gave_up() -> None:
     config = replace(ONE_MODEL, keys=KeySettings(max_connections_per_key=1))
     scenario = Scenario(duration_s=60.0, traffic=(at_once(3, deadline_s=1.5),), models={"gpt": EXACTLY_ONE_SECOND})
     report, _ = await played(scenario, config)
-    assert (report.answered, report.causes) == (1, {"RequestTimedOut": 2})
+    assert (report.answered, report.causes) == (1, {"gpt-5.6-terra RequestTimedOut": 2})
     assert report.queued_for_keys_s == 1.0 + 1.5
 
 

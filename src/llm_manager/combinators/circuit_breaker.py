@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TypeVar
 
 import anyio
@@ -18,12 +19,17 @@ from llm_manager.ports import Verdict
 A = TypeVar("A")
 
 
-def circuit_breaker(key: str, *, model: str | None = None) -> Policy:
+def _always() -> bool:
+    return True
+
+
+def circuit_breaker(key: str, *, model: str | None = None, was_asked: Callable[[], bool] = _always) -> Policy:
     """Fail with ``CircuitOpen``, sending nothing, while the breaker filed under *key* is open.
 
     What comes back is recorded, of a stream when it has ended: an error that speaks against the target's health as a
     failure, any other error, a cancelled call and a stream that was left as neither. *model* goes into the error,
-    *key* if it is None.
+    *key* if it is None. *was_asked* says afterwards whether the target had any part in a failure: one that waited for
+    something of our own until its time was over speaks against nobody.
     """
 
     def around(op: Op[A], /) -> Op[A]:
@@ -41,7 +47,8 @@ def circuit_breaker(key: str, *, model: str | None = None) -> Policy:
                 raise
 
             async def record(ending: Ending) -> None:
-                await breakers.record(permit, _verdict(ending), clock.monotonic(), context.random.random())
+                verdict = _verdict(ending) if was_asked() else "neither"
+                await breakers.record(permit, verdict, clock.monotonic(), context.random.random())
 
             await when_over(outcome, record)
             return outcome

@@ -36,10 +36,11 @@ def timeout(seconds: float, *, model: str = "") -> Policy:
     return around
 
 
-def deadline(seconds: float) -> Policy:
+def deadline(seconds: float, *, grace_s: float = 0.0) -> Policy:
     """Fail with ``RequestTimedOut`` unless everything is over within *seconds*: queues, pauses, retries and fallbacks.
 
-    The moment is told to the context, so that inside nothing is begun that could not end in time.
+    The moment is told to the context, so that inside nothing is begun that could not end in time. What heeds it ends
+    by itself and says who did not answer; the rest is cut off *grace_s* later.
     """
 
     def around(op: Op[A], /) -> Op[A]:
@@ -47,8 +48,11 @@ def deadline(seconds: float) -> Policy:
             ends_s = context.clock.monotonic() + seconds
             if context.deadline_s is not None and context.deadline_s <= ends_s:
                 return await run(op, context)  # an outer deadline comes first, and whoever set it enforces it
-            within = timeout(seconds)(op)
-            return await run(within, replace(context, deadline_s=ends_s))
+            if seconds <= 0:
+                return Failure(RequestTimedOut("", seconds, message="the deadline had passed before it began"))
+            with context.clock.move_on_after(seconds + grace_s):
+                return await run(op, replace(context, deadline_s=ends_s))
+            return Failure(RequestTimedOut("", seconds))
 
         return effect(bounded)
 

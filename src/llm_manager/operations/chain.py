@@ -31,6 +31,10 @@ from llm_manager.policies.routing import Candidate, Chosen, Skipped, candidates,
 
 A = TypeVar("A")
 
+LAST_WORDS_S = 0.02
+"""How long after its deadline a request is cut off: a try ends at it by itself, names the model that did not answer,
+and lets ledger, breaker and key know. Were it cut off at the same moment, nobody would learn anything."""
+
 Asking: TypeAlias = Callable[[LLMRequest, Target], Op[A]]
 """How one model is asked."""
 

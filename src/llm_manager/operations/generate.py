@@ -14,7 +14,7 @@ from llm_manager.effect.context import Context, Op
 from llm_manager.effect.op import effect, run
 from llm_manager.operations.account import Account
 from llm_manager.operations.attempt import attempt
-from llm_manager.operations.chain import cache_key_of, chain_of, first_answer, is_worth_keeping, limit_s
+from llm_manager.operations.chain import LAST_WORDS_S, cache_key_of, chain_of, first_answer, is_worth_keeping, limit_s
 
 
 def generate(request: LLMRequest) -> Op[LLMResponse]:
@@ -51,4 +51,4 @@ async def _answered(request: LLMRequest, context: Context, *, from_cache: bool) 
     if from_cache:
         ttl_s = context.config.cache.ttl_s
         op = cached(cache_key_of(request, chain), ttl_s, keep=is_worth_keeping)(op)
-    return await run(deadline(limit_s(context, request))(op), context)
+    return await run(deadline(limit_s(context, request), grace_s=LAST_WORDS_S)(op), context)

@@ -16,7 +16,7 @@ from llm_manager.domain.request import LLMRequest, Message
 from llm_manager.domain.response import LLMResponse
 from llm_manager.effect.context import Context, Op, emit
 from llm_manager.effect.op import effect, run
-from llm_manager.operations.chain import limit_s
+from llm_manager.operations.chain import LAST_WORDS_S, limit_s
 from llm_manager.operations.generate import generate
 from llm_manager.policies.strict_schema import WRAPPED, answer_format
 
@@ -57,7 +57,7 @@ def query_with_schema(request: LLMRequest, schema: Schema[T], max_reasks: int = 
 
     async def bounded(context: Context) -> Outcome[T, LLMError]:
         within = context.strand("query_with_schema", request)
-        return await run(deadline(limit_s(context, request))(effect(querying)), within)
+        return await run(deadline(limit_s(context, request), grace_s=LAST_WORDS_S)(effect(querying)), within)
 
     return effect(bounded)
 

@@ -20,7 +20,7 @@ from warnings import warn
 from returns.result import Failure, Success
 
 from llm_manager.combinators.cached import look_up
-from llm_manager.combinators.timeout import timeout
+from llm_manager.combinators.timeout import deadline
 from llm_manager.domain.errors import LLMError, StreamBroken
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.request import LLMRequest
@@ -31,7 +31,7 @@ from llm_manager.effect.ongoing import Ending, Ongoing
 from llm_manager.effect.op import effect, run
 from llm_manager.operations.account import Account
 from llm_manager.operations.attempt import begin
-from llm_manager.operations.chain import cache_key_of, chain_of, first_answer, is_worth_keeping, limit_s
+from llm_manager.operations.chain import LAST_WORDS_S, cache_key_of, chain_of, first_answer, is_worth_keeping, limit_s
 from llm_manager.operations.sources import Relay, Source, Stored
 
 A = TypeVar("A")
@@ -171,15 +171,16 @@ async def _opened(request: LLMRequest, account: Account) -> Outcome[LLMStream, L
     hit = None if key is None else await look_up(context, key)
     if hit is not None and isinstance(hit.value, LLMResponse):
         return Success(LLMStream(account, Stored(hit.value), None))
-    within_s = limit_s(context, request)
-    ends_s = context.clock.monotonic() + within_s
-    bounded = replace(context, deadline_s=ends_s if context.deadline_s is None else min(ends_s, context.deadline_s))
-    begun = await run(timeout(within_s)(first_answer(config, request, chain, begin)), bounded)
-    if isinstance(begun, Failure):
-        return begun
-    flow = begun.unwrap()
-    source = Relay(bounded, request, chain, flow) if config.routing.mid_stream != "fail" else flow
-    return Success(LLMStream(account, source, key))
+
+    async def beginning(bounded: Context) -> Outcome[LLMStream, LLMError]:
+        begun = await run(first_answer(config, request, chain, begin), bounded)
+        if isinstance(begun, Failure):
+            return begun
+        flow = begun.unwrap()
+        source = Relay(bounded, request, chain, flow) if config.routing.mid_stream != "fail" else flow
+        return Success(LLMStream(account, source, key))
+
+    return await run(deadline(limit_s(context, request), grace_s=LAST_WORDS_S)(effect(beginning)), context)
 
 
 @final
