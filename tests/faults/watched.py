@@ -1,0 +1,234 @@
+"""One request through the whole live stack into a fault, and everything that can be seen of it from outside."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import AsyncGenerator
+from contextlib import AbstractContextManager, asynccontextmanager
+from dataclasses import dataclass, replace
+
+import anyio
+import anyio.lowlevel
+from returns.result import Failure, Success
+
+from llm_manager import (
+    AuthenticationFailed,
+    BreakerSettings,
+    CacheSettings,
+    Context,
+    HttpSettings,
+    InvalidRequest,
+    KeySettings,
+    LLMConfig,
+    LLMError,
+    LLMRequest,
+    LLMResponse,
+    ModelSettings,
+    Outcome,
+    Preferences,
+    QuotaExhausted,
+    RateLimitExceeded,
+    RequestTimedOut,
+    RetrySettings,
+    RoutingSettings,
+    Secret,
+    TimeoutSettings,
+    collect,
+    custom,
+    generate,
+    generate_stream,
+    replacing,
+    run,
+)
+from llm_manager.domain.events import AttemptStarted, Event
+from llm_manager.domain.response import ResponseMetadata, UnknownCost
+from llm_manager.policies.key_ring import QUOTA_REST_S
+from llm_manager.policies.targets import resolve
+from llm_manager.testing.simulator import Simulator
+from tests.adapters.chosen import CHOSEN
+from tests.faults.places import MODEL, OCCUPIER, Place
+from tests.faults.rows import CAP_BYTES, RETRIES, WAIT_S, FaultRow, Key, Way
+
+PATIENT_S = 30.0
+ASK = LLMRequest(prompt="hi", preferences=Preferences(model="first"))
+
+
+class SkippingClock:
+    """Real time, but nobody sleeps: a pause is over at once, and the clock shows that it has passed."""
+
+    def __init__(self) -> None:
+        self.pauses_s: list[float] = []
+
+    def monotonic(self) -> float:
+        return time.monotonic() + sum(self.pauses_s)
+
+    async def sleep(self, seconds: float, /) -> None:
+        self.pauses_s.append(seconds)
+        await anyio.lowlevel.checkpoint()
+
+    def move_on_after(self, seconds: float, /) -> AbstractContextManager[anyio.CancelScope, bool | None]:
+        return anyio.move_on_after(seconds)
+
+
+class Counter:
+    """How often each model was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def notify(self, event: Event, /) -> None:
+        if isinstance(event, AttemptStarted):
+            self.asked.append(event.model)
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What became of one request with retries and a second model at hand."""
+
+    sent: int
+    fell_back: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """What one try left behind."""
+
+    ended: LLMError | LLMResponse
+    breaker_counted: bool
+    key: Key
+
+
+async def tried(row: FaultRow, way: Way, *, allowed: bool) -> Tried:
+    """Ask with two keys, retries and a second model; *allowed* are all opt-ins."""
+    async with row.opening() as place, Simulator() as healthy:
+        config = configured(row, place, healthy.url, allowed=allowed, mid_stream_failover=False)
+        counter = Counter()
+        async with _open(place, config, counter) as context:
+            await _asked(replace(ASK, deadline_s=row.deadline_s), way, context)
+            sent, fell_back = counter.asked.count(MODEL), bool(healthy.received)
+        if place.received is not None:
+            assert place.received(MODEL) == (0 if row.occupied else sent), "what was sent is what arrived"
+    return Tried(sent, fell_back)
+
+
+async def marked(row: FaultRow, way: Way) -> Marked:
+    """Ask once with one key, under a breaker that opens at the first failure."""
+    async with row.opening() as place:
+        config = once(configured(row, place, place.url, allowed=False))
+        async with _open(place, config, Counter()) as context:
+            alone = replace(ASK.preferences, fallback="none")
+            ended = await _asked(replace(ASK, preferences=alone, deadline_s=row.deadline_s), way, context)
+            return Marked(_plain(ended), await breaker_is_open(context), await fate_of_key(context))
+
+
+def once(config: LLMConfig) -> LLMConfig:
+    """No retry, one key, and a breaker that opens at the first failure."""
+    return replace(
+        config,
+        retry=RetrySettings(max_retries=0),
+        circuit_breaker=BreakerSettings(failure_threshold=1),
+        keys=replace(config.keys, providers={**config.keys.providers, "openai": (Secret("the-only-key-there-is"),)}),
+    )
+
+
+def configured(
+    row: FaultRow, place: Place, second_url: str, *, allowed: bool, mid_stream_failover: bool = False
+) -> LLMConfig:
+    """Two models at two providers; only what *row* says is short, and everything is as it comes otherwise."""
+    patient = TimeoutSettings(connect_s=PATIENT_S, first_byte_s=PATIENT_S, idle_s=PATIENT_S)
+    return LLMConfig(
+        models={
+            "first": ModelSettings(provider="openai", model=MODEL),
+            "occupier": ModelSettings(provider="openai", model=OCCUPIER),
+            "second": ModelSettings(provider="groq", model="second", window_tokens=row.second_window_tokens),
+        },
+        routing=RoutingSettings(
+            chains={"general": ("second",)}, after_filter=allowed, mid_stream_failover=mid_stream_failover
+        ),
+        keys=KeySettings(
+            providers={
+                "openai": (Secret("the-first-key-of-two"), Secret("the-second-key-of-two")),
+                "groq": (Secret("another-key-altogether"),),
+            }
+        ),
+        http=HttpSettings(
+            engine=CHOSEN.engine,
+            base_urls={"openai": place.url, "groq": f"{second_url}/openai/v1"},
+            max_connections=1 if row.occupied else 100,
+            max_body_bytes=CAP_BYTES,
+        ),
+        retry=RetrySettings(max_retries=RETRIES, ambiguous=allowed),
+        cache=CacheSettings(enabled=False),
+        timeouts=patient if row.waits is None else replace(patient, **{row.waits: WAIT_S}),
+    )
+
+
+@asynccontextmanager
+async def _open(place: Place, config: LLMConfig, counter: Counter) -> AsyncGenerator[Context, None]:
+    async with custom(config) | replacing(clock=SkippingClock(), observer=counter) as context:
+        if config.http.max_connections > 1:
+            yield context
+            return
+        async with anyio.create_task_group() as group:
+            group.start_soon(_occupy, context)
+            while place.received is not None and not place.received(OCCUPIER):
+                await anyio.lowlevel.checkpoint()
+            yield context
+            group.cancel_scope.cancel()
+
+
+async def _occupy(context: Context) -> None:
+    """Hold the only connection."""
+    preferences = Preferences(model="occupier", fallback="none")
+    await run(generate(LLMRequest(prompt="hi", preferences=preferences)), context)
+
+
+async def _asked(request: LLMRequest, way: Way, context: Context) -> Outcome[LLMResponse, LLMError]:
+    if way == "whole":
+        return await run(generate(request), context)
+    opened = await run(generate_stream(request), context)
+    return opened if isinstance(opened, Failure) else await collect(opened.unwrap())
+
+
+async def breaker_is_open(context: Context) -> bool:
+    """Has the breaker of the first model opened?"""
+    key = resolve(context.config, "first").unwrap().key
+    return (await context.breakers.state(key, context.clock.monotonic()))[0] == "open"
+
+
+async def fate_of_key(context: Context) -> Key:
+    """What the next one who wants the only key of the first model is told."""
+    now_s = context.clock.monotonic()
+    leased = await context.keys.lease("openai", MODEL, now_s)
+    match leased:
+        case Success(lease):
+            await context.keys.give_back(lease, None, now_s)
+            return "-"
+        case Failure(AuthenticationFailed(forbidden=forbidden)):
+            other = await context.keys.lease("openai", "another model", now_s)
+            assert isinstance(other, Success) == forbidden
+            return "disabled for the model" if forbidden else "disabled"
+        case Failure(RateLimitExceeded(retry_after_s=rest_s)):
+            return math.ceil(rest_s or 0.0)
+        case Failure(QuotaExhausted()):
+            assert isinstance(await context.keys.lease("openai", MODEL, now_s + QUOTA_REST_S), Success)
+            return QUOTA_REST_S
+        case _:
+            raise AssertionError(leased)
+
+
+def _plain(ended: Outcome[LLMResponse, LLMError]) -> LLMError | LLMResponse:
+    """Without what only people read, and what no two runs have in common."""
+    if isinstance(ended, Success):
+        answer = ended.unwrap()
+        usage = replace(answer.usage, cost=UnknownCost())
+        return replace(answer, metadata=ResponseMetadata(), usage=usage)
+    error = replace(ended.failure(), message="")
+    match error:
+        case InvalidRequest():
+            return replace(error, problems=())
+        case RequestTimedOut(phase="total", timeout_s=limit_s):
+            return replace(error, timeout_s=round(limit_s, 1))
+        case _:
+            return error
