@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import pytest
-from _pytest.mark import ParameterSet
 
 from tests.faults.matrix import ROWS
 from tests.faults.rows import FaultRow, Way, falls_back, sent
@@ -14,29 +11,30 @@ from tests.faults.watched import Marked, Tried, marked, tried
 pytestmark = pytest.mark.anyio
 
 
-def cases(rows: Sequence[FaultRow]) -> list[ParameterSet]:
-    """Every kind of answer that each of *rows* can break."""
-    ids = {"whole": "", "stream": ", in a stream"}
-    return [pytest.param(row, way, id=f"{row.name}{ids[way]}") for row in rows for way in row.ways]
+CASES = [(row, way) for row in ROWS for way in row.ways]
 
-
-FORBIDDEN = [row for row in ROWS if row.again != "y" or row.next_model != "y"]
+FORBIDDEN = [(row, row.ways[0]) for row in ROWS if row.again != "y" or row.next_model != "y"]
 """What an opt-in could change, whether it does or not."""
 
 
-@pytest.mark.parametrize(("row", "way"), cases(ROWS))
+def named(value: object) -> str:
+    """What a case is called."""
+    return value.name if isinstance(value, FaultRow) else str(value)
+
+
+@pytest.mark.parametrize(("row", "way"), CASES, ids=named)
 async def test_a_fault_is_told_and_marked_as_the_matrix_says(row: FaultRow, way: Way) -> None:
     """The error, the breaker and the key."""
     assert await marked(row, way) == Marked(row.ended, row.breaker, row.key)
 
 
-@pytest.mark.parametrize(("row", "way"), cases(ROWS))
+@pytest.mark.parametrize(("row", "way"), CASES, ids=named)
 async def test_a_fault_is_retried_and_passed_on_as_the_matrix_says(row: FaultRow, way: Way) -> None:
     """How many requests arrived, and whether the next model was asked."""
     assert await tried(row, way, allowed=False) == expected(row, allowed=False)
 
 
-@pytest.mark.parametrize(("row", "way"), cases(FORBIDDEN))
+@pytest.mark.parametrize(("row", "way"), FORBIDDEN, ids=named)
 async def test_every_opt_in_allows_what_the_matrix_says_and_no_more(row: FaultRow, way: Way) -> None:
     assert await tried(row, way, allowed=True) == expected(row, allowed=True)
 

@@ -99,12 +99,12 @@ class Marked:
     key: Key
 
 
-async def tried(row: FaultRow, way: Way, *, allowed: bool) -> Tried:
-    """Ask with two keys, retries and a second model; *allowed* are all opt-ins."""
+async def tried(row: FaultRow, way: Way, *, allowed: bool, failover: bool = False) -> Tried:
+    """Ask with two keys, retries and a second model; *allowed* are all opt-ins, but *failover* in a stream."""
     async with row.opening() as place, Simulator() as healthy:
-        config = configured(row, place, healthy.url, allowed=allowed, mid_stream_failover=False)
+        config = configured(row, place, healthy.url, allowed=allowed, failover=failover)
         counter = Counter()
-        async with _open(place, config, counter) as context:
+        async with opened(place, config, counter) as context:
             await _asked(replace(ASK, deadline_s=row.deadline_s), way, context)
             sent, fell_back = counter.asked.count(MODEL), bool(healthy.received)
         if place.received is not None:
@@ -116,10 +116,10 @@ async def marked(row: FaultRow, way: Way) -> Marked:
     """Ask once with one key, under a breaker that opens at the first failure."""
     async with row.opening() as place:
         config = once(configured(row, place, place.url, allowed=False))
-        async with _open(place, config, Counter()) as context:
+        async with opened(place, config, Counter()) as context:
             alone = replace(ASK.preferences, fallback="none")
             ended = await _asked(replace(ASK, preferences=alone, deadline_s=row.deadline_s), way, context)
-            return Marked(_plain(ended), await breaker_is_open(context), await fate_of_key(context))
+            return Marked(plain(ended), await breaker_is_open(context), await fate_of_key(context))
 
 
 def once(config: LLMConfig) -> LLMConfig:
@@ -132,9 +132,7 @@ def once(config: LLMConfig) -> LLMConfig:
     )
 
 
-def configured(
-    row: FaultRow, place: Place, second_url: str, *, allowed: bool, mid_stream_failover: bool = False
-) -> LLMConfig:
+def configured(row: FaultRow, place: Place, second_url: str, *, allowed: bool, failover: bool = False) -> LLMConfig:
     """Two models at two providers; only what *row* says is short, and everything is as it comes otherwise."""
     patient = TimeoutSettings(connect_s=PATIENT_S, first_byte_s=PATIENT_S, idle_s=PATIENT_S)
     return LLMConfig(
@@ -143,9 +141,7 @@ def configured(
             "occupier": ModelSettings(provider="openai", model=OCCUPIER),
             "second": ModelSettings(provider="groq", model="second", window_tokens=row.second_window_tokens),
         },
-        routing=RoutingSettings(
-            chains={"general": ("second",)}, after_filter=allowed, mid_stream_failover=mid_stream_failover
-        ),
+        routing=RoutingSettings(chains={"general": ("second",)}, after_filter=allowed, mid_stream_failover=failover),
         keys=KeySettings(
             providers={
                 "openai": (Secret("the-first-key-of-two"), Secret("the-second-key-of-two")),
@@ -165,7 +161,7 @@ def configured(
 
 
 @asynccontextmanager
-async def _open(place: Place, config: LLMConfig, counter: Counter) -> AsyncGenerator[Context, None]:
+async def opened(place: Place, config: LLMConfig, counter: Counter) -> AsyncGenerator[Context, None]:
     async with custom(config) | replacing(clock=SkippingClock(), observer=counter) as context:
         if config.http.max_connections > 1:
             yield context
@@ -218,7 +214,7 @@ async def fate_of_key(context: Context) -> Key:
             raise AssertionError(leased)
 
 
-def _plain(ended: Outcome[LLMResponse, LLMError]) -> LLMError | LLMResponse:
+def plain(ended: Outcome[LLMResponse, LLMError]) -> LLMError | LLMResponse:
     """Without what only people read, and what no two runs have in common."""
     if isinstance(ended, Success):
         answer = ended.unwrap()
