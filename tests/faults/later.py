@@ -1,7 +1,7 @@
 """What can still go wrong once the first word of a stream has been handed over.
 
 Then nothing is asked again: the caller has heard it already. The letters R and F of a row are "no", and its
-``next_model`` says whether the next model goes on from there if the caller asked for failover in mid-stream.
+``next_model`` says whether another one may take the stream over if the caller asked for that (``routing.mid_stream``).
 """
 
 from __future__ import annotations

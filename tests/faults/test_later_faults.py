@@ -8,6 +8,7 @@ import pytest
 from returns.result import Failure
 
 from llm_manager import LLMError, LLMResponse, StreamEvent, StreamFailed, TextDelta, generate_stream, run
+from llm_manager.domain.settings import MidStream
 from tests.faults.later import LATER, WORD
 from tests.faults.rows import FaultRow
 from tests.faults.watched import (
@@ -52,10 +53,13 @@ async def test_after_the_first_word_nothing_is_sent_again_whatever_is_allowed(ro
     assert await tried(row, "stream", allowed=True) == Tried(sent=1, fell_back=False)
 
 
+@pytest.mark.parametrize("mid_stream", ["restart", "continue"])
 @pytest.mark.parametrize("row", LATER, ids=named)
-async def test_failover_in_mid_stream_goes_on_where_the_matrix_lets_the_next_model_be_asked(row: FaultRow) -> None:
+async def test_another_model_takes_a_stream_over_where_the_matrix_lets_it_be_asked(
+    row: FaultRow, mid_stream: MidStream
+) -> None:
     expected = Tried(sent=1, fell_back=row.next_model != "n")
-    assert await tried(row, "stream", allowed=True, failover=True) == expected
+    assert await tried(row, "stream", allowed=True, mid_stream=mid_stream) == expected
 
 
 def _failure(last: StreamEvent, *, partial: str) -> LLMError | LLMResponse:

@@ -43,6 +43,7 @@ from llm_manager import (
 )
 from llm_manager.domain.events import AttemptStarted, Event
 from llm_manager.domain.response import ResponseMetadata, UnknownCost
+from llm_manager.domain.settings import MidStream
 from llm_manager.policies.key_ring import QUOTA_REST_S
 from llm_manager.policies.targets import resolve
 from llm_manager.testing.simulator import Simulator
@@ -99,10 +100,10 @@ class Marked:
     key: Key
 
 
-async def tried(row: FaultRow, way: Way, *, allowed: bool, failover: bool = False) -> Tried:
-    """Ask with two keys, retries and a second model; *allowed* are all opt-ins, but *failover* in a stream."""
+async def tried(row: FaultRow, way: Way, *, allowed: bool, mid_stream: MidStream = "fail") -> Tried:
+    """Ask with two keys, retries and a second model; *allowed* are all opt-ins, but that of what a stream does that breaks off."""
     async with row.opening() as place, Simulator() as healthy:
-        config = configured(row, place, healthy.url, allowed=allowed, failover=failover)
+        config = configured(row, place, healthy.url, allowed=allowed, mid_stream=mid_stream)
         counter = Counter()
         async with opened(place, config, counter) as context:
             await _asked(replace(ASK, deadline_s=row.deadline_s), way, context)
@@ -132,7 +133,9 @@ def once(config: LLMConfig) -> LLMConfig:
     )
 
 
-def configured(row: FaultRow, place: Place, second_url: str, *, allowed: bool, failover: bool = False) -> LLMConfig:
+def configured(
+    row: FaultRow, place: Place, second_url: str, *, allowed: bool, mid_stream: MidStream = "fail"
+) -> LLMConfig:
     """Two models at two providers; only what *row* says is short, and everything is as it comes otherwise."""
     patient = TimeoutSettings(connect_s=PATIENT_S, first_byte_s=PATIENT_S, idle_s=PATIENT_S)
     return LLMConfig(
@@ -141,7 +144,7 @@ def configured(row: FaultRow, place: Place, second_url: str, *, allowed: bool, f
             "occupier": ModelSettings(provider="openai", model=OCCUPIER),
             "second": ModelSettings(provider="groq", model="second", window_tokens=row.second_window_tokens),
         },
-        routing=RoutingSettings(chains={"general": ("second",)}, after_filter=allowed, mid_stream_failover=failover),
+        routing=RoutingSettings(chains={"general": ("second",)}, after_filter=allowed, mid_stream=mid_stream),
         keys=KeySettings(
             providers={
                 "openai": (Secret("the-first-key-of-two"), Secret("the-second-key-of-two")),
