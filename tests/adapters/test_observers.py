@@ -131,6 +131,11 @@ def test_prompts_and_answers_are_shown_only_when_asked_for() -> None:
     assert logged(log="json", prompts=True).count("secret") == 2
 
 
+def test_what_people_and_models_say_is_logged_at_the_level_debug_alone() -> None:
+    lines = logged(log="json", prompts=True).splitlines()
+    assert {json.loads(line)["level"] for line in lines if "secret" in line} == {"debug"}
+
+
 def test_the_console_shows_one_line_an_event() -> None:
     text = logged(log="console")
     assert len(text.splitlines()) == len(EVENTS)

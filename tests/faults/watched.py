@@ -101,7 +101,7 @@ class Marked:
 
 
 async def tried(row: FaultRow, way: Way, *, allowed: bool, mid_stream: MidStream = "fail") -> Tried:
-    """Ask with two keys, retries and a second model; *allowed* are all opt-ins, but that of what a stream does that breaks off."""
+    """Ask with two keys, retries and a second model; *allowed* are all opt-ins but *mid_stream*."""
     async with row.opening() as place, Simulator() as healthy:
         config = configured(row, place, healthy.url, allowed=allowed, mid_stream=mid_stream)
         counter = Counter()

@@ -1,6 +1,7 @@
 """Events as log lines, through structlog: for people on a console, or as JSON for machines.
 
-Prompts and answers are shown only when asked for; keys never are, for no event carries one.
+Prompts and answers are shown only when asked for, and then in lines of the level ``debug``, so that whoever collects
+lines can leave them out; keys never are, for no event carries one.
 """
 
 from __future__ import annotations
@@ -56,7 +57,9 @@ class LogObserver:
         failed = isinstance(event, AttemptFinished | TargetSkipped | RetryScheduled | FellBack | StoreChanged) and (
             getattr(event, "error", None) is not None
         )
-        write = self._logger.warning if failed else self._logger.info
+        has_text = self._settings.prompts and isinstance(event, RequestStarted | RequestFinished)
+        log = self._logger
+        write = log.debug if has_text else log.warning if failed else log.info
         write(type(event).__name__, **_fields(event, with_text=self._settings.prompts))
 
 

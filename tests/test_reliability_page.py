@@ -1,0 +1,60 @@
+"""``docs/reliability.md`` names the test of every promise: each of them exists, and the tables are what is tested.
+
+``pytest --golden-update`` writes the tables anew.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.faults import page
+
+ROOT = Path(__file__).parent.parent
+PAGE = ROOT / "docs" / "reliability.md"
+PARTS = {"matrix": page.matrix_table, "later": page.later_table}
+FOLDERS = ("tests", "property_tests")
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_table_of_faults_is_what_the_tests_run(part: str, golden_update: bool) -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    block = re.compile(rf"(<!-- {part} -->\n)(.*?)(<!-- end -->)", re.DOTALL)
+    if golden_update:
+        text = block.sub(lambda found: found[1] + PARTS[part]() + "\n" + found[3], text)
+        PAGE.write_text(text, encoding="utf-8")
+    found = block.search(text)
+    assert found is not None
+    assert found[2] == PARTS[part]() + "\n"
+
+
+def known_tests() -> set[str]:
+    """The names of all test functions."""
+    trees = (
+        ast.parse(path.read_text(encoding="utf-8")) for folder in FOLDERS for path in (ROOT / folder).rglob("test_*.py")
+    )
+    nodes = (node for tree in trees for node in ast.walk(tree))
+    return {node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
+
+
+def test_every_test_that_the_page_names_exists() -> None:
+    named = set(re.findall(r"`(test_\w+)`", PAGE.read_text(encoding="utf-8")))
+    assert len(named) > 50
+    assert named - known_tests() == set()
+
+
+def test_every_file_that_the_page_names_exists() -> None:
+    named = re.findall(r"`((?:tests|property_tests|benchmarks|docs)/[\w/.]+)`", PAGE.read_text(encoding="utf-8"))
+    assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+def test_every_promise_and_every_point_of_the_checklist_names_its_test() -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    for part in ("## Promises", "## Security"):
+        section = text.split(part, 1)[1].split("\n## ", 1)[0]
+        lines = [line for line in section.splitlines() if line.startswith("| ")][2:]
+        assert len(lines) > 15
+        assert [line for line in lines if "`test_" not in line and "not built yet" not in line] == []
