@@ -11,9 +11,13 @@ from returns.result import Failure
 from llm_manager import (
     BreakerSettings,
     CacheSettings,
+    Context,
     KeySettings,
     LLMConfig,
+    LLMError,
     LLMRequest,
+    LLMResponse,
+    Outcome,
     Preferences,
     RequestTimedOut,
     RetrySettings,
@@ -36,17 +40,23 @@ ONE_KEY = LLMConfig(
 ASK = LLMRequest(prompt="hi", preferences=Preferences(model="gpt-4o", fallback="none"))
 
 
+async def asked(request: LLMRequest, context: Context) -> Outcome[LLMResponse, LLMError]:
+    return await run(generate(request), context)
+
+
 async def test_who_waits_for_a_key_until_the_deadline_opens_no_circuit() -> None:
     clock = VirtualClock(autojump=True)
     slow = {"openai": ScriptedProvider({"gpt-4o": [Pause(60, "late")] * 2}, clock)}
     key = resolve(ONE_KEY, "gpt-4o").unwrap().key
-    async with scripted({}, config=ONE_KEY) | replacing(providers=slow, clock=clock) as context:
-        async with anyio.create_task_group() as group:
-            group.start_soon(run, generate(ASK), context)
-            await clock.sleep(1.0)
-            outcome = await run(generate(replace(ASK, deadline_s=5.0)), context)
-        assert outcome == Failure(RequestTimedOut("gpt-4o", 5.0))
+    late = Failure(RequestTimedOut("gpt-4o", 5.0))
+    async with (
+        scripted({}, config=ONE_KEY) | replacing(providers=slow, clock=clock) as context,
+        anyio.create_task_group() as group,
+    ):
+        group.start_soon(asked, ASK, context)
+        await clock.sleep(1.0)
+        assert await asked(replace(ASK, deadline_s=5.0), context) == late
         assert (await context.breakers.state(key, clock.monotonic()))[0] == "closed"
-        slow_one = await run(generate(replace(ASK, deadline_s=5.0)), context)
-        assert slow_one == Failure(RequestTimedOut("gpt-4o", 5.0))
+        await clock.sleep(60.0)
+        assert await asked(replace(ASK, deadline_s=5.0), context) == late, "this one had the key and no answer"
         assert (await context.breakers.state(key, clock.monotonic()))[0] == "open"
