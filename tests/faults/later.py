@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from llm_manager import (
     ContentFiltered,
-    LLMError,
     MalformedResponse,
     RateLimitExceeded,
     RequestTimedOut,
@@ -16,85 +15,59 @@ from llm_manager import (
     StreamBroken,
 )
 from llm_manager.testing.simulator import Fault, Say
-from llm_manager.testing.simulator.replies import FaultKind
 from tests.faults.matrix import called
-from tests.faults.places import MODEL, chunks, replying, streaming
-from tests.faults.rows import CAP_BYTES, STREAM, WAIT_S, FaultRow, Key, NextModel
+from tests.faults.places import MODEL, Opening, chunks, replying, streaming
+from tests.faults.rows import CAP_BYTES, STREAM, WAIT_S, FaultRow
 
 WORD = "hello"
 """What has come before the fault."""
 
 HELLO = '{"content":"hello"}'
 
-BROKEN_OFF: tuple[tuple[str, FaultKind], ...] = (
-    ("chunked stream without its end", "cut_chunks"),
-    ("reset in the middle of a stream", "reset_in_body"),
-    ("stream that ends without a reason", "stream_without_end"),
-)
+BROKEN = StreamBroken(MODEL, WORD)
+LIMITED, OVERLOADED = RateLimitExceeded(MODEL), ServerError(MODEL, 529)
+idle = replying(Fault("idle_stream"))
 
-TOLD: tuple[tuple[str, str, LLMError, NextModel, bool, Key], ...] = (
-    ("overload", '{"code":"overloaded_error"}', ServerError(MODEL, 529), "y", True, "-"),
-    ("rate limit", '{"code":"rate_limit_exceeded"}', RateLimitExceeded(MODEL), "y", False, 1.0),
-)
+
+def then(*events: str) -> Opening:
+    """A server that says the word, then *events*."""
+    return streaming(*chunks(HELLO), *events)
+
 
 LATER: tuple[FaultRow, ...] = (
-    *(
-        FaultRow(
-            name=name,
-            opening=replying(Fault(kind)),
-            ended=StreamBroken(MODEL, WORD),
-            next_model="A",
-            breaker=True,
-            ways=STREAM,
-        )
-        for name, kind in BROKEN_OFF
-    ),
+    FaultRow("chunked stream without its end", replying(Fault("cut_chunks")), BROKEN, "n", "A", "y", "-", STREAM),
+    FaultRow("reset in the middle of a stream", replying(Fault("reset_in_body")), BROKEN, "n", "A", "y", "-", STREAM),
+    FaultRow("stream without a reason", replying(Fault("stream_without_end")), BROKEN, "n", "A", "y", "-", STREAM),
+    FaultRow("idle stream", idle, RequestTimedOut(MODEL, WAIT_S, "idle"), "n", "A", "y", "-", STREAM, waits="idle_s"),
     FaultRow(
-        name="idle stream",
-        opening=replying(Fault("idle_stream")),
-        ended=RequestTimedOut(MODEL, WAIT_S, "idle"),
-        next_model="A",
-        breaker=True,
-        waits="idle_s",
-        ways=STREAM,
-    ),
-    FaultRow(
-        name="stream past the deadline",
-        opening=replying(Fault("idle_stream")),
-        ended=RequestTimedOut(MODEL, 0.3, "total"),
-        breaker=True,
+        "stream past the deadline",
+        idle,
+        RequestTimedOut(MODEL, 0.3, "total"),
+        *("n", "n", "y", "-"),
+        STREAM,
         deadline_s=0.3,
-        ways=STREAM,
     ),
-    *(
-        FaultRow(
-            name=f"{what} told in the middle of a stream",
-            opening=streaming(*chunks(HELLO), f'{{"error":{error}}}'),
-            ended=ended,
-            next_model=next_model,
-            breaker=breaker,
-            key=key,
-            ways=STREAM,
-        )
-        for what, error, ended, next_model, breaker, key in TOLD
+    FaultRow("overload told", then('{"error":{"code":"overloaded_error"}}'), OVERLOADED, "n", "y", "y", "-", STREAM),
+    FaultRow("rate limit told", then('{"error":{"code":"rate_limit_exceeded"}}'), LIMITED, "n", "y", "n", 1.0, STREAM),
+    FaultRow(
+        "event over its cap",
+        then("x" * (CAP_BYTES + 1)),
+        MalformedResponse(MODEL, "oversize"),
+        *("n", "n", "n", "-"),
+        STREAM,
     ),
     FaultRow(
-        name="event of a stream over its cap",
-        opening=streaming(*chunks(HELLO), "x" * (CAP_BYTES + 1)),
-        ended=MalformedResponse(MODEL, "oversize"),
-        ways=STREAM,
+        "gap in later tool calls",
+        then(*chunks(called(1, "a"))),
+        MalformedResponse(MODEL, "protocol"),
+        *("n", "n", "y", "-"),
+        STREAM,
     ),
     FaultRow(
-        name="gap in the numbers of later tool calls",
-        opening=streaming(*chunks(HELLO, called(1, "a"))),
-        ended=MalformedResponse(MODEL, "protocol"),
-        breaker=True,
-        ways=STREAM,
-    ),
-    FaultRow(
-        name="answer withheld at its end",
-        opening=replying(Say(WORD, finish="content_filter")),
-        ended=ContentFiltered(MODEL),
-        ways=STREAM,
+        "answer filtered at its end",
+        replying(Say(WORD, finish="content_filter")),
+        ContentFiltered(MODEL),
+        *("n", "n", "n", "-"),
+        STREAM,
     ),
 )

@@ -36,10 +36,9 @@ def _table(rows: Sequence[FaultRow]) -> str:
 
 
 def _line(row: FaultRow) -> Sequence[str]:
-    counts = "y" if row.breaker else "n"
-    key = f"rests {row.key:g} s" if isinstance(row.key, float) else row.key
+    key = row.key if isinstance(row.key, str) else f"rests {row.key:g} s"
     next_model = "opt-in" if row.next_model == "after_filter" else row.next_model
-    return (row.name, " and ".join(row.ways), _shown(row.ended), row.again, next_model, counts, key)
+    return (row.name, " and ".join(row.ways), _shown(row.ended), row.again, next_model, row.breaker, key)
 
 
 def _shown(ended: LLMError | LLMResponse) -> str:

@@ -8,7 +8,7 @@ and billed it, although no answer came. What is expected to be seen follows from
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, assert_never
 
 from llm_manager import LLMError, LLMResponse
@@ -35,9 +35,11 @@ KEYS = 2
 """What a request may spend on its first model."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class FaultRow:
-    """One fault. *ended* is what a single try ends in, messages left out; *ways* are the kinds of answer it can break.
+    """One fault, with its letters in the order of the matrix: R, F, B, K.
+
+    *ended* is what a single try ends in, messages left out; *ways* are the kinds of answer that it can break.
 
     *waits* says which limit is short, all others are long. *occupied* has the only connection in use, and
     *second_window_tokens* is that of the next model.
@@ -46,15 +48,15 @@ class FaultRow:
     name: str
     opening: Opening
     ended: LLMError | LLMResponse
-    again: Again = "n"
-    next_model: NextModel = "n"
-    breaker: bool = False
-    key: Key = "-"
+    again: Again
+    next_model: NextModel
+    breaker: Literal["y", "n"]
+    key: Key
     ways: tuple[Way, ...] = BOTH
-    waits: Literal["connect_s", "first_byte_s", "idle_s"] | None = None
-    deadline_s: float | None = None
-    occupied: bool = False
-    second_window_tokens: int = 1_000_000
+    waits: Literal["connect_s", "first_byte_s", "idle_s"] | None = field(default=None, kw_only=True)
+    deadline_s: float | None = field(default=None, kw_only=True)
+    occupied: bool = field(default=False, kw_only=True)
+    second_window_tokens: int = field(default=1_000_000, kw_only=True)
 
 
 def sent(again: Again, *, allowed: bool) -> int:

@@ -17,7 +17,7 @@ from tests.faults.watched import ASK, Counter, breaker_is_open, configured, once
 pytestmark = pytest.mark.anyio
 
 ALONE = replace(ASK, preferences=replace(ASK.preferences, fallback="none"))
-ROW = FaultRow(name="cancelled", opening=replying(), ended=StreamBroken(MODEL))
+ROW = FaultRow("cancelled", replying(), StreamBroken(MODEL), "n", "n", "n", "-")
 MOMENTS: list[tuple[Way, Reply]] = [
     ("whole", Fault("hang")),
     ("whole", Fault("drip")),
@@ -33,7 +33,9 @@ async def asked(context: Context, way: Way) -> str:
     return (await collect((await run(generate_stream(ALONE), context)).unwrap())).unwrap().content
 
 
-@pytest.mark.parametrize(("way", "reply"), MOMENTS, ids=str)
+@pytest.mark.parametrize(
+    ("way", "reply"), MOMENTS, ids=["before its head", "in its body", "stream before its head", "stream in its middle"]
+)
 async def test_a_cancelled_call_is_sent_once_and_leaves_no_mark_on_breaker_or_key(way: Way, reply: Reply) -> None:
     """With one key for one call at a time, and a breaker whose only probe it was."""
     async with Simulator() as simulator:
