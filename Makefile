@@ -15,7 +15,7 @@ PEERS := .venv-bench/.ready
 FUZZER := .venv-fuzz/.ready
 FUZZ_SECONDS ?= 120
 
-.PHONY: help install lock demo test laws types lint format docs bench promises fuzz check clean
+.PHONY: help install lock demo test laws nightly types lint format docs bench promises fuzz check clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -56,8 +56,12 @@ demo: $(READY) $(GATEWAY) ## the main job: a real gateway, a real local engine, 
 test: $(READY) $(GATEWAY) ## run the tests with branch coverage
 	$(BIN)/pytest --doctest-modules --cov --cov-report=term
 
-laws: $(READY) ## run the property tests alone
-	$(BIN)/pytest property_tests
+PROFILE ?= default
+laws: $(READY) ## run the property tests alone; PROFILE=nightly tries 25 times as much, for an hour
+	HYPOTHESIS_PROFILE=$(PROFILE) $(BIN)/pytest property_tests
+
+nightly: $(READY) ## play each state machine against its model for 125,000 steps: some five minutes
+	HYPOTHESIS_PROFILE=nightly $(BIN)/pytest property_tests -m machine --durations=0 -o faulthandler_timeout=0
 
 types: $(READY) ## mypy strict, with and without the returns plugin, and pyright strict
 	$(BIN)/mypy

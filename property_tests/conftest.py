@@ -13,7 +13,7 @@ from redis_fixtures import started_redis as started_redis
 collect_ignore = ["fuzz_extraction.py"]  # a program of its own, that needs a fuzzer
 
 settings.register_profile("default", deadline=None, derandomize=True, max_examples=100, database=None)
-settings.register_profile("nightly", deadline=None, max_examples=5_000)
+settings.register_profile("nightly", deadline=None, max_examples=2_500, stateful_step_count=50, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 

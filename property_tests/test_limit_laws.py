@@ -1,4 +1,4 @@
-"""Buckets and budgets never give more than they may, and a limiter keeps the waits that it promises."""
+"""A limiter never gives more than it may, keeps the order of its queue, and the waits that it promises."""
 
 from __future__ import annotations
 
@@ -12,63 +12,12 @@ from hypothesis import strategies as st
 from returns.result import Failure, Success
 
 from llm_manager.adapters.limits.limiter import SLACK_S, MemoryLimiter
-from llm_manager.domain.settings import LimiterSettings, RetryBudgetSettings
-from llm_manager.policies import bucket, retry_budget
+from llm_manager.domain.settings import LimiterSettings
 from llm_manager.testing import VirtualClock
 
 LIMITS = LimiterSettings(requests_per_minute=5, tokens_per_minute=600)
 gaps = st.sampled_from([0.0, 0.1, 1.0, 12.0, 45.0])
 tokens = st.integers(0, 600)
-
-
-@given(steps=st.lists(st.tuples(gaps, tokens), min_size=1, max_size=40))
-def test_no_span_of_time_gives_more_than_a_burst_and_the_rate(steps: list[tuple[float, int]]) -> None:
-    levels, now_s = bucket.full(0.0, LIMITS), 0.0
-    given_: list[tuple[float, int]] = []
-    for gap_s, amount in steps:
-        now_s += gap_s
-        levels = bucket.refilled(levels, now_s, LIMITS)
-        if bucket.wait_s(levels, bucket.Need(tokens=amount), LIMITS) == 0:
-            levels = bucket.taken(levels, bucket.Need(tokens=amount), LIMITS)
-            given_.append((now_s, amount))
-    for first, (begin_s, _) in enumerate(given_):
-        for last in range(first, len(given_)):
-            minutes = (given_[last][0] - begin_s) / 60
-            span = given_[first : last + 1]
-            assert len(span) <= 5 + 5 * minutes + 1e-3
-            assert sum(amount for _, amount in span) <= 600 + 600 * minutes + 1e-3
-
-
-@given(amount=tokens, debt=st.floats(-2000, 600), requests=st.floats(-5, 5), at_s=st.floats(0, 1e6))
-def test_after_the_wait_that_was_told_there_is_room_and_before_it_there_is_not(
-    amount: int, debt: float, requests: float, at_s: float
-) -> None:
-    levels, need = bucket.Levels(requests, debt, at_s), bucket.Need(tokens=amount)
-    wait_s = bucket.wait_s(levels, need, LIMITS)
-    assert isinstance(wait_s, float)
-    after = bucket.wait_s(bucket.refilled(levels, at_s + wait_s, LIMITS), need, LIMITS)
-    assert after == pytest.approx(0.0, abs=1e-6)
-    if wait_s > 0.01:
-        early = bucket.wait_s(bucket.refilled(levels, at_s + wait_s - 0.01, LIMITS), need, LIMITS)
-        assert early == pytest.approx(0.01, abs=1e-6)
-
-
-@given(steps=st.lists(st.tuples(gaps, st.booleans()), max_size=80))
-def test_retries_stay_within_the_capacity_the_trickle_and_a_tenth_of_the_successes(
-    steps: list[tuple[float, bool]],
-) -> None:
-    plain = RetryBudgetSettings()
-    balance, now_s, retries, successes = retry_budget.full(0.0, plain), 0.0, 0, 0
-    for gap_s, failed in steps:
-        now_s += gap_s
-        if failed:
-            balance, enough = retry_budget.spend(balance, now_s, plain)
-            retries += enough
-        else:
-            balance = retry_budget.earn(balance, now_s, plain)
-            successes += 1
-        assert retries <= 10 + successes * 0.1 + now_s * 0.1 + 1e-6
-        assert balance.left <= 10
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,9 @@ Verdict = Literal["success", "failure", "neither"]
 FIVE: list[Verdict] = ["failure", "failure", "failure", "failure", "failure"]
 
 
-def after(state: State, verdicts: Sequence[Verdict], now_s: float = 0.0) -> State:
+def after(state: State, verdicts: Sequence[Verdict], now_s: float = 0.0, settings: BreakerSettings = SETTINGS) -> State:
     for verdict in verdicts:
-        state = record(state, state.generation, verdict, now_s, 0.0, SETTINGS)
+        state = record(state, state.generation, verdict, now_s, 0.0, settings)
     return state
 
 
@@ -46,6 +46,15 @@ def test_a_success_can_be_the_tenth_call_that_shows_half_of_them_failed() -> Non
     mixed: list[Verdict] = ["failure", "success"] * 5
     assert isinstance(after(Closed(), mixed[:-1]), Closed)
     assert after(Closed(), mixed) == Open(1, 60.0, 60.0)
+
+
+def test_a_rate_that_is_met_exactly_opens_it_whatever_its_float_is() -> None:
+    often = BreakerSettings(failure_rate=0.28, minimum_calls=25, failure_threshold=100)
+    well: list[Verdict] = ["success"] * 18
+    badly: list[Verdict] = ["failure"] * 7
+    before = after(after(Closed(), well, settings=often), badly[:-1], settings=often)
+    assert isinstance(before, Closed)
+    assert after(before, badly[-1:], settings=often) == Open(1, 60.0, 60.0)
 
 
 def test_a_probe_has_its_say_once() -> None:
@@ -114,6 +123,12 @@ def test_each_failed_probe_doubles_the_time_up_to_five_minutes() -> None:
         assert isinstance(state, Open)
         lasting.append(state.open_s)
     assert lasting == [120.0, 240.0, 300.0, 300.0]
+
+
+def test_a_failed_probe_never_shortens_the_time() -> None:
+    patient = BreakerSettings(failure_threshold=1, open_s=600.0, max_open_s=300.0)
+    probing, _ = admit(after(Closed(), FIVE[:1], settings=patient), 600.0, patient)
+    assert record(probing, 2, "failure", 600.0, 0.0, patient) == Open(3, 1200.0, 600.0)
 
 
 def test_chance_lengthens_the_time_after_a_failed_probe_by_a_tenth_at_most() -> None:

@@ -103,7 +103,7 @@ def record(
         case "neither":
             return HalfOpen(state.generation, state.open_s, state.successes)
         case "failure":
-            open_s = min(state.open_s * 2, settings.max_open_s)
+            open_s = min(state.open_s * 2, longest_s(settings))
             return Open(generation + 1, now_s + open_s * (1 + JITTER * chance), open_s)
         case "success":
             if state.successes + 1 >= settings.success_threshold:
@@ -111,6 +111,11 @@ def record(
             return HalfOpen(generation, state.open_s, state.successes + 1)
         case _:
             assert_never(verdict)
+
+
+def longest_s(settings: BreakerSettings) -> float:
+    """How long a breaker is open at most, jitter left out: a first time above ``max_open_s`` is not cut short by it."""
+    return max(settings.open_s, settings.max_open_s)
 
 
 def bucket_number(now_s: float, settings: BreakerSettings) -> int:
@@ -137,6 +142,9 @@ def _counted(state: Closed, failed: bool, now_s: float, settings: BreakerSetting
 
 
 def _too_many(window: tuple[Bucket, ...], failures: int, settings: BreakerSettings) -> bool:
-    """Asked after successes too: one may be the call that makes the window worth judging."""
+    """Asked after successes too: one may be the call that makes the window worth judging.
+
+    Divided, because 7 / 25 is 0.28 to the last bit and 0.28 * 25 is more than 7.
+    """
     calls = sum(bucket[1] for bucket in window)
-    return calls >= settings.minimum_calls and failures >= settings.failure_rate * calls
+    return calls >= settings.minimum_calls and failures / calls >= settings.failure_rate

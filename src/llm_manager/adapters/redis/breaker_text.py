@@ -58,7 +58,7 @@ def state_of(text: bytes, now_s: float, settings: BreakerSettings) -> breaker.St
         case "closed", generation, window, streak:
             return _closed(generation, window, streak, now_s, settings)
         case "open", generation, until_s, open_s:
-            latest_s = now_s + settings.max_open_s * (1 + breaker.JITTER)
+            latest_s = now_s + breaker.longest_s(settings) * (1 + breaker.JITTER)
             return breaker.Open(generation, min(until_s, latest_s), _open_s(open_s, settings))
         case "half-open", generation, open_s, successes, leased_until_s:
             if leased_until_s is not None:
@@ -78,4 +78,4 @@ def _closed(
 
 
 def _open_s(open_s: float, settings: BreakerSettings) -> float:
-    return min(max(open_s, settings.open_s), settings.max_open_s)
+    return min(max(open_s, settings.open_s), breaker.longest_s(settings))

@@ -139,7 +139,7 @@ class RedisBreakers:
                 return Failure(StoreUnavailable("redis", "it answered what no script of ours does"))
 
     def _keep_ms(self) -> int:
-        own_s = self._settings.window_s + 2 * self._settings.max_open_s + self._settings.probe_s
+        own_s = self._settings.window_s + 2 * breaker.longest_s(self._settings) + self._settings.probe_s
         return round((MEMORY_S + own_s) * 1000)
 
     def _line(self, key: str) -> anyio.Lock:
