@@ -116,7 +116,8 @@ class Against(RuleBasedStateMachine):
         self.the_moment_comes_that_was_told(late=False)
         self.somebody_asks()
         later = self.probe
-        for call, verdict in ((earlier, first), (later, second)):
+        said: tuple[tuple[Call | None, Verdict], ...] = ((earlier, first), (later, second))
+        for call, verdict in said:
             if call is not None and call in self.under_way:
                 self.under_way.remove(call)
                 self.hear(call, verdict, 0.5)
@@ -127,7 +128,8 @@ class Against(RuleBasedStateMachine):
             before = len(self.under_way)
             self.somebody_asks()
             if len(self.under_way) > before:
-                self.hear(self.under_way.pop(), "failure" if failed else "success", 0.0)
+                verdict: Verdict = "failure" if failed else "success"
+                self.hear(self.under_way.pop(), verdict, 0.0)
 
     @rule(share=st.sampled_from([(1, 3), (1, 10), (3, 10), (7, 10), (7, 25)]))
     def exactly_so_many_of_so_many_fail(self, share: tuple[int, int]) -> None:

@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from returns.result import Failure, Success
 
-from llm_manager.adapters.limits.limiter import SLACK_S, MemoryLimiter
+from llm_manager.adapters.limits.limiter import MemoryLimiter
 from llm_manager.domain.settings import LimiterSettings
+from llm_manager.policies.bucket import SLACK_S
 from llm_manager.testing import VirtualClock
 
 LIMITS = LimiterSettings(requests_per_minute=5, tokens_per_minute=600)

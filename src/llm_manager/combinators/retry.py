@@ -41,11 +41,12 @@ RETRY_AFTER_SLACK = 0.1
 """Up to this part of a vendor's Retry-After is added at random, so that those who waited do not all return at once."""
 
 
-def retry(schedule: Schedule[LLMError], *, budget: str | None = None) -> Policy:
+def retry(schedule: Schedule[LLMError], *, budget: str | None = None, model: str = "") -> Policy:
     """Run the operation again after a failure, for as long as *schedule* says.
 
     The last failure is the answer when the schedule stops, when the wait would not leave time for another try before
     the context's deadline, or when the retry budget filed under *budget* is used up. Waits pass on the context's clock.
+    *model* goes into the events; without it the one that the failure is about does, if it is about one.
     """
 
     def around(op: Op[A], /) -> Op[A]:
@@ -67,7 +68,8 @@ def retry(schedule: Schedule[LLMError], *, budget: str | None = None) -> Policy:
                             return outcome
                         if budget is not None and not await context.retry_budgets.spend(budget, now_s):
                             return outcome
-                        emit(context, RetryScheduled(at_s=now_s, model=model_of(error), delay_s=delay_s, error=error))
+                        asked = model or model_of(error)
+                        emit(context, RetryScheduled(at_s=now_s, model=asked, delay_s=delay_s, error=error))
                         await context.clock.sleep(delay_s)
 
         return effect(retrying)

@@ -9,10 +9,10 @@ from llm_manager.domain.errors import LLMError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedTarget:
-    """One model in the order it would be asked. *skipped* is the error that keeps it from being asked, if any.
+    """One model in the order it would be asked. *skipped* is the error that is certain to keep it from being asked.
 
     The worst case: *worst_attempts* requests sent, *worst_cost_usd* paid (None: no price known), *worst_wait_s* spent
-    in pauses between them.
+    in pauses between them and in the queue of our own rate limit before each.
     """
 
     model: str

@@ -5,7 +5,8 @@ From the outside in, and why each stands where it does:
 1. **retry** is outermost, so that every try pays at the limiter and counts at the breaker like any other.
 2. **budget** next: what a try may cost at most is reserved before it takes room that others could use.
 3. **rate limit** then: a try that waits for room holds no probe of the breaker meanwhile.
-4. **circuit breaker** within it: a refusal gives the reserved room back and costs no time.
+4. **circuit breaker** within it: a refusal gives the reserved room back. A breaker that is open when a target's turn
+   comes is asked before all this, so that nobody waits in a queue to be refused.
 5. **timeout** bounds what follows: waiting for a key, and the call.
 6. **lease a key**, then the **provider** is asked, once.
 
@@ -31,7 +32,7 @@ from llm_manager.combinators.circuit_breaker import circuit_breaker
 from llm_manager.combinators.rate_limit import rate_limit
 from llm_manager.combinators.retry import default_schedule, retry
 from llm_manager.combinators.timeout import timeout
-from llm_manager.domain.errors import ConfigurationError, LLMError
+from llm_manager.domain.errors import CircuitOpen, ConfigurationError, LLMError
 from llm_manager.domain.events import AttemptFinished, AttemptStarted, SchemaModeChosen
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.problem import Problem
@@ -43,9 +44,9 @@ from llm_manager.effect.context import Context, Op, emit, through
 from llm_manager.effect.ongoing import Ending, when_over
 from llm_manager.effect.op import effect, run
 from llm_manager.operations.flow import Flow, opened_flow, whole_of
-from llm_manager.policies.asked import Asked, asked_of, completed
+from llm_manager.policies.asked import Asked, asked_of, completed, sent_tokens
+from llm_manager.policies.bucket import longest_wait_s
 from llm_manager.policies.planning import alternate_keys, key_owner, keys_of, worst_try_usd
-from llm_manager.policies.tokens import prompt_tokens
 from llm_manager.ports import Dispatch, Lease, Provider
 
 A = TypeVar("A")
@@ -72,17 +73,29 @@ def _stacked(request: LLMRequest, target: Target, ask: Ask[A]) -> Op[A]:
     async def attempting(context: Context) -> Outcome[A, LLMError]:
         config = context.config
         pace = _Pace(context.clock.monotonic())
+        left_alone = await _left_alone(context, target)
+        if left_alone is not None:
+            return Failure(left_alone)
         rest_s = 0.0 if key_owner(config, target) is None else config.keys.cool_down_s
+        schedule = default_schedule(config.retry, keys_of(config, target), rest_s)
         stack = through(
             _one_try(request, target, pace, ask),
             circuit_breaker(target.key, model=target.model, was_asked=pace.was_asked),
-            rate_limit(target.key, _worst_tokens(request), model=target.model, never_left=pace.never_left),
+            rate_limit(target.key, _worst_tokens(request, target), model=target.model, never_left=pace.never_left),
             charged(partial(_worst_usd, request, target), model=target.model),
-            retry(default_schedule(config.retry, keys_of(config, target), rest_s), budget=target.key),
+            retry(schedule, budget=target.key, model=target.model),
         )
         return await run(stack, context)
 
     return effect(attempting)
+
+
+async def _left_alone(context: Context, target: Target) -> CircuitOpen | None:
+    """Why nobody need wait for room at *target*, if there is a reason: its breaker is open."""
+    if longest_wait_s(context.config.rate_limit) == 0:
+        return None  # there is no queue: the breaker itself says so at once
+    circuit, wait_s = await context.breakers.state(target.key, context.clock.monotonic())
+    return CircuitOpen(target.model, wait_s) if circuit == "open" else None
 
 
 async def _whole(
@@ -230,8 +243,8 @@ def _dispatch(context: Context, asked: Asked, lease: Lease | None, now_s: float)
 
 
 def _worst_usd(request: LLMRequest, target: Target) -> float | None:
-    return worst_try_usd(target, request, prompt_tokens(request))
+    return worst_try_usd(target, request, sent_tokens(request, target))
 
 
-def _worst_tokens(request: LLMRequest) -> float:
-    return float(prompt_tokens(request) + (request.preferences.max_tokens or 0))
+def _worst_tokens(request: LLMRequest, target: Target) -> float:
+    return float(sent_tokens(request, target) + (request.preferences.max_tokens or 0))

@@ -23,6 +23,11 @@ def plan(request: LLMRequest) -> Op[RoutePlan]:
     """The models in the order they would be asked, why, and the most they could take in attempts, money and time.
 
     Fails as :func:`~llm_manager.operations.generate.generate` would before sending anything.
+
+    What ``generate`` then does from the same state is always inside. So is ``generate_stream`` until its first piece is
+    there: the rest of a stream ends with the deadline, and with ``routing.mid_stream_failover`` a model that goes on is
+    sent what had come, which is in no plan. Each round of ``query_with_schema`` is a request with a plan of its own;
+    all of them are within one deadline.
     """
 
     async def planning(context: Context) -> Outcome[RoutePlan, LLMError]:

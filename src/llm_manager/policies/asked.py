@@ -29,6 +29,11 @@ def asked_of(request: LLMRequest, target: Target) -> Asked:
     return Asked(request=request, target=target, mode=mode, sent=fitted(request, mode))
 
 
+def sent_tokens(request: LLMRequest, target: Target) -> int:
+    """An estimate of the prompt tokens of *request* to *target*, its schema included in the form it takes there."""
+    return prompt_tokens(asked_of(request, target).sent)
+
+
 def completed(asked: Asked, response: LLMResponse) -> LLMResponse:
     """The answer as the native form would have given it, with a price, and with an estimate where the provider told
     no usage."""
@@ -40,7 +45,7 @@ def usage_of(asked: Asked, told: Usage, text: str) -> Usage:
     """What was used for *text*, priced: as the provider *told*, and estimated where it did not."""
     usage = told
     if told.prompt_tokens is None or told.completion_tokens is None:
-        prompt = prompt_tokens(asked.request) if told.prompt_tokens is None else told.prompt_tokens
+        prompt = prompt_tokens(asked.sent) if told.prompt_tokens is None else told.prompt_tokens
         answer = text_tokens(text) if told.completion_tokens is None else told.completion_tokens
         usage = replace(
             told, prompt_tokens=prompt, completion_tokens=answer, total_tokens=prompt + answer, estimated=True

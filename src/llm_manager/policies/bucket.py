@@ -16,6 +16,10 @@ DUST = 1e-6
 """Less than this is missing only by rounding. Without it a clock could be asked to sleep for less than it resolves."""
 
 
+SLACK_S = 0.001
+"""A waiter whose turn comes this much later than it allows stays: clocks round, and it has waited already."""
+
+
 @dataclass(frozen=True, slots=True)
 class Levels:
     """What is in the two buckets at *at_s*."""
@@ -38,6 +42,12 @@ class TooLarge:
     """More than a full bucket holds: no wait is long enough."""
 
     capacity_tokens: float
+
+
+def longest_wait_s(settings: LimiterSettings) -> float:
+    """Seconds that one request may wait for its turn, 0 without a limit."""
+    is_limited = settings.requests_per_minute is not None or settings.tokens_per_minute is not None
+    return settings.max_wait_s + SLACK_S if is_limited else 0.0
 
 
 def full(now_s: float, settings: LimiterSettings) -> Levels:

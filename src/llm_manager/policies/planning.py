@@ -15,10 +15,11 @@ from llm_manager.domain.secret import Secret
 from llm_manager.domain.settings import RetrySettings
 from llm_manager.domain.target import Target
 from llm_manager.domain.verdicts import LONGEST_WAIT_S
+from llm_manager.policies.asked import sent_tokens
+from llm_manager.policies.bucket import longest_wait_s
 from llm_manager.policies.latency import Latency
 from llm_manager.policies.pricing import worst_usd
 from llm_manager.policies.routing import Candidate, Skipped, candidates
-from llm_manager.policies.tokens import prompt_tokens
 
 
 def plan_of(
@@ -26,24 +27,30 @@ def plan_of(
 ) -> Outcome[RoutePlan, InvalidRequest | ConfigurationError]:
     """The models in order with their worst cases. *circuits* are the keys of open breakers and how long they stay so.
 
-    A retry after a rate limit may wait a little over a minute; everything together ends at the deadline.
+    A retry after a rate limit may wait a little over a minute, and every try for its turn where requests are limited;
+    everything together ends at the deadline. A model whose breaker is open is passed over only if it is certain to be
+    so still when its turn comes, however long those before it take.
     """
     found = candidates(config, request, latencies)
     if isinstance(found, Failure):
         return found
-    tokens = prompt_tokens(request)
-    targets = tuple(_planned(config, request, each, tokens, dict(circuits)) for each in found.unwrap())
+    total_s = config.timeouts.total_s
+    limit_s = total_s if request.deadline_s is None else min(total_s, request.deadline_s)
+    targets: list[PlannedTarget] = []
+    passed_s = 0.0
+    for each in found.unwrap():
+        target = _planned(config, request, each, dict(circuits), passed_s)
+        passed_s = min(passed_s + target.worst_wait_s + target.worst_attempts * config.timeouts.attempt_s, limit_s)
+        targets.append(target)
     asked = [target for target in targets if target.skipped is None]
     costs = [target.worst_cost_usd for target in asked]
     known = [cost for cost in costs if cost is not None]
-    worst_s = sum(target.worst_wait_s + target.worst_attempts * config.timeouts.attempt_s for target in asked)
-    limit_s = config.timeouts.total_s if request.deadline_s is None else request.deadline_s
     return Success(
         RoutePlan(
-            targets=targets,
+            targets=tuple(targets),
             worst_attempts=sum(target.worst_attempts for target in asked),
             worst_cost_usd=sum(known) if len(known) == len(costs) else None,
-            worst_latency_s=min(worst_s, limit_s, config.timeouts.total_s),
+            worst_latency_s=passed_s,
         )
     )
 
@@ -69,26 +76,27 @@ def keys_of(config: LLMConfig, target: Target) -> int:
 
 
 def _planned(
-    config: LLMConfig, request: LLMRequest, candidate: Candidate, tokens: int, circuits: dict[str, float]
+    config: LLMConfig, request: LLMRequest, candidate: Candidate, circuits: Mapping[str, float], passed_s: float
 ) -> PlannedTarget:
+    """*candidate*, whose turn comes when *passed_s* have passed at most."""
     if isinstance(candidate, Skipped):
         return PlannedTarget(
             model=candidate.name, provider=candidate.provider, why=candidate.why, skipped=candidate.error
         )
     target = candidate.target
-    name, provider = target.model, target.provider.name
-    if target.key in circuits:
-        error = CircuitOpen(name, circuits[target.key])
-        return PlannedTarget(model=name, provider=provider, why=candidate.why, skipped=error)
+    name, provider, why = target.model, target.provider.name, candidate.why
+    open_s = circuits.get(target.key)
+    if open_s is not None and open_s > passed_s:
+        return PlannedTarget(model=name, provider=provider, why=why, skipped=CircuitOpen(name, open_s))
     tries = config.retry.max_retries + keys_of(config, target)
-    worst = worst_try_usd(target, request, tokens)
+    worst = worst_try_usd(target, request, sent_tokens(request, target))
     return PlannedTarget(
         model=name,
         provider=provider,
-        why=candidate.why,
+        why=why if open_s is None else f"{why}, its breaker is open for another {open_s:.3g} s",
         worst_attempts=tries * (1 + len(target.alternates)),
         worst_cost_usd=None if worst is None else tries * worst,
-        worst_wait_s=_worst_wait_s(config.retry),
+        worst_wait_s=_worst_pauses_s(config.retry) + tries * longest_wait_s(config.rate_limit),
     )
 
 
@@ -103,6 +111,6 @@ def worst_try_usd(target: Target, request: LLMRequest, tokens: int) -> float | N
     return (1 + len(target.alternates)) * worst_usd(target.facts.price, tokens, longest)
 
 
-def _worst_wait_s(retry: RetrySettings) -> float:
+def _worst_pauses_s(retry: RetrySettings) -> float:
     """A pause before each retry: the backoff's longest, or a Retry-After of a minute and a tenth."""
     return retry.max_retries * max(retry.cap_s, LONGEST_WAIT_S * 1.1)

@@ -18,9 +18,9 @@ from llm_manager.domain.problem import Problem
 from llm_manager.domain.request import ImagePart, LLMRequest
 from llm_manager.domain.settings import Strategy
 from llm_manager.domain.target import Target
+from llm_manager.policies.asked import sent_tokens
 from llm_manager.policies.latency import Latency, expected_ms
 from llm_manager.policies.targets import NoTarget, has_gateway, is_configured, resolve
-from llm_manager.policies.tokens import prompt_tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +228,7 @@ def _too_small(target: Target, request: LLMRequest) -> LLMError | None:
     window = target.facts.window_tokens
     if window is None:
         return None
-    needed = prompt_tokens(request) + (request.preferences.max_tokens or 0)
+    needed = sent_tokens(request, target) + (request.preferences.max_tokens or 0)
     return ContextTooLarge(target.model, needed, window) if needed > window else None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from llm_manager.domain.request import ImagePart, LLMRequest, Message
+from llm_manager.domain.request import ImagePart, JsonSchema, LLMRequest, Message
 
 ASCII_PER_TOKEN = 4
 """OpenAI's own rule of thumb for English ("What are tokens and how to count them", help centre)."""
@@ -40,6 +40,8 @@ def prompt_tokens(request: LLMRequest) -> int:
             count += text_tokens(json.dumps(data, default=repr))
     for tool in request.tools:
         count += MESSAGE_TOKENS + text_tokens(tool.name) + text_tokens(tool.description)
+    if isinstance(request.response_format, JsonSchema):
+        count += MESSAGE_TOKENS + text_tokens(json.dumps(request.response_format.schema, default=repr))
     return count
 
 

@@ -15,9 +15,6 @@ from llm_manager.domain.settings import LimiterSettings
 from llm_manager.policies import bucket
 from llm_manager.ports import Clock, Reservation
 
-SLACK_S = 0.001
-"""A waiter whose turn comes this much later than it allows stays: clocks round, and it has waited already."""
-
 
 @final
 class _Waiter:
@@ -72,7 +69,7 @@ class MemoryLimiter:
         if wait_s > max(max_wait_s, 0.0):
             return Failure(_too_long(model, wait_s))
         if lane.queue or wait_s > 0:
-            late_s = await self._queue(lane, need, clock, now_s + max_wait_s + SLACK_S)
+            late_s = await self._queue(lane, need, clock, now_s + max_wait_s + bucket.SLACK_S)
             if late_s is not None:
                 return Failure(_too_long(model, late_s))
         lane.levels = bucket.taken(lane.levels, need, self._settings)

@@ -24,9 +24,6 @@ from llm_manager.domain.settings import LimiterSettings, RedisSettings
 from llm_manager.policies import bucket
 from llm_manager.ports import Clock, Limiter, Reservation
 
-SLACK_S = 0.001
-"""A waiter whose turn comes this much later than it allows stays: it has waited already."""
-
 LOOK_AGAIN_S = 1.0
 """How soon the first in the queue asks again whether another process put something back; the second in twice that."""
 
@@ -159,7 +156,7 @@ class RedisLimiter:
     async def _in_turn(
         self, key: str, waiter: _Waiter, most_s: float, clock: Clock
     ) -> _Taken | _Refused | StoreUnavailable:
-        until_s = clock.monotonic() + most_s + SLACK_S
+        until_s = clock.monotonic() + most_s + bucket.SLACK_S
         answer = await self._ask(key, waiter, most_s, clock)
         if not isinstance(answer, _Queued):
             return answer
