@@ -14,6 +14,7 @@ GATEWAY := .tools/portkey/.ready
 PEERS := .venv-bench/.ready
 FUZZER := .venv-fuzz/.ready
 FUZZ_SECONDS ?= 120
+PROFILE ?= default
 
 .PHONY: help install lock demo test laws nightly types lint format docs bench promises fuzz check clean
 
@@ -56,11 +57,10 @@ demo: $(READY) $(GATEWAY) ## the main job: a real gateway, a real local engine, 
 test: $(READY) $(GATEWAY) ## run the tests with branch coverage
 	$(BIN)/pytest --doctest-modules --cov --cov-report=term
 
-PROFILE ?= default
-laws: $(READY) ## run the property tests alone; PROFILE=nightly tries 25 times as much, for an hour
+laws: $(READY) ## run the property tests alone; PROFILE=nightly tries 25 times as many cases
 	HYPOTHESIS_PROFILE=$(PROFILE) $(BIN)/pytest property_tests
 
-nightly: $(READY) ## play each state machine against its model for 125,000 steps: some five minutes
+nightly: $(READY) ## play each state machine against its model for 125,000 steps: some ten minutes
 	HYPOTHESIS_PROFILE=nightly $(BIN)/pytest property_tests -m machine --durations=0 -o faulthandler_timeout=0
 
 types: $(READY) ## mypy strict, with and without the returns plugin, and pyright strict

@@ -198,7 +198,7 @@ configurations = st.builds(
         RoutingSettings,
         strategy=st.sampled_from(["cost", "performance", "balanced"]),
         after_filter=st.booleans(),
-        mid_stream_failover=st.booleans(),
+        mid_stream=st.sampled_from(["fail", "restart", "continue"]),
         chains=st.sampled_from([{}, {"general": ("llama", "gpt", "claude")}]),
     ),
     retry=st.builds(

@@ -81,6 +81,7 @@ class Heard:
     events: list[Event] = field(default_factory=list[Event])
     settled_s: float | None = None
     before_it_settled: int = 0
+    goes_on: bool = False
     answer: LLMResponse | LLMError | None = None
 
     def of(self, kind: type[T]) -> list[T]:
@@ -97,7 +98,9 @@ class Auditor:
     def notify(self, event: Event, /) -> None:
         if isinstance(event, RequestStarted):
             assert self.context is not None
-            self.heard.append(Heard(event, at_once(run(plan(event.request), self.context))))
+            planned = at_once(run(plan(event.request), self.context))
+            goes_on = self.context.config.routing.mid_stream == "continue"
+            self.heard.append(Heard(event, planned, goes_on=goes_on))
         elif isinstance(event, RequestFinished):
             self.heard[-1].answer = event.answer
             self.settle(event.at_s)
@@ -192,7 +195,8 @@ def at_most(worst_usd: float | None, continued: bool) -> float:
 
 def is_continued(heard: Heard) -> bool:
     """Did one model go on where another one broke off? It was sent what had come, which no plan can know."""
-    return any(isinstance(each, FellBack) for each in heard.events[heard.before_it_settled :])
+    broke = any(isinstance(each, FellBack) for each in heard.events[heard.before_it_settled :])
+    return broke and heard.goes_on
 
 
 @settings(max_examples=500)

@@ -25,9 +25,9 @@ def plan(request: LLMRequest) -> Op[RoutePlan]:
     Fails as :func:`~llm_manager.operations.generate.generate` would before sending anything.
 
     What ``generate`` then does from the same state is always inside. So is ``generate_stream`` until its first piece is
-    there: the rest of a stream ends with the deadline, and with ``routing.mid_stream_failover`` a model that goes on is
-    sent what had come, which is in no plan. Each round of ``query_with_schema`` is a request with a plan of its own;
-    all of them are within one deadline.
+    there: the rest of a stream ends with the deadline, and under ``routing.mid_stream = "continue"`` a model that goes
+    on is sent what had come, whose cost is in no plan. Each round of ``query_with_schema`` is a request with a plan of
+    its own; all of them are within one deadline.
     """
 
     async def planning(context: Context) -> Outcome[RoutePlan, LLMError]:
