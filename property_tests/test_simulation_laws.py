@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import anyio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llm_manager import generate
+from llm_manager import LLMRequest, Op, generate, hedged, race, recurs, retry
 from llm_manager.testing.simulation import (
     Behaviour,
     Broken,
@@ -61,11 +63,18 @@ scenarios = st.builds(
 )
 
 
-def played(scenario: Scenario, backend: str) -> tuple[Report, list[str]]:
+def either(request: LLMRequest) -> Op[object]:
+    """A pipeline that does things side by side."""
+    return race(hedged(1.0)(generate(request)), retry(recurs(1))(generate(request)))
+
+
+def played(
+    scenario: Scenario, backend: str, operation: Callable[[LLMRequest], Op[object]] = generate
+) -> tuple[Report, list[str]]:
     lines: list[str] = []
 
     async def playing() -> Report:
-        outcome = await simulate(scenario, generate, listen=lambda call, what: lines.append(trace_line(call, what)))
+        outcome = await simulate(scenario, operation, listen=lambda call, what: lines.append(trace_line(call, what)))
         return outcome.unwrap()
 
     return anyio.run(playing, backend=backend), lines
@@ -85,3 +94,10 @@ def test_one_seed_gives_one_trace_and_its_figures_add_up(scenario: Scenario) -> 
         assert model.tries <= model.attempts <= model.tries * 5
         assert sum(model.failures.values()) == sum(model.failures_over_time)
     assert sum('"RequestFinished"' in line for line in trace) == report.calls
+
+
+@given(scenarios)
+@settings(max_examples=8)
+def test_what_goes_on_side_by_side_gives_one_trace_too(scenario: Scenario) -> None:
+    report, trace = played(scenario, "asyncio", either)
+    assert played(scenario, "trio", either) == (report, trace)

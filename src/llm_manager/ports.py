@@ -75,6 +75,24 @@ class Splitting(ABC):
         ...
 
 
+class Turning(ABC):
+    """What a :class:`Clock` is besides when those who go on side by side are to do so one at a time, in an order that
+    is theirs and not the event loop's. The machine's own clock lets them run as they can.
+    """
+
+    __slots__ = ()
+
+    @abstractmethod
+    def branch(self, index: int, /) -> Self:
+        """The clock of the one at place *index* among several that are about to begin."""
+        ...
+
+    @abstractmethod
+    async def in_turn(self, begin: Callable[[], Awaitable[T]], /) -> T:
+        """What *begin* gives, which begins, and goes on each time that something wakes it, when it is its turn."""
+        ...
+
+
 class Observer(Protocol):
     """Somebody who wants to know. It must not raise, block or wait."""
 

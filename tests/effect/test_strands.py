@@ -28,7 +28,7 @@ from llm_manager import (
 )
 from llm_manager.domain.outcome import Outcome
 from llm_manager.effect.sources import from_iterable
-from llm_manager.effect.strands import strand
+from llm_manager.effect.strands import beside
 from llm_manager.ports import Splitting
 from llm_manager.testing import scripted
 
@@ -103,4 +103,8 @@ async def test_a_context_that_knows_of_no_strands_is_its_own() -> None:
     async with scripted({}) as context:
         assert context.strand("any") is context
     plain = object()
-    assert strand(plain, "any") is plain
+
+    async def given(context: object) -> object:
+        return context
+
+    assert await beside(plain, 0, given) is plain

@@ -57,9 +57,9 @@ async def test_a_timer_called_off_leaves_nothing_behind() -> None:
 async def test_of_what_is_due_at_one_moment_the_lowest_order_rings_first() -> None:
     clock = VirtualClock()
     rung: list[str] = []
-    clock.set_timer(1, lambda: rung.append("third"), order=2)
+    clock.set_timer(1, lambda: rung.append("third"), order=(2,))
     clock.set_timer(1, lambda: rung.append("first"))
-    clock.set_timer(1, lambda: rung.append("second"), order=1)
+    clock.set_timer(1, lambda: rung.append("second"), order=(1,))
     clock.set_timer(1, lambda: rung.append("never"))()
     await clock.advance(1)
     assert rung == ["first", "second", "third"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import partial
 from typing import TypeVar, final
 
 from returns.result import Success
@@ -14,6 +15,7 @@ from llm_manager.effect.concurrent import children
 from llm_manager.effect.context import Context, Op, Policy
 from llm_manager.effect.ongoing import let_go
 from llm_manager.effect.op import effect, run
+from llm_manager.effect.strands import beside
 from llm_manager.ports import Flown
 
 A = TypeVar("A")
@@ -34,13 +36,13 @@ def hedged(after_s: float) -> Policy:
             outcomes: dict[int, Outcome[A, LLMError]] = {}
             started = {0}
 
+            async def second(own: Context) -> Outcome[A, LLMError]:
+                await own.clock.sleep(after_s)
+                started.add(1)
+                return await run(op, replace(own, flights=_Alone()))
+
             async def child(index: int) -> bool:
-                own = context.strand(str(index))
-                if index:
-                    await own.clock.sleep(after_s)
-                    started.add(index)
-                    own = replace(own, flights=_Alone())
-                outcome = outcomes[index] = await run(op, own)
+                outcome = outcomes[index] = await beside(context, index, second if index else partial(run, op))
                 return isinstance(outcome, Success) or started == {0}
 
             await children(2, child)

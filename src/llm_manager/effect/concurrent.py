@@ -7,6 +7,7 @@ in random order. A child that raises is a bug: it comes out bare and not as an e
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Never, TypeVar
 
 import anyio
@@ -14,7 +15,7 @@ from returns.result import Failure, Success
 
 from llm_manager.effect.ongoing import let_go
 from llm_manager.effect.op import Effect, Outcome, effect, run
-from llm_manager.effect.strands import strand
+from llm_manager.effect.strands import beside
 
 A = TypeVar("A")
 E = TypeVar("E")
@@ -59,7 +60,7 @@ def gather(ops: Sequence[Effect[A, E, R]], limit: int | None = None) -> Effect[t
         failures: list[Failure[E]] = []
 
         async def child(index: int) -> bool:
-            outcome = await run(ops[index], strand(context, str(index)))
+            outcome = await beside(context, index, partial(run, ops[index]))
             if isinstance(outcome, Failure):
                 failures.append(outcome)
                 return True
@@ -82,7 +83,7 @@ def settle(ops: Sequence[Effect[A, E, R]], limit: int | None = None) -> Effect[t
         outcomes: dict[int, Outcome[A, E]] = {}
 
         async def child(index: int) -> bool:
-            outcomes[index] = await run(ops[index], strand(context, str(index)))
+            outcomes[index] = await beside(context, index, partial(run, ops[index]))
             return False
 
         await children(len(ops), child, limit)
@@ -99,7 +100,7 @@ def race(ops: Sequence[Effect[A, E, R]], all_failed: Callable[[tuple[E, ...]], E
         errors: dict[int, E] = {}
 
         async def child(index: int) -> bool:
-            outcome = await run(ops[index], strand(context, str(index)))
+            outcome = await beside(context, index, partial(run, ops[index]))
             if isinstance(outcome, Failure):
                 errors[index] = outcome.failure()
                 return False

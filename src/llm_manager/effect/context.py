@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Protocol, TypeAlias, TypeVar
 
 from returns.context import RequiresContextFutureResult
@@ -29,6 +30,7 @@ from llm_manager.ports import (
     Random,
     RetryBudgets,
     Splitting,
+    Turning,
 )
 
 A = TypeVar("A")
@@ -72,6 +74,14 @@ class Context(Stranded):
             clock=clock.split(name, request) if isinstance(clock, Splitting) else clock,
             random=random.split(name, request) if isinstance(random, Splitting) else random,
         )
+
+    async def work_beside(self, index: int, work: Callable[[Context], Awaitable[A]], /) -> A:
+        """What *work* gives in a strand of its own; when it is its turn, if the clock knows of turns."""
+        own, clock = self.strand(str(index)), self.clock
+        if not isinstance(clock, Turning):
+            return await work(own)
+        branch = clock.branch(index)
+        return await branch.in_turn(partial(work, replace(own, clock=branch)))
 
 
 def emit(context: Context, event: Event) -> None:

@@ -8,10 +8,12 @@ What is read in an order, such as a clock that is being recorded, can then be re
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable
 from typing import Self, TypeVar
 
 from llm_manager.domain.request import LLMRequest
 
+A = TypeVar("A")
 R = TypeVar("R")
 
 
@@ -25,7 +27,14 @@ class Stranded(ABC):
         """The context of the strand *name*, which works on *request*."""
         ...
 
+    async def work_beside(self, index: int, work: Callable[[Self], Awaitable[A]], /) -> A:
+        """What *work* gives, the one at place *index* among several at once, in a strand of its own."""
+        return await work(self.strand(str(index)))
 
-def strand(context: R, name: str) -> R:
-    """The context of the strand *name*; *context* itself if it knows of none."""
-    return context.strand(name) if isinstance(context, Stranded) else context
+
+async def beside(context: R, index: int, work: Callable[[R], Awaitable[A]]) -> A:
+    """What *work* gives, the one at place *index* among several at once: in a strand of its own if *context* knows of
+    strands."""
+    if isinstance(context, Stranded):
+        return await context.work_beside(index, work)
+    return await work(context)

@@ -20,6 +20,7 @@ by its object before they look at the arguments.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Generic, TypeVar, final, overload
 
 from returns.maybe import Maybe, Some
@@ -29,7 +30,7 @@ from llm_manager.effect.crew import Crew
 from llm_manager.effect.op import Effect, Outcome, effect, run
 from llm_manager.effect.opened import END, End, Opened, Opening, Pull, Pulled
 from llm_manager.effect.scope import Scope
-from llm_manager.effect.strands import strand
+from llm_manager.effect.strands import beside
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -290,7 +291,7 @@ class Stream(Generic[A_co, E_co, R_contra]):
 
         async def open_(context: R, opening: Opening) -> Pull[tuple[int, Outcome[B, E2]], E]:
             pull = await self.open(context, opening)
-            crew = Crew(pull, lambda index, value: run(change(value), strand(context, str(index))), limit)
+            crew = Crew(pull, lambda index, value: beside(context, index, partial(run, change(value))), limit)
             opening.scope.add(crew.stop)
             return lambda: crew.pull(opening)
 

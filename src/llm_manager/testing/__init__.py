@@ -19,3 +19,4 @@ from llm_manager.testing.tape.replay import ReplayDiffers as ReplayDiffers
 from llm_manager.testing.tape.replay import replay as replay
 from llm_manager.testing.tape.script import LeftOver as LeftOver
 from llm_manager.testing.tape.script import NotRecorded as NotRecorded
+from llm_manager.testing.turns import run_in_turns as run_in_turns

@@ -47,11 +47,16 @@ class VirtualClock:
     def __init__(self, start_s: float = 0.0, *, autojump: bool = False) -> None:
         self._now_s = start_s
         self._autojump = autojump
-        self._due: list[tuple[float, int, int]] = []
+        self._due: list[tuple[float, tuple[int, ...], int]] = []
         self._timers: dict[int, Callable[[], object]] = {}
         self._count = 0
         self._sleepers: dict[_Sleeper, None] = {}
         self._is_driven = False
+
+    @property
+    def moves_by_itself(self) -> bool:
+        """Was it made with *autojump*?"""
+        return self._autojump
 
     def monotonic(self) -> float:
         """Virtual seconds."""
@@ -139,7 +144,9 @@ class VirtualClock:
                 return True
         return False
 
-    def set_timer(self, seconds: float, ring: Callable[[], object], *, order: int = 0) -> Callable[[], None]:
+    def set_timer(
+        self, seconds: float, ring: Callable[[], object], *, order: tuple[int, ...] = ()
+    ) -> Callable[[], None]:
         """Have *ring* called once *seconds* have passed; gives what calls it off.
 
         Of those due at one moment the lowest *order* rings first, then who came first; everybody waits again between

@@ -32,8 +32,8 @@ from llm_manager.testing.simulation.scenario import Scenario
 from llm_manager.testing.simulation.stage import Stage, staged
 from llm_manager.testing.simulation.tally import Happening, Tally
 from llm_manager.testing.simulation.traffic import Call, calls_of
-from llm_manager.testing.simulation.turns import CallClock, InTurn
 from llm_manager.testing.simulation.watch import WatchedBreakers, WatchedKeys, WatchedLimiter
+from llm_manager.testing.turns import CallClock, InTurn
 
 Listener: TypeAlias = Callable[[int, Happening], None]
 """Hears the number of a call and what happened to it."""
@@ -54,7 +54,8 @@ async def simulate(
     moves when every task of the loop waits.
 
     The same scenario, configuration and operation give the same report and the same events, on asyncio and on trio,
-    as long as the operation starts no tasks of its own: which of those runs first is up to the event loop.
+    races and hedges included; not if the operation starts tasks by itself: which of those runs first is up to the event
+    loop.
 
     Fails with ``ConfigurationError``, which names all that makes no sense in the scenario or for the configuration.
     """

@@ -10,26 +10,46 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Any, Generic, TypeVar, final
 
 import anyio
+from anyio import get_cancelled_exc_class
 
+from llm_manager.domain.errors import LLMError
+from llm_manager.domain.outcome import Outcome
+from llm_manager.effect.concurrent import children
+from llm_manager.effect.context import Context, Op
+from llm_manager.effect.op import run
+from llm_manager.ports import Turning
 from llm_manager.testing.clock import VirtualClock
 
 A = TypeVar("A")
 
 
 @final
-class CallClock:
-    """The shared *clock* as the call *number* sees it. It knows whether the call was woken by a timer of its own."""
+class CallClock(Turning):
+    """The shared *clock* as the call *number* sees it. It knows whether the call was woken by a timer of its own.
+
+    What a call does side by side, as races and hedges do, has a number for each of them behind that of the call.
+    """
 
     __slots__ = ("_clock", "_number", "_rung")
 
-    def __init__(self, clock: VirtualClock, number: int) -> None:
+    def __init__(self, clock: VirtualClock, *number: int) -> None:
         self._clock = clock
         self._number = number
         self._rung = False
+
+    def branch(self, index: int, /) -> CallClock:
+        """The clock of the one at place *index* among several that the call is about to begin."""
+        return CallClock(self._clock, *self._number, index)
+
+    async def in_turn(self, begin: Callable[[], Awaitable[A]], /) -> A:
+        """What *begin* gives, begun in its turn."""
+        await self.turn()
+        return await InTurn(begin(), self)
 
     def monotonic(self) -> float:
         """Virtual seconds."""
@@ -97,9 +117,42 @@ class InTurn(Generic[A]):
                 return value
             try:
                 told = yield wish
-                yield from self._clock.turn().__await__()
             except BaseException as error:  # noqa: BLE001  # cancellation, above all; the work is told of it
                 self._clock.skip_turn()
                 go_on = partial(work.throw, error)
-            else:
-                go_on = partial(work.send, told)
+                continue
+            go_on = partial(work.send, told)
+            try:
+                yield from self._clock.turn().__await__()
+            except get_cancelled_exc_class():  # for what the work waits for next: what it did wait for has come
+                self._clock.skip_turn()
+
+
+async def run_in_turns(op: Op[A], context: Context) -> Outcome[A, LLMError]:
+    """``run(op, context)`` in one and the same way on every event loop, races, hedges and streams included.
+
+    The clock of *context* must be a :class:`~llm_manager.testing.clock.VirtualClock` that does not move by itself:
+    whoever runs it moves time on, and everybody goes on one at a time. Raises ``TypeError`` for any other clock, and
+    ``RuntimeError`` when *op* waits for something that is not on the clock.
+
+        async with scripted(lines, clock=VirtualClock()) as context:
+            outcome = await run_in_turns(race(first, second), context)
+    """
+    clock = context.clock
+    if not isinstance(clock, VirtualClock) or clock.moves_by_itself:
+        raise TypeError("run_in_turns needs a VirtualClock that does not move by itself")
+    ended: list[Outcome[A, LLMError]] = []
+
+    async def child(index: int) -> bool:
+        if index == 0:
+            mine = CallClock(clock, 0)
+            ended.append(await mine.in_turn(partial(run, op, replace(context, clock=mine))))
+            return True
+        while await clock.advance_to_next():
+            pass
+        if not ended:
+            raise RuntimeError("the operation waits for something that is not on the context's clock")
+        return False
+
+    await children(2, child)
+    return ended[0]
