@@ -172,6 +172,8 @@ CONTRACT = (
     "redis_limiter",
     "redis_breakers",
     "redis_keys",
+    "redis_budget",
+    "redis_retry_budgets",
     "BreakerSettings",
     "CacheSettings",
     "HttpSettings",

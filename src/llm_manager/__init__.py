@@ -11,10 +11,12 @@ from llm_manager.adapters.config_file import config_from_env as config_from_env
 from llm_manager.adapters.journals.memory import memory_journal as memory_journal
 from llm_manager.adapters.journals.sqlite import journal_file as journal_file
 from llm_manager.adapters.redis.services import redis_breakers as redis_breakers
+from llm_manager.adapters.redis.services import redis_budget as redis_budget
 from llm_manager.adapters.redis.services import redis_cache as redis_cache
 from llm_manager.adapters.redis.services import redis_client as redis_client
 from llm_manager.adapters.redis.services import redis_keys as redis_keys
 from llm_manager.adapters.redis.services import redis_limiter as redis_limiter
+from llm_manager.adapters.redis.services import redis_retry_budgets as redis_retry_budgets
 from llm_manager.combinators.budget import within_budget as within_budget
 from llm_manager.combinators.bulkhead import bulkhead as bulkhead
 from llm_manager.combinators.cached import cached as cached

@@ -9,13 +9,16 @@ import pytest
 
 from llm_manager.adapters.caches.memory import MemoryCache
 from llm_manager.adapters.limits.breakers import MemoryBreakers
+from llm_manager.adapters.limits.budget import MemoryBudget
 from llm_manager.adapters.limits.keys import MemoryKeys
 from llm_manager.adapters.limits.limiter import MemoryLimiter
 from llm_manager.adapters.limits.retry_budgets import MemoryRetryBudgets
 from llm_manager.adapters.redis.breakers import RedisBreakers
+from llm_manager.adapters.redis.budget import RedisBudget
 from llm_manager.adapters.redis.cache import RedisCache
 from llm_manager.adapters.redis.keys import RedisKeys
 from llm_manager.adapters.redis.limiter import RedisLimiter
+from llm_manager.adapters.redis.retry_budgets import RedisRetryBudgets
 from llm_manager.adapters.redis.scripts import callers_time
 from llm_manager.domain.settings import (
     BreakerSettings,
@@ -25,14 +28,13 @@ from llm_manager.domain.settings import (
     RedisSettings,
     RetryBudgetSettings,
 )
-from llm_manager.ports import Breakers, Cache, Keys, Limiter, RetryBudgets
+from llm_manager.ports import Breakers, Budget, Cache, Keys, Limiter, RetryBudgets
 from redis_lines import Aging, Blocking, Nobody
 from redis_server import RedisServer
 
 SHARED = RedisSettings()
 NOBODY: Any = Nobody()
 
-RETRY_BUDGETS: dict[str, Callable[[RetryBudgetSettings], RetryBudgets]] = {"memory": MemoryRetryBudgets}
 BOUNDED_CACHES: dict[str, Callable[[CacheSettings], Cache]] = {"memory": MemoryCache}
 
 Line: TypeAlias = "tuple[RedisServer, Blocking]"
@@ -71,9 +73,18 @@ def make_keys(line: Line | None) -> Callable[[KeySettings], Keys]:
     return lambda settings: RedisKeys(line[1], settings, SHARED, MemoryKeys(settings), callers_time)
 
 
-@pytest.fixture(params=RETRY_BUDGETS)
-def make_retry_budgets(request: pytest.FixtureRequest) -> Callable[[RetryBudgetSettings], RetryBudgets]:
-    return RETRY_BUDGETS[request.param]
+@pytest.fixture
+def make_retry_budgets(line: Line | None) -> Callable[[RetryBudgetSettings], RetryBudgets]:
+    if line is None:
+        return MemoryRetryBudgets
+    return lambda settings: RedisRetryBudgets(line[1], settings, SHARED, NOBODY, callers_time)
+
+
+@pytest.fixture
+def make_budget(line: Line | None) -> Callable[[float], Budget]:
+    if line is None:
+        return MemoryBudget
+    return lambda limit_usd: RedisBudget(line[1], limit_usd, SHARED)
 
 
 @pytest.fixture

@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import cast
 
 import pytest
+from returns.result import Success
 
-from llm_manager import redis_breakers, redis_client
+from llm_manager import redis_breakers, redis_budget, redis_client
 from redis_server import RedisServer
-from tests.shared.worker import BREAKER, LIMITS, PATIENT, TOKENS
+from tests.shared.situations import falls_silent
+from tests.shared.worker import BREAKER, LIMIT_USD, LIMITS, PATIENT, RETRIES, TOKENS
 
 pytestmark = pytest.mark.anyio
 
@@ -66,6 +68,31 @@ async def test_of_a_thousand_waiters_in_four_processes_one_probes(redis: RedisSe
         assert (await breakers.state("k", 0.0))[0] == "open"
     _let_it_expire(redis)
     assert sum(map(len, together("probing", redis.url, 250))) == 1
+
+
+def test_four_processes_that_retry_a_thousand_times_are_let_retry_as_often_as_one(redis: RedisServer) -> None:
+    assert sum(map(len, together("retrying", redis.url, 250))) == RETRIES.capacity
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_what_four_processes_settled_is_what_redis_says_and_never_more_than_the_limit(redis: RedisServer) -> None:
+    used = [cost_usd for each in together("spending", redis.url, 200) for cost_usd in each]
+    spent_nano = sum(round(cost_usd * 1e9) for cost_usd in used)
+    budget = redis_budget(redis.url, LIMIT_USD, shared=PATIENT)
+    assert round(await budget.spent_usd() * 1e9) == spent_nano
+    assert LIMIT_USD / 2 < spent_nano / 1e9 <= LIMIT_USD  # some were refused for what others only held
+    assert len(used) < 4 * 200
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_what_four_processes_held_that_died_is_gone_and_not_forgotten(redis: RedisServer) -> None:
+    held = sum(map(len, together("holding", redis.url, 100)))
+    assert held == 400
+    budget = redis_budget(redis.url, LIMIT_USD, shared=PATIENT)
+    assert await budget.spent_usd() == 0.0
+    falls_silent(redis)
+    assert await budget.spent_usd() == 4.0
+    assert await budget.put_back(1.0) == Success(3.0)
 
 
 def _let_it_expire(redis: RedisServer) -> None:

@@ -6,20 +6,34 @@ It says ``ready``, waits for a line on its input, does its part and prints what 
 from __future__ import annotations
 
 import json
+import random
 import sys
 import time
 from functools import partial
 
 import anyio
+import anyio.lowlevel
 from returns.result import Success
 
-from llm_manager import BreakerSettings, LimiterSettings, RedisSettings, redis_breakers, redis_client, redis_limiter
+from llm_manager import (
+    BreakerSettings,
+    LimiterSettings,
+    RedisSettings,
+    redis_breakers,
+    redis_budget,
+    redis_client,
+    redis_limiter,
+    redis_retry_budgets,
+)
 from llm_manager.adapters.system import SystemClock
+from llm_manager.domain.settings import RetryBudgetSettings
 
 PATIENT = RedisSettings(timeout_s=20)
 LIMITS = LimiterSettings(requests_per_minute=240, tokens_per_minute=50_000)
 BREAKER = BreakerSettings(failure_threshold=1, open_s=1.0, probe_s=60.0)
 TOKENS = 250.0
+RETRIES = RetryBudgetSettings(capacity=50, per_second=0)
+LIMIT_USD = 10.0
 
 
 async def limited(url: str, tasks: int) -> list[float]:
@@ -54,10 +68,66 @@ async def probing(url: str, tasks: int) -> list[float]:
     return times
 
 
+async def retrying(url: str, tasks: int) -> list[float]:
+    """When each of *tasks* was let try again."""
+    times: list[float] = []
+    async with redis_client(url, PATIENT) as redis:
+        budgets = redis_retry_budgets(redis, RETRIES, shared=PATIENT)
+
+        async def one() -> None:
+            if await budgets.spend("k", 0.0):
+                times.append(time.monotonic())
+
+        async with anyio.create_task_group() as group:
+            for _ in range(tasks):
+                group.start_soon(one)
+    return times
+
+
+async def spending(url: str, tasks: int) -> list[float]:
+    """What each of *tasks* spent, of five to fifteen cents that it held, for as long as any were left.
+
+    Raises ``AssertionError`` when more than the limit is ever seen to be gone.
+    """
+    used: list[float] = []
+    dice = random.Random()  # noqa: S311  # dice, not keys
+    async with redis_client(url, PATIENT) as redis:
+        budget = redis_budget(redis, LIMIT_USD, shared=PATIENT)
+
+        async def one() -> None:
+            worst_usd, part = dice.randint(50, 150) / 1000, dice.random()
+            if isinstance(await budget.reserve(worst_usd), Success):
+                await anyio.lowlevel.checkpoint()
+                cost_usd = round(worst_usd * part, 9)
+                used.append(cost_usd)
+                await budget.settle(worst_usd, cost_usd)
+                assert await budget.spent_usd() <= LIMIT_USD
+
+        async with anyio.create_task_group() as group:
+            for _ in range(tasks):
+                group.start_soon(one)
+    return used
+
+
+async def holding(url: str, tasks: int) -> list[float]:
+    """Hold a cent for each of *tasks*, and die with it."""
+    async with redis_client(url, PATIENT) as redis:
+        budget = redis_budget(redis, LIMIT_USD, shared=PATIENT)
+        for _ in range(tasks):
+            await budget.reserve(0.01)
+    return [0.01] * tasks
+
+
 def main(loop: str, part: str, url: str, tasks: str) -> None:
     print("ready", flush=True)  # noqa: T201  # how it talks to the test
     sys.stdin.readline()
-    job = {"limited": limited, "probing": probing}[part]
+    job = {
+        "limited": limited,
+        "probing": probing,
+        "retrying": retrying,
+        "spending": spending,
+        "holding": holding,
+    }[part]
     print(json.dumps(anyio.run(partial(job, url, int(tasks)), backend=loop)), flush=True)  # noqa: T201  # as above
 
 

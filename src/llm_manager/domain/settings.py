@@ -128,11 +128,13 @@ class BudgetSettings:
     """What all that runs in one context may cost, in USD; None is no limit.
 
     What a request can cost at most is known from the catalog's price. *unknown_prices* says what becomes of one to a
-    model without a price while a budget is in force.
+    model without a price while a budget is in force. Where processes share a Redis they share the budgets of equal
+    *name*, for as long as Redis keeps them: a budget for every month is one with the month in its name.
     """
 
     limit_usd: Amount | None = None
     unknown_prices: UnknownPrices = "refuse"
+    name: str = "all"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,16 +15,25 @@ from returns.result import Failure, Success
 from llm_manager.adapters.limits.breakers import MemoryBreakers
 from llm_manager.adapters.limits.keys import MemoryKeys
 from llm_manager.adapters.limits.limiter import MemoryLimiter
+from llm_manager.adapters.limits.retry_budgets import MemoryRetryBudgets
 from llm_manager.domain.errors import ConfigurationError
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.problem import Problem
 from llm_manager.domain.redis_address import redis_address
 from llm_manager.domain.secret import Secret
-from llm_manager.domain.settings import BreakerSettings, CacheSettings, KeySettings, LimiterSettings, RedisSettings
+from llm_manager.domain.settings import (
+    BreakerSettings,
+    CacheSettings,
+    KeySettings,
+    LimiterSettings,
+    RedisSettings,
+    RetryBudgetSettings,
+)
 from llm_manager.effect.context import Context
-from llm_manager.ports import Breakers, Cache, Keys, Limiter
+from llm_manager.ports import Breakers, Cache, Keys, Limiter, RetryBudgets
 
 if TYPE_CHECKING:
+    from llm_manager.adapters.redis.budget import RedisBudget
     from llm_manager.adapters.redis.client import Redis, RedisClient, Tell
 
 Where: TypeAlias = "str | Redis"
@@ -78,9 +87,31 @@ def redis_keys(redis: Where, settings: KeySettings, *, shared: RedisSettings | N
     return RedisKeys(to, settings, shared or RedisSettings(), MemoryKeys(settings))
 
 
+def redis_retry_budgets(
+    redis: Where, settings: RetryBudgetSettings | None = None, *, shared: RedisSettings | None = None
+) -> RetryBudgets:
+    """Retry budgets that several processes spend together."""
+    to = _redis(redis, shared)
+    from llm_manager.adapters.redis.retry_budgets import RedisRetryBudgets  # noqa: PLC0415  # an extra
+
+    given = settings or RetryBudgetSettings()
+    return RedisRetryBudgets(to, given, shared or RedisSettings(), MemoryRetryBudgets(given))
+
+
+def redis_budget(
+    redis: Where, limit_usd: float, *, name: str = "all", shared: RedisSettings | None = None
+) -> RedisBudget:
+    """At most *limit_usd* (and four million) for all processes together that share the budget *name*."""
+    to = _redis(redis, shared)
+    from llm_manager.adapters.redis.budget import RedisBudget  # noqa: PLC0415  # an extra
+
+    return RedisBudget(to, limit_usd, shared or RedisSettings(), name)
+
+
 def sharing(context: Context, redis: Redis) -> Context:
     """*context* with all that processes can share in *redis*."""
     config, shared = context.config, context.config.redis
+    limit_usd = config.budget.limit_usd
     return replace(
         context,
         cache=redis_cache(redis, config.cache, shared=shared),
@@ -88,7 +119,9 @@ def sharing(context: Context, redis: Redis) -> Context:
         breakers=redis_breakers(redis, config.circuit_breaker, shared=shared)
         if config.circuit_breaker.enabled
         else context.breakers,
+        retry_budgets=redis_retry_budgets(redis, config.retry.budget, shared=shared),
         keys=redis_keys(redis, config.keys, shared=shared),
+        budget=None if limit_usd is None else redis_budget(redis, limit_usd, name=config.budget.name, shared=shared),
     )
 
 

@@ -1,0 +1,142 @@
+"""Budgets that are shared: no loss, delay or repetition of words, and no sleep of a process, lets them be exceeded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Literal, cast
+
+import anyio
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from returns.result import Failure, Success
+
+from llm_manager import RedisSettings, StoreUnavailable
+from llm_manager.adapters.limits.retry_budgets import MemoryRetryBudgets
+from llm_manager.adapters.redis.budget import RedisBudget
+from llm_manager.adapters.redis.retry_budgets import RedisRetryBudgets
+from llm_manager.adapters.redis.scripts import callers_time
+from llm_manager.adapters.redis.wire import Reply, Word
+from llm_manager.domain.outcome import Outcome
+from llm_manager.domain.settings import RetryBudgetSettings
+from llm_manager.ports import RetryBudgets
+from redis_lines import Blocking
+from redis_server import RedisServer
+
+LIMIT_USD, PROCESSES = 10, 3
+CLOSED = RedisSettings(when_away="closed")
+ACCOUNTS = "{llm_manager:budget:all}:accounts"
+RETRIES = RetryBudgetSettings(capacity=3, cost=1, per_success=0.25, per_second=0.125)
+
+on_redis = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+Fate = Literal["heard", "lost on its way", "answer lost", "and an old word again"]
+
+
+@pytest.fixture
+def line(redis: RedisServer) -> Iterator[Blocking]:
+    blocking = Blocking(redis)
+    yield blocking
+    blocking.close()
+
+
+@dataclass
+class Lossy:
+    """A line on which the next word has a fate."""
+
+    line: Blocking
+    fate: Fate = "heard"
+    said: list[tuple[Word, ...]] = field(default_factory=list[tuple[Word, ...]])
+
+    async def call(self, *command: Word) -> Outcome[Reply, StoreUnavailable]:
+        lost = Failure(StoreUnavailable("redis", "lost"))
+        if self.fate == "lost on its way":
+            return lost
+        self.said.append(command)
+        reply = await self.line.call(*command)
+        if self.fate == "and an old word again":
+            await self.line.call(*self.said[len(self.said) // 2])
+        return lost if self.fate == "answer lost" else reply
+
+
+@dataclass(frozen=True)
+class Step:
+    """*who* asks for *dollars*, or settles the oldest of what it holds for that much less; then all others *sleep*."""
+
+    who: int
+    what: Literal["reserve", "settle"]
+    dollars: int
+    fate: Fate
+    sleep: bool
+
+
+steps = st.builds(
+    Step,
+    who=st.integers(0, PROCESSES - 1),
+    what=st.sampled_from(["reserve", "reserve", "settle"]),
+    dollars=st.integers(0, 6),
+    fate=st.sampled_from(["heard", "heard", "heard", "lost on its way", "answer lost", "and an old word again"]),
+    sleep=st.booleans(),
+)
+
+
+@on_redis
+@given(script=st.lists(steps, max_size=30))
+def test_all_together_never_hold_more_than_the_limit_and_redis_ends_with_what_they_spent(
+    line: Blocking, script: list[Step]
+) -> None:
+    async def play() -> None:
+        await line.call("FLUSHALL")
+        lines = [Lossy(line) for _ in range(PROCESSES)]
+        budgets = [RedisBudget(each, LIMIT_USD, CLOSED) for each in lines]
+        held: list[list[int]] = [[] for _ in range(PROCESSES)]
+        spent = 0
+        for step in script:
+            lines[step.who].fate, budget, mine = step.fate, budgets[step.who], held[step.who]
+            if step.what == "reserve" and isinstance(await budget.reserve(step.dollars), Success):
+                mine.append(step.dollars)
+            elif step.what == "settle" and mine:
+                worst = mine.pop(0)
+                used = max(worst - step.dollars, 0)
+                await budget.settle(worst, used)
+                spent += used
+            assert spent + sum(map(sum, held)) <= LIMIT_USD
+            if step.sleep:
+                await all_fall_silent(line)
+        for each, budget in zip(lines, budgets, strict=True):
+            each.fate = "heard"
+            await budget.spent_usd()
+        assert await budgets[0].spent_usd() == spent
+        assert await budgets[0].presumed_usd() == Success(0.0)
+
+    anyio.run(play)
+
+
+async def all_fall_silent(line: Blocking) -> None:
+    accounts = cast("list[bytes]", (await line.call("HGETALL", ACCOUNTS)).unwrap())
+    for name, text in zip(accounts[::2], accounts[1::2], strict=True):
+        await line.call("HSET", ACCOUNTS, name, b" ".join((*text.split()[:3], b"1")))
+
+
+moves = st.tuples(st.sampled_from([0.0, 0.5, 2.0, 40.0]), st.sampled_from(["spend", "spend", "earn"]))
+
+
+@on_redis
+@given(script=st.lists(moves, max_size=30))
+def test_a_shared_retry_budget_answers_as_one_in_memory(line: Blocking, script: list[tuple[float, str]]) -> None:
+    async def answers(budgets: RetryBudgets) -> list[bool | None]:
+        told: list[bool | None] = []
+        now_s = 0.0
+        for gap_s, what in script:
+            now_s += gap_s
+            told.append(await budgets.spend("k", now_s) if what == "spend" else await budgets.earn("k", now_s))
+        return told
+
+    async def both() -> tuple[list[bool | None], list[bool | None]]:
+        await line.call("FLUSHALL")
+        own = MemoryRetryBudgets(RETRIES)
+        return await answers(RedisRetryBudgets(line, RETRIES, CLOSED, own, callers_time)), await answers(own)
+
+    shared, own = anyio.run(both)
+    assert shared == own

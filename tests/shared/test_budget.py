@@ -1,0 +1,249 @@
+"""Money that processes share: whatever becomes of one of them or of Redis, the others do not spend it twice."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+import anyio
+import pytest
+from returns.result import Failure, Success
+
+from llm_manager import BudgetExceeded, RedisSettings, StoreUnavailable, redis_budget, redis_client
+from llm_manager.adapters.redis.budget import RedisBudget
+from llm_manager.adapters.redis.client import Redis
+from llm_manager.adapters.redis.wire import Reply, Word
+from llm_manager.domain.outcome import Outcome
+from redis_server import RedisServer
+from tests.shared.situations import BUDGET, CLOSED, FOREIGN, NOWHERE, PATIENT, falls_silent, litter
+
+pytestmark = pytest.mark.anyio
+
+
+def budget(redis: RedisServer, limit_usd: float = 1.0) -> RedisBudget:
+    """The budget of one process."""
+    return redis_budget(redis.url, limit_usd, shared=PATIENT)
+
+
+async def test_what_one_process_holds_and_spends_is_gone_for_all(redis: RedisServer) -> None:
+    mine, theirs = budget(redis), budget(redis)
+    assert await mine.reserve(0.6) == Success(None)
+    assert await theirs.reserve(0.6) == Failure(BudgetExceeded(1.0, 0.6))
+    await mine.settle(0.6, 0.1)
+    assert await theirs.reserve(0.9) == Success(None)
+    assert await theirs.spent_usd() == await mine.spent_usd() == 0.1
+
+
+async def test_budgets_of_other_names_are_others(redis: RedisServer) -> None:
+    july, august = (redis_budget(redis.url, 1.0, name=month, shared=PATIENT) for month in ("july", "august"))
+    await july.reserve(1.0)
+    assert await august.reserve(1.0) == Success(None)
+
+
+async def test_what_a_process_held_that_died_counts_as_spent_until_somebody_puts_it_back(redis: RedisServer) -> None:
+    dead, alive = budget(redis), budget(redis)
+    await dead.reserve(0.3)
+    await dead.settle(0.3, 0.2)
+    await dead.reserve(0.5)
+    falls_silent(redis)
+    assert await alive.spent_usd() == 0.7
+    assert await alive.reserve(0.4) == Failure(BudgetExceeded(1.0, 0.7))
+    assert await alive.presumed_usd() == Success(0.5)
+    assert await alive.put_back(0.4) == Success(0.1)
+    assert await alive.reserve(0.4) == Success(None)
+    assert await alive.put_back(9.0) == Success(0.0)
+    assert await alive.spent_usd() == 0.2
+
+
+async def test_a_process_that_only_slept_settles_what_it_held_as_if_nothing_had_been(redis: RedisServer) -> None:
+    sleeper, awake = budget(redis), budget(redis)
+    await sleeper.reserve(0.3)
+    await sleeper.settle(0.3, 0.2)
+    await sleeper.reserve(0.5)
+    falls_silent(redis)
+    assert await awake.presumed_usd() == Success(0.5)
+    await sleeper.settle(0.5, 0.1)
+    assert await awake.presumed_usd() == Success(0.0)
+    assert await awake.spent_usd() == 0.3
+    assert await awake.reserve(0.7) == Success(None)
+
+
+async def test_of_more_than_a_thousand_that_ended_the_sums_are_kept_and_the_names_are_not(redis: RedisServer) -> None:
+    first = budget(redis, 100.0)
+    await first.reserve(0.5)
+    falls_silent(redis)
+    async with redis_client(redis.url, PATIENT) as client:
+        for _ in range(1005):
+            one = redis_budget(client, 100.0, shared=PATIENT)
+            await one.reserve(0.01)
+            await one.settle(0.01, 0.01)
+            falls_silent(redis)
+    watcher = budget(redis, 100.0)
+    assert await watcher.spent_usd() == 10.55
+    assert redis.ask("HLEN", f"{BUDGET}:ended") == redis.ask("ZCARD", f"{BUDGET}:order") == 1000
+    assert redis.ask("HLEN", f"{BUDGET}:accounts") == 0
+    await first.settle(0.5, 0.1)  # nobody knows it any more: counted twice, and never less than once
+    assert await watcher.spent_usd() == 10.65
+
+
+async def test_an_emptied_redis_hears_from_the_living_what_it_knew(redis: RedisServer) -> None:
+    dead, mine, theirs = budget(redis), budget(redis), budget(redis)
+    await dead.reserve(0.2)
+    falls_silent(redis)
+    await mine.reserve(0.3)
+    await mine.settle(0.3, 0.1)
+    await theirs.reserve(0.4)
+    redis.ask("FLUSHALL")
+    assert await mine.spent_usd() == pytest.approx(0.3)
+    assert await theirs.reserve(0.4) == Failure(BudgetExceeded(1.0, 0.7))
+    assert await mine.reserve(0.3) == Success(None)
+    assert await mine.reserve(0.01) == Failure(BudgetExceeded(1.0, 1.0))
+
+
+@pytest.mark.parametrize("kind", FOREIGN)
+async def test_foreign_bytes_give_no_money_to_who_has_spent_it(redis: RedisServer, kind: str) -> None:
+    mine = budget(redis)
+    await mine.reserve(0.9)
+    await mine.settle(0.9, 0.8)
+    litter(redis, kind)
+    assert await mine.reserve(0.3) == Failure(BudgetExceeded(1.0, 0.8))
+    assert await mine.reserve(0.2) == Success(None)
+    assert await budget(redis).reserve(0.1) == Failure(BudgetExceeded(1.0, 1.0))
+
+
+async def test_while_redis_is_away_a_process_goes_on_by_what_it_knew_and_tells_it_after(redis: RedisServer) -> None:
+    settings = RedisSettings(timeout_s=0.1, rest_s=0.05)
+    mine, theirs = (redis_budget(redis_client(redis.url, settings), 1.0, shared=settings) for _ in range(2))
+    await theirs.reserve(0.5)
+    await mine.reserve(0.1)
+    with redis.frozen():
+        assert await mine.reserve(0.2) == Success(None)
+        refused = (await mine.reserve(0.3)).failure()
+        assert (refused.limit_usd, refused.spent_usd) == (1.0, 0.8)
+        assert "cannot be asked" in refused.message
+        await mine.settle(0.2, 0.15)
+        assert await mine.spent_usd() == 0.15
+        assert isinstance(await mine.presumed_usd(), Failure)
+    watcher = budget(redis)
+    with anyio.fail_after(10):
+        while isinstance(await mine.presumed_usd(), Failure):  # noqa: ASYNC110  # there is no event to wait for
+            await anyio.sleep(0.01)
+    assert await watcher.spent_usd() == 0.15
+    assert await watcher.reserve(0.4) == Failure(BudgetExceeded(1.0, 0.75))
+
+
+async def test_where_limits_are_closed_nothing_is_spent_that_redis_did_not_grant() -> None:
+    refused = (await redis_budget(NOWHERE, 1.0, shared=CLOSED).reserve(0.0)).failure()
+    assert (refused.limit_usd, refused.spent_usd) == (1.0, 0.0)
+    assert "cannot be asked: 127.0.0.1:9: cannot be reached" in refused.message
+
+
+@dataclass
+class Gate:
+    """A Redis that answers when it is let, and counts the words it hears."""
+
+    client: Redis
+    opens: anyio.Event = field(default_factory=anyio.Event)
+    words: int = 0
+
+    async def call(self, *command: Word) -> Outcome[Reply, StoreUnavailable]:
+        self.words += 1
+        await self.opens.wait()
+        return await self.client.call(*command)
+
+
+async def test_a_word_that_comes_late_or_twice_changes_nothing(redis: RedisServer) -> None:
+    @dataclass
+    class Recording:
+        client: Redis
+        words: list[tuple[Word, ...]] = field(default_factory=list[tuple[Word, ...]])
+
+        async def call(self, *command: Word) -> Outcome[Reply, StoreUnavailable]:
+            self.words.append(command)
+            return await self.client.call(*command)
+
+    async with redis_client(redis.url, PATIENT) as client:
+        recording = Recording(client)
+        mine = redis_budget(recording, 1.0, shared=PATIENT)
+        await mine.reserve(0.4)
+        await mine.settle(0.4, 0.3)
+        for word in recording.words:
+            await client.call(*word)
+        watcher = redis_budget(client, 1.0, shared=PATIENT)
+        assert await watcher.spent_usd() == 0.3
+        assert await watcher.reserve(0.7) == Success(None)
+
+
+async def test_whoever_waits_goes_in_one_word(redis: RedisServer) -> None:
+    async with redis_client(redis.url, PATIENT) as client:
+        warm = redis_budget(client, 1.0, shared=PATIENT)
+        await warm.spent_usd()
+        gate = Gate(client)
+        shared = redis_budget(gate, 1.0, shared=PATIENT)
+        granted: list[bool] = []
+
+        async def ask() -> None:
+            granted.append(isinstance(await shared.reserve(0.01), Success))
+
+        async with anyio.create_task_group() as group:
+            for _ in range(200):
+                group.start_soon(ask)
+            await anyio.wait_all_tasks_blocked()
+            gate.opens.set()
+        assert sum(granted) == 100
+        assert gate.words <= 3
+
+        gate.words, gate.opens = 0, anyio.Event()
+        async with anyio.create_task_group() as group:
+            for _ in range(100):
+                group.start_soon(shared.settle, 0.01, 0.005)
+            await anyio.wait_all_tasks_blocked()
+            gate.opens.set()
+        assert gate.words <= 2
+        assert await warm.spent_usd() == 0.5
+
+
+async def test_who_leaves_while_money_is_asked_for_holds_none(redis: RedisServer) -> None:
+    async with redis_client(redis.url, PATIENT) as client:
+        gate = Gate(client)
+        shared = redis_budget(gate, 1.0, shared=PATIENT)
+        async with anyio.create_task_group() as group:
+            group.start_soon(shared.reserve, 0.4)
+            await anyio.wait_all_tasks_blocked()
+            async with anyio.create_task_group() as leaving:
+                leaving.start_soon(shared.reserve, 0.9)
+                await anyio.wait_all_tasks_blocked()
+                leaving.cancel_scope.cancel()
+            gate.opens.set()
+        assert await shared.reserve(0.6) == Success(None)
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_a_grant_that_reaches_a_task_asyncio_cancels_just_then_is_taken_back(redis: RedisServer) -> None:
+    async with redis_client(redis.url, PATIENT) as client:
+        gate = Gate(client)
+        shared = redis_budget(gate, 1.0, shared=PATIENT)
+        first, second = (asyncio.create_task(shared.reserve(0.5)) for _ in range(2))
+        await anyio.wait_all_tasks_blocked()
+        gate.opens.set()
+        assert await first == Success(None)
+        second.cancel()
+        await asyncio.wait([second])
+        held = 0.5 if second.cancelled() else 1.0
+        assert await shared.reserve(0.5) == (Success(None) if held < 1 else Failure(BudgetExceeded(1.0, 1.0)))
+
+
+async def test_an_answer_that_is_none_of_ours_is_as_good_as_no_redis() -> None:
+    @dataclass
+    class Strange:
+        reply: Reply
+
+        async def call(self, *_command: Word) -> Outcome[Reply, StoreUnavailable]:
+            return Success(self.reply)
+
+    sums: list[Reply] = [b"era", b"0", b"0", b"0", b"0"]
+    replies: list[Reply] = [b"text", 1, None, [], [1, 2, 3], [*sums, b""], [*sums, b"111"]]
+    for strange in map(Strange, replies):
+        shared = redis_budget(strange, 1.0, shared=PATIENT)
+        assert await shared.reserve(0.5) == Success(None)
+        assert isinstance(await shared.reserve(0.6), Failure)
