@@ -14,10 +14,10 @@ import pytest
 from anyio.abc import SocketAttribute, SocketStream
 from returns.result import Failure, Success
 
-from llm_manager import RedisSettings, Secret, StoreUnavailable, redis_client
+from llm_manager import Outcome, RedisSettings, Secret, StoreUnavailable, redis_client
 from llm_manager.adapters.redis.client import RedisClient
 from llm_manager.adapters.redis.services import client_for
-from llm_manager.adapters.redis.wire import MAX_REPLY_BYTES, Refusal
+from llm_manager.adapters.redis.wire import MAX_REPLY_BYTES, Refusal, Reply
 from redis_server import RedisServer, redis_server
 
 pytestmark = pytest.mark.anyio
@@ -161,30 +161,91 @@ async def test_who_waits_in_line_hears_that_redis_went_away_and_nobody_waits_for
             assert anyio.current_time() - began_s < 1
 
 
-async def test_a_line_that_is_too_long_is_left() -> None:
-    async def answers_late(stream: SocketStream) -> None:
+@asynccontextmanager
+async def slow_redis(waits: Callable[[], float]) -> AsyncGenerator[str]:
+    """One that answers each question after what *waits* says then, in seconds."""
+
+    async def answer(stream: SocketStream) -> None:
         async with stream:
             while True:
                 try:
                     await stream.receive()
-                except anyio.EndOfStream:
+                    await anyio.sleep(waits())
+                    await stream.send(b"+PONG\r\n")
+                except (anyio.EndOfStream, anyio.BrokenResourceError):
                     return
-                await anyio.sleep(0.15)
-                await stream.send(b"+PONG\r\n")
 
-    async with pretender(answers_late) as url:
-        said: list[str] = []
-        client = redis_client(url, RedisSettings(timeout_s=0.4, max_connections=1))
+    async with pretender(answer) as url:
+        yield url
 
-        async def one() -> None:
-            outcome = await client.call("PING")
-            said.append("pong" if isinstance(outcome, Success) else outcome.failure().message.partition(": ")[2])
 
-        async with anyio.create_task_group() as group:
-            for _ in range(16):
-                group.start_soon(one)
-    assert "pong" in said
-    assert "too many calls wait for it" in said
+def said(outcome: Outcome[Reply, StoreUnavailable]) -> str:
+    return "pong" if isinstance(outcome, Success) else outcome.failure().message.partition(": ")[2]
+
+
+async def test_a_line_that_is_too_long_is_left() -> None:
+    async with slow_redis(lambda: 0.02) as url:
+        answers: list[str] = []
+        async with redis_client(url, RedisSettings(timeout_s=0.4, max_connections=1)) as client:
+
+            async def one() -> None:
+                answers.append(said(await client.call("PING")))
+
+            async with anyio.create_task_group() as group:
+                for _ in range(60):
+                    group.start_soon(one)
+    assert "pong" in answers
+    assert "too many calls wait for it" in answers
+
+
+@pytest.mark.parametrize("at_once", [1, 30])
+async def test_a_redis_that_answers_slowly_costs_one_time_out_in_all(at_once: int) -> None:
+    """Each answer is in time; a call that asks eight times would pay four time-outs for them, and its deadline too."""
+    async with slow_redis(lambda: 0.2) as url:
+        settings = RedisSettings(url=Secret(url), timeout_s=0.4, rest_s=30, max_connections=2)
+        told: list[StoreUnavailable | None] = []
+        spent_s: list[float] = []
+        answers: list[str] = []
+        async with client_for(settings, told.append).unwrap() as client:
+
+            async def call_that_asks_eight_times() -> None:
+                began_s = anyio.current_time()
+                for _ in range(8):
+                    answers.append(said(await client.call("PING")))
+                spent_s.append(anyio.current_time() - began_s)
+
+            async with anyio.create_task_group() as group:
+                for _ in range(at_once):
+                    group.start_soon(call_that_asks_eight_times)
+        assert answers.count("pong") in range(1, 5)
+        assert max(spent_s) < 2 * 0.4  # and not 8 x 0.2, or in a line of thirty far more
+        assert len(told) == 1
+        assert {"no answer in time", "it answers too slowly", "pong"} >= set(answers)
+
+
+async def test_one_slow_answer_among_prompt_ones_is_not_held_against_redis() -> None:
+    waits = iter([0.0, 0.2, 0.0, 0.2, 0.0, 0.2, 0.0, 0.2, 0.0])
+    async with (
+        slow_redis(lambda: next(waits)) as url,
+        redis_client(url, RedisSettings(timeout_s=0.5, rest_s=30)) as client,
+    ):
+        assert [said(await client.call("PING")) for _ in range(9)] == ["pong"] * 9
+
+
+async def test_a_redis_that_was_slow_is_back_with_its_first_prompt_answer() -> None:
+    wait_s = 0.3
+    async with slow_redis(lambda: wait_s) as url:
+        told: list[StoreUnavailable | None] = []
+        settings = RedisSettings(url=Secret(url), timeout_s=0.4, rest_s=0.01)
+        async with client_for(settings, told.append).unwrap() as client:
+            for _ in range(4):
+                await client.call("PING")
+                await anyio.sleep(0.02)
+            assert [each is None for each in told] == [False]
+            wait_s = 0.0
+            await comes_back(client)
+            await client.call("PING")
+            assert [each is None for each in told] == [False, True]
 
 
 @pytest.mark.parametrize(

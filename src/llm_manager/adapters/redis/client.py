@@ -1,7 +1,8 @@
 """A Redis that may be away: every call answers in a short time, and what goes wrong is a value.
 
 The rule: nobody waits for a Redis that does not answer twice. After a failure it is left alone for a moment; then one
-caller looks whether it is back, while all others still do without it.
+caller looks whether it is back, while all others still do without it. The same goes for one that answers, but slowly:
+when it has kept us waiting for a whole time-out, in however many answers, and none of them was prompt.
 """
 
 from __future__ import annotations
@@ -19,11 +20,14 @@ from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.redis_address import RedisAddress
 from llm_manager.domain.settings import RedisSettings
 
-PATIENCE = 4
-"""A caller waits in line for a connection for at most so many exchanges that take all the time they may."""
+PATIENCE = 2
+"""A caller waits in line for a connection for at most so many time-outs, and so long only where answers are prompt."""
 
 NOT_IN_SERVICE = frozenset({"LOADING", "BUSY", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "MISCONF"})
 """What a Redis answers that starts, is stuck, or gave its place to another: as good as away."""
+
+PROMPT = 1 / 8
+"""An answer within this part of the time-out is prompt: a caller who asks eight times waits for one time-out in all."""
 
 _BROKEN = (OSError, anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError, NotRedis, Refusal)
 
@@ -51,7 +55,7 @@ class RedisClient:
     A client that was not opened closes each connection after its call: nothing is left behind that nobody closes.
     """
 
-    __slots__ = ("_address", "_away", "_idle", "_keeps", "_looks_again_s", "_settings", "_slots", "_tell")
+    __slots__ = ("_address", "_away", "_idle", "_keeps", "_looks_again_s", "_settings", "_slots", "_slow", "_tell")
 
     def __init__(self, address: RedisAddress, settings: RedisSettings, tell: Tell = nobody) -> None:
         self._address = address
@@ -62,6 +66,7 @@ class RedisClient:
         self._keeps = False
         self._away: StoreUnavailable | None = None
         self._looks_again_s = 0.0
+        self._slow = _Slowness(settings.timeout_s)
 
     def open(self) -> Self:
         """From now on keep connections for the next call; whoever says so calls :meth:`aclose` in the same loop."""
@@ -104,19 +109,23 @@ class RedisClient:
         if self._away is not None:
             self._looks_again_s = anyio.current_time() + self._settings.rest_s
         try:
-            with anyio.fail_after(self._settings.timeout_s):
+            with anyio.fail_after(self._slow.left_s()):
                 reply = await self._asked(command)
         except _BROKEN as bad:
-            self._looks_again_s = anyio.current_time() + self._settings.rest_s
-            return Failure(self._turned(self._unavailable(_why(bad))))
-        if self._away is not None:
+            return Failure(self._leave_alone(_why(bad)))
+        if self._slow.is_enough():
+            self._leave_alone("it answers too slowly")
+        elif self._away is not None and self._slow.is_over():
             self._away = None
             self._tell(None)
         return Success(reply)
 
-    def _turned(self, away: StoreUnavailable) -> StoreUnavailable:
+    def _leave_alone(self, why: str) -> StoreUnavailable:
         """Redis is away now; only the first one to notice tells."""
-        before, self._away = self._away, away
+        before, away = self._away, self._unavailable(why)
+        self._away = away
+        self._looks_again_s = anyio.current_time() + self._settings.rest_s
+        self._slow.forget()
         if before is None:
             self._tell(away)
         return away
@@ -124,7 +133,9 @@ class RedisClient:
     async def _asked(self, command: tuple[Word, ...]) -> Reply:
         connection = await self._quiet() or await connected(self._address)
         try:
+            began_s = anyio.current_time()
             reply = await connection.ask(command)
+            self._slow.saw(began_s, anyio.current_time())
             if isinstance(reply, Refusal) and reply.code in NOT_IN_SERVICE:
                 raise reply
         except BaseException:  # cancelled too: the reply would be the next one's
@@ -150,6 +161,41 @@ class RedisClient:
 
     def _unavailable(self, said: str) -> StoreUnavailable:
         return StoreUnavailable("redis", f"{self._address}: {said}")
+
+
+@final
+class _Slowness:
+    """How long Redis has kept us waiting since it last answered promptly; waits at the same time count once."""
+
+    __slots__ = ("_counted_until_s", "_timeout_s", "_waited_s")
+
+    def __init__(self, timeout_s: float) -> None:
+        self._timeout_s = timeout_s
+        self.forget()
+
+    def forget(self) -> None:
+        """It is left alone, and may show itself anew."""
+        self._waited_s = self._counted_until_s = 0.0
+
+    def saw(self, began_s: float, ended_s: float) -> None:
+        """It answered, so soon or so late."""
+        if ended_s - began_s <= self._timeout_s * PROMPT:
+            self._waited_s = 0.0
+        else:
+            self._waited_s += ended_s - max(began_s, self._counted_until_s)
+        self._counted_until_s = ended_s
+
+    def left_s(self) -> float:
+        """How long the next answer may take."""
+        return max(self._timeout_s - self._waited_s, self._timeout_s * PROMPT)
+
+    def is_over(self) -> bool:
+        """Whether its last answer was prompt."""
+        return self._waited_s == 0.0
+
+    def is_enough(self) -> bool:
+        """Whether it has been slow for a whole time-out."""
+        return self._waited_s >= self._timeout_s
 
 
 def _why(bad: BaseException) -> str:
