@@ -12,7 +12,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import final
@@ -31,8 +31,9 @@ def executable() -> str | None:
 class RedisServer:
     """One server that can be stopped, started again on its port, frozen and thawed. It keeps nothing on disk."""
 
-    def __init__(self, folder: Path, password: str | None = None) -> None:
+    def __init__(self, folder: Path, password: str | None = None, environment: Mapping[str, str] | None = None) -> None:
         self.port = _free_port()
+        self._environment = {**os.environ, **(environment or {})}
         self._password = password
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
@@ -48,7 +49,9 @@ class RedisServer:
         command = [executable() or "redis-server", "--bind", "127.0.0.1", "--port", str(self.port)]
         options = ["--save", "", "--appendonly", "no", "--dir", str(self._folder)]
         options += [] if self._password is None else ["--requirepass", self._password]
-        self._process = subprocess.Popen([*command, *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self._process = subprocess.Popen(
+            [*command, *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=self._environment
+        )
         _wait_for(self.port, self._process)
 
     def stop(self) -> None:
@@ -92,9 +95,11 @@ def asked(line: socket.socket, words: tuple[str | bytes | int, ...]) -> object:
 
 
 @contextmanager
-def redis_server(folder: Path, password: str | None = None) -> Generator[RedisServer]:
-    """A server that runs inside the block."""
-    server = RedisServer(folder, password)
+def redis_server(
+    folder: Path, password: str | None = None, environment: Mapping[str, str] | None = None
+) -> Generator[RedisServer]:
+    """A server that runs inside the block; *environment* is added to ours."""
+    server = RedisServer(folder, password, environment)
     server.start()
     try:
         yield server
