@@ -191,7 +191,7 @@ async def play(name: str, url: str, moment: Moment, told: dict[str, Told]) -> No
 async def everything() -> dict[str, object]:
     told: dict[str, Told] = {}
     moment = Moment()
-    before_s = time.time() - time.monotonic()
+    set_by_s, before_s = 0.0, time.time() - time.monotonic()
     async with Simulator() as simulator, anyio.create_task_group() as group:
         simulator.script(WARM, [Say("warm")] * len(SCENES))
         for name, (_, replies) in SCENES.items():

@@ -24,11 +24,18 @@ from tests.shared.situations import FOREIGN, NOWHERE, PATIENT, QUICK, litter
 pytestmark = pytest.mark.anyio
 
 
+KEYS = "{llm_manager:keys:p}"
 A, B, C = (Secret(f"sk-canary-{name}-0123456789") for name in "abc")
 
 
 def pool(url: str, *secrets: Secret, shared: RedisSettings = PATIENT) -> Keys:
     return redis_keys(url, KeySettings(providers={"p": secrets}), shared=shared)
+
+
+def used(url: str, most: int, *secrets: Secret) -> Keys:
+    """A pool in which *most* calls may use each key."""
+    settings = KeySettings(providers={"p": secrets or (A,)}, max_connections_per_key=most)
+    return redis_keys(url, settings, shared=PATIENT)
 
 
 async def leased(keys: Keys, now_s: float = 0.0) -> Lease:
@@ -90,8 +97,7 @@ async def test_without_a_redis_each_process_lets_its_keys_rest_itself() -> None:
 
 
 async def test_a_rest_that_is_heard_of_reaches_those_who_wait_for_that_key(redis: RedisServer) -> None:
-    settings = KeySettings(providers={"p": (A,)}, max_connections_per_key=1)
-    mine, theirs = (redis_keys(redis.url, settings, shared=PATIENT) for _ in range(2))
+    mine, theirs = used(redis.url, 1), used(redis.url, 2)
     await leased(mine)
     told = await leased(theirs)
     got: list[object] = []
@@ -106,3 +112,82 @@ async def test_a_rest_that_is_heard_of_reaches_those_who_wait_for_that_key(redis
             await theirs.give_back(told, QuotaExhausted("m"), 0.0)
             await mine.usable("p", "m", 0.0)
     assert got == [QuotaExhausted("m", "every key that may use it is out of quota")]
+
+
+async def test_a_key_that_others_use_as_often_as_it_may_be_is_waited_for(redis: RedisServer) -> None:
+    mine, theirs = used(redis.url, 2), used(redis.url, 2)
+    held = [await leased(mine), await leased(theirs)]
+    got: list[Lease] = []
+
+    async def wait() -> None:
+        got.append(await leased(theirs))
+
+    with anyio.fail_after(5):
+        async with anyio.create_task_group() as group:
+            group.start_soon(wait)
+            await anyio.sleep(0.1)
+            assert got == []
+            assert await theirs.usable("p", "m", 0.0)
+            await mine.give_back(held[0], None, 0.0)
+    assert got == held[:1]
+
+
+async def test_where_others_leave_no_room_on_one_key_another_is_taken(redis: RedisServer) -> None:
+    mine, theirs = used(redis.url, 1, A), used(redis.url, 1, A, B)
+    await leased(mine)
+    assert (await leased(theirs)).secret == B
+
+
+async def test_a_process_that_is_busy_keeps_no_key_from_one_that_waits(redis: RedisServer) -> None:
+    busy, other = used(redis.url, 1), used(redis.url, 1)
+    order: list[str] = []
+
+    async def calls(keys: Keys, name: str) -> None:
+        lease = await leased(keys)
+        order.append(name)
+        await anyio.sleep(0.02)
+        await keys.give_back(lease, None, 0.0)
+
+    with anyio.fail_after(10):
+        async with anyio.create_task_group() as group:
+            for _ in range(20):
+                group.start_soon(calls, busy, "busy")
+            await anyio.sleep(0.05)
+            group.start_soon(calls, other, "other")
+    assert order.index("other") < 15
+
+
+async def test_who_leaves_while_it_waits_for_others_holds_nothing(redis: RedisServer) -> None:
+    mine, theirs = used(redis.url, 1), used(redis.url, 1)
+    held = await leased(mine)
+    with anyio.move_on_after(0.1) as left:
+        await leased(theirs)
+    assert left.cancelled_caught
+    await mine.give_back(held, None, 0.0)
+    with anyio.fail_after(5):
+        again = await leased(theirs)
+        await theirs.give_back(again, None, 0.0)
+        assert redis.ask("HLEN", f"{KEYS}:flights") == 0
+
+
+async def test_the_calls_of_a_process_that_died_count_until_they_would_have_ended(redis: RedisServer) -> None:
+    dead, alive = used(redis.url, 1), used(redis.url, 1)
+    await leased(dead)
+    (name, text) = cast("list[bytes]", redis.ask("HGETALL", f"{KEYS}:flights"))
+    number, _, uses = text.split(b" ", 2)
+    with anyio.move_on_after(0.1) as waits:
+        await leased(alive)
+    assert waits.cancelled_caught
+    redis.ask("HSET", f"{KEYS}:flights", name, b" ".join((number, b"1", uses)))
+    assert (await leased(alive)).secret == A
+
+
+async def test_an_emptied_redis_hears_of_all_calls_in_flight_with_the_next_word(redis: RedisServer) -> None:
+    mine, theirs = used(redis.url, 2), used(redis.url, 2)
+    await leased(mine)
+    await leased(mine)
+    redis.ask("FLUSHALL")
+    await mine.usable("p", "m", 0.0)
+    with anyio.move_on_after(0.1) as waits:
+        await leased(theirs)
+    assert waits.cancelled_caught

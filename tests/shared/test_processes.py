@@ -15,7 +15,7 @@ from returns.result import Success
 from llm_manager import redis_breakers, redis_budget, redis_client
 from redis_server import RedisServer
 from tests.shared.situations import falls_silent
-from tests.shared.worker import BREAKER, LIMIT_USD, LIMITS, PATIENT, RETRIES, TOKENS
+from tests.shared.worker import BREAKER, LIMIT_USD, LIMITS, ONE_KEY, PATIENT, RETRIES, TOKENS
 
 pytestmark = pytest.mark.anyio
 
@@ -72,6 +72,13 @@ async def test_of_a_thousand_waiters_in_four_processes_one_probes(redis: RedisSe
 
 def test_four_processes_that_retry_a_thousand_times_are_let_retry_as_often_as_one(redis: RedisServer) -> None:
     assert sum(map(len, together("retrying", redis.url, 250))) == RETRIES.capacity
+
+
+def test_a_key_has_no_more_calls_in_flight_in_four_processes_than_it_may(redis: RedisServer) -> None:
+    seen = [count for each in together("flying", redis.url, 40) for count in each]
+    assert len(seen) == 4 * 40
+    assert max(seen) == ONE_KEY.max_connections_per_key
+    assert redis.ask("HLEN", "{llm_manager:keys:p}:flights") == 0
 
 
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])

@@ -17,11 +17,14 @@ from returns.result import Success
 
 from llm_manager import (
     BreakerSettings,
+    KeySettings,
     LimiterSettings,
     RedisSettings,
+    Secret,
     redis_breakers,
     redis_budget,
     redis_client,
+    redis_keys,
     redis_limiter,
     redis_retry_budgets,
 )
@@ -34,6 +37,7 @@ BREAKER = BreakerSettings(failure_threshold=1, open_s=1.0, probe_s=60.0)
 TOKENS = 250.0
 RETRIES = RetryBudgetSettings(capacity=50, per_second=0)
 LIMIT_USD = 10.0
+ONE_KEY = KeySettings(providers={"p": (Secret("sk-canary-0123456789"),)}, max_connections_per_key=3)
 
 
 async def limited(url: str, tasks: int) -> list[float]:
@@ -109,6 +113,27 @@ async def spending(url: str, tasks: int) -> list[float]:
     return used
 
 
+async def flying(url: str, tasks: int) -> list[float]:
+    """How many calls used the one key each time that one of *tasks* had begun to, as Redis itself counted them."""
+    seen: list[float] = []
+    async with redis_client(url, PATIENT) as redis:
+        keys = redis_keys(redis, ONE_KEY, shared=PATIENT)
+
+        async def one() -> None:
+            lease = (await keys.lease("p", "m", time.monotonic())).unwrap()
+            count = (await redis.call("INCR", "in flight")).unwrap()
+            assert isinstance(count, int)
+            seen.append(count)
+            await anyio.sleep(0.005)
+            await redis.call("DECR", "in flight")
+            await keys.give_back(lease, None, time.monotonic())
+
+        async with anyio.create_task_group() as group:
+            for _ in range(tasks):
+                group.start_soon(one)
+    return seen
+
+
 async def holding(url: str, tasks: int) -> list[float]:
     """Hold a cent for each of *tasks*, and die with it."""
     async with redis_client(url, PATIENT) as redis:
@@ -127,6 +152,7 @@ def main(loop: str, part: str, url: str, tasks: str) -> None:
         "retrying": retrying,
         "spending": spending,
         "holding": holding,
+        "flying": flying,
     }[part]
     print(json.dumps(anyio.run(partial(job, url, int(tasks)), backend=loop)), flush=True)  # noqa: T201  # as above
 

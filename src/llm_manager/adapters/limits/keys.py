@@ -103,6 +103,10 @@ class MemoryKeys:
         if pool.waiting:
             self._serve(provider, pool)
 
+    def latest_s(self, provider: str, /) -> float:
+        """The latest time that anybody told about the keys of *provider*: who waits has not seen it pass."""
+        return self._pools[provider].now_s
+
     def _answer(self, provider: str, pool: _Pool, model: str) -> Answer | None:
         """A lease, what keeps one from being had, or None while calls in flight are all that does."""
         pool.ring, choice = key_ring.choose(pool.ring, model, pool.now_s, self._settings)

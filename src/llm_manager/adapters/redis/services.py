@@ -79,12 +79,18 @@ def redis_breakers(
     return RedisBreakers(to, given, shared or RedisSettings(), MemoryBreakers(given))
 
 
-def redis_keys(redis: Where, settings: KeySettings, *, shared: RedisSettings | None = None) -> Keys:
-    """API keys that rest for all processes when one was told that they must; the keys themselves stay here."""
+def redis_keys(
+    redis: Where, settings: KeySettings, *, shared: RedisSettings | None = None, longest_call_s: float = 300.0
+) -> Keys:
+    """API keys that rest for all processes when one was told that they must, and are used no more than they may in all.
+
+    The keys themselves stay here. Calls of a process that said nothing for *longest_call_s* do not count any more.
+    """
     to = _redis(redis, shared)
     from llm_manager.adapters.redis.keys import RedisKeys  # noqa: PLC0415  # an extra
 
-    return RedisKeys(to, settings, shared or RedisSettings(), MemoryKeys(settings))
+    own = MemoryKeys(settings)
+    return RedisKeys(to, settings, shared or RedisSettings(), own, longest_call_s=longest_call_s)
 
 
 def redis_retry_budgets(
@@ -120,7 +126,7 @@ def sharing(context: Context, redis: Redis) -> Context:
         if config.circuit_breaker.enabled
         else context.breakers,
         retry_budgets=redis_retry_budgets(redis, config.retry.budget, shared=shared),
-        keys=redis_keys(redis, config.keys, shared=shared),
+        keys=redis_keys(redis, config.keys, shared=shared, longest_call_s=config.timeouts.total_s),
         budget=None if limit_usd is None else redis_budget(redis, limit_usd, name=config.budget.name, shared=shared),
     )
 
