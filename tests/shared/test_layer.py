@@ -11,7 +11,10 @@ import pytest
 
 from llm_manager import (
     BreakerSettings,
+    BudgetExceeded,
+    BudgetSettings,
     CircuitOpen,
+    ComputedCost,
     Context,
     HttpSettings,
     KeySettings,
@@ -19,6 +22,7 @@ from llm_manager import (
     LimiterSettings,
     LLMConfig,
     LLMRequest,
+    ModelSettings,
     ObserveSettings,
     Preferences,
     RedisSettings,
@@ -30,6 +34,7 @@ from llm_manager import (
     live,
     parse_config,
     provide,
+    redis_budget,
     redis_cache,
     replacing,
     run,
@@ -39,6 +44,7 @@ from llm_manager.adapters.redis.breakers import RedisBreakers
 from llm_manager.adapters.redis.cache import RedisCache
 from llm_manager.adapters.redis.keys import RedisKeys
 from llm_manager.adapters.redis.limiter import RedisLimiter
+from llm_manager.adapters.redis.retry_budgets import RedisRetryBudgets
 from llm_manager.cli.main import main
 from llm_manager.domain.status import CacheStatus
 from llm_manager.testing.simulator import Say, Simulator, Status
@@ -63,7 +69,8 @@ def config(simulator: Simulator, redis: RedisSettings) -> LLMConfig:
 
 
 def services(context: Context) -> list[type]:
-    return [type(each) for each in (context.cache, context.limiter, context.breakers, context.keys)]
+    all_of_them = (context.cache, context.limiter, context.breakers, context.retry_budgets, context.keys)
+    return [type(each) for each in all_of_them]
 
 
 async def test_redis_url_turns_it_all_on(redis: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,7 +81,7 @@ async def test_redis_url_turns_it_all_on(redis: RedisServer, monkeypatch: pytest
         monkeypatch.setenv("MAX_REQUESTS_PER_MINUTE", "100")
         simulator.script("gpt-4o-mini", [Say("the only answer")])
         async with live() as context:
-            assert services(context) == [RedisCache, RedisLimiter, RedisBreakers, RedisKeys]
+            assert services(context) == [RedisCache, RedisLimiter, RedisBreakers, RedisRetryBudgets, RedisKeys]
             first = (await run(generate(ASK), context)).unwrap()
         async with live() as context:
             second = (await run(generate(ASK), context)).unwrap()
@@ -96,6 +103,24 @@ async def test_a_breaker_that_one_context_opened_is_open_in_another(redis: Redis
             assert isinstance(refused, CircuitOpen)
             reached = CacheStatus(enabled=True, entries=None, max_entries=None)
             assert (await run(get_status(), theirs)).unwrap().cache == reached
+
+
+async def test_what_one_context_spent_another_cannot(redis: RedisServer) -> None:
+    async with Simulator() as simulator:
+        settings = config(simulator, RedisSettings(url=Secret(redis.url), timeout_s=10))
+        settings = replace(
+            settings,
+            models={"gpt-4o-mini": ModelSettings(prompt_usd=1_000.0, completion_usd=1_000.0, window_tokens=10_000)},
+            budget=BudgetSettings(limit_usd=0.93, name="2026-11"),
+        )
+        short = Preferences(model="gpt-4o-mini", fallback="none", max_tokens=900)
+        async with custom(settings) as mine, custom(settings) as theirs:
+            answer = (await run(generate(LLMRequest(prompt="dear", preferences=short)), mine)).unwrap()
+            refused = (await run(generate(LLMRequest(prompt="dearer", preferences=short)), theirs)).failure()
+            assert answer.usage.cost == ComputedCost(0.033)
+            assert isinstance(refused, BudgetExceeded)
+            assert refused.spent_usd == 0.033
+        assert await redis_budget(redis.url, 0.93, name="2026-11").spent_usd() == 0.033
 
 
 async def test_a_stream_pays_and_counts_as_one_call(redis: RedisServer) -> None:

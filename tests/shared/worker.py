@@ -1,6 +1,6 @@
 """One of several processes that share a Redis; run as a program by the tests, on either loop.
 
-It says ``ready``, waits for a line on its input, does its part and prints what came of it as JSON.
+It says ``ready``; for each line of its input, a part and a number of tasks, it does that and prints what came of it.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import json
 import random
 import sys
 import time
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 import anyio
@@ -143,18 +144,21 @@ async def holding(url: str, tasks: int) -> list[float]:
     return [0.01] * tasks
 
 
-def main(loop: str, part: str, url: str, tasks: str) -> None:
+PARTS: dict[str, Callable[[str, int], Awaitable[list[float]]]] = {
+    "limited": limited,
+    "probing": probing,
+    "retrying": retrying,
+    "spending": spending,
+    "flying": flying,
+    "holding": holding,
+}
+
+
+def main(loop: str, url: str) -> None:
     print("ready", flush=True)  # noqa: T201  # how it talks to the test
-    sys.stdin.readline()
-    job = {
-        "limited": limited,
-        "probing": probing,
-        "retrying": retrying,
-        "spending": spending,
-        "holding": holding,
-        "flying": flying,
-    }[part]
-    print(json.dumps(anyio.run(partial(job, url, int(tasks)), backend=loop)), flush=True)  # noqa: T201  # as above
+    for line in sys.stdin:
+        part, tasks = line.split()
+        print(json.dumps(anyio.run(partial(PARTS[part], url, int(tasks)), backend=loop)), flush=True)  # noqa: T201  # so
 
 
 if __name__ == "__main__":

@@ -205,12 +205,12 @@ class HttpSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RedisSettings:
-    """State that several processes share: cache, rate limits, circuit breakers and the rests of keys; extra ``redis``.
+    """State that several processes share: cache, limits, breakers, budget, retries and keys; extra ``redis``.
 
     *url* is ``redis://``, ``rediss://`` or ``unix://``; None keeps everything in this process. Every key begins with
     *prefix*: programs that are to share nothing have different ones. An exchange takes at most *timeout_s*; a Redis
     that fails is left alone for *rest_s*. *when_away* is what limits do then: ``open``, each process keeps them by
-    itself, or ``closed``, nothing passes that has a limit.
+    itself, or ``closed``, nothing passes that has a limit or a budget.
     """
 
     url: Secret | None = None
