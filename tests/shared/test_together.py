@@ -19,6 +19,7 @@ from llm_manager import (
     redis_client,
     redis_keys,
     redis_limiter,
+    redis_retry_budgets,
 )
 from llm_manager.adapters.redis.client import Redis
 from llm_manager.adapters.redis.wire import Reply, Word
@@ -80,6 +81,7 @@ async def test_a_service_whose_script_redis_answers_strangely_does_without() -> 
         assert isinstance(await limits.acquire("k", "m", 0, 0, NOW), Failure)
         breakers = redis_breakers(strange, TOUCHY, shared=shared)
         assert isinstance(await breakers.admit("k", "m", 0.0), Success)
+        assert await redis_retry_budgets(strange, shared=shared).spend("k", 0.0)
         keys = redis_keys(strange, KeySettings(providers={"p": (Secret("sk-canary-0123456789"),)}), shared=shared)
         assert isinstance(await keys.lease("p", "m", 0.0), Success)
 
