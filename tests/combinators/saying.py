@@ -1,4 +1,4 @@
-"""Operations that do nothing but what is being tested."""
+"""Operations that do nothing but what is being tested, and somebody who listens."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from returns.result import Failure, Success
 
 from llm_manager import Context, LLMConfig, LLMError, Op, Outcome, effect, run
+from llm_manager.domain.events import Event
 from llm_manager.testing import scripted
 
 
@@ -31,3 +32,13 @@ async def took(op: Op[str], config: LLMConfig | None = None) -> tuple[Outcome[st
     async with scripted({}, config=config) as context:
         outcome = await run(op, context)
         return outcome, context.clock.monotonic()
+
+
+class Listener:
+    """An observer that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+
+    def notify(self, event: Event, /) -> None:
+        self.events.append(event)
