@@ -1,0 +1,41 @@
+"""What an answer costs, and what one can cost."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from llm_manager.domain.catalog import ModelFacts, Price
+from llm_manager.domain.response import ComputedCost, ReportedCost, UnknownCost, Usage
+from llm_manager.policies.pricing import price_of
+
+PRICED = ModelFacts(
+    name="m",
+    provider="openai",
+    price=Price(prompt_usd=2.0, completion_usd=10.0, cached_usd=0.5, as_of="2026-11-21", source="test"),
+)
+
+
+@pytest.mark.parametrize(
+    ("usage", "cost"),
+    [
+        (Usage(prompt_tokens=1000, completion_tokens=100), ComputedCost(0.003)),
+        (Usage(prompt_tokens=1000, completion_tokens=100, cached_tokens=400), ComputedCost(0.0024)),
+        (Usage(prompt_tokens=None, completion_tokens=100), UnknownCost()),
+        (Usage(prompt_tokens=1, completion_tokens=1, cost=ReportedCost(7.0)), ReportedCost(7.0)),
+    ],
+)
+def test_cached_tokens_have_their_own_price_and_what_is_unknown_is_not_zero(usage: Usage, cost: object) -> None:
+    assert price_of(PRICED, usage) == cost
+
+
+def test_without_a_price_the_cost_is_unknown() -> None:
+    assert price_of(ModelFacts(name="m", provider="p"), Usage(prompt_tokens=1, completion_tokens=1)) == UnknownCost()
+
+
+def test_where_cached_tokens_have_no_price_of_their_own_they_cost_the_full_one() -> None:
+    assert PRICED.price is not None
+    dear = replace(PRICED, price=replace(PRICED.price, cached_usd=None))
+    usage = Usage(prompt_tokens=1000, completion_tokens=0, cached_tokens=1000)
+    assert price_of(dear, usage) == ComputedCost(0.002)
