@@ -24,3 +24,32 @@ def test_a_retry_budget_refills_by_a_tenth_a_second() -> None:
     empty = retry_budget.Balance(0.0, 0.0)
     assert not retry_budget.spend(empty, 9.0, RetryBudgetSettings())[1]
     assert retry_budget.spend(empty, 10.0, RetryBudgetSettings())[1]
+
+
+PLAIN = RetryBudgetSettings()
+
+
+def test_a_retry_budget_begins_full() -> None:
+    assert retry_budget.full(5.0, PLAIN) == retry_budget.Balance(10.0, 5.0)
+
+
+def test_time_and_successes_fill_a_retry_budget_up_to_its_capacity() -> None:
+    assert retry_budget.earn(retry_budget.Balance(2.0, 0.0), 10.0, PLAIN) == retry_budget.Balance(3.1, 10.0)
+    assert retry_budget.earn(retry_budget.Balance(9.95, 0.0), 10.0, PLAIN) == retry_budget.Balance(10.0, 10.0)
+
+
+def test_a_retry_takes_its_cost_once_time_has_been_counted() -> None:
+    empty = retry_budget.Balance(0.0, 20.0)
+    assert retry_budget.spend(empty, 35.0, PLAIN) == (retry_budget.Balance(0.5, 35.0), True)
+    assert retry_budget.spend(empty, 25.0, PLAIN) == (retry_budget.Balance(0.5, 25.0), False)
+
+
+def test_a_clock_behind_the_balance_neither_fills_it_nor_sets_it_back() -> None:
+    late = retry_budget.Balance(2.0, 10.0)
+    assert retry_budget.earn(late, 5.0, PLAIN) == retry_budget.Balance(2.1, 10.0)
+
+
+def test_what_only_rounding_took_is_enough_for_a_retry() -> None:
+    exactly, less = 1.0 - retry_budget.DUST, 1.0 - 2 * retry_budget.DUST
+    assert retry_budget.spend(retry_budget.Balance(exactly, 0.0), 0.0, PLAIN)[1]
+    assert not retry_budget.spend(retry_budget.Balance(less, 0.0), 0.0, PLAIN)[1]
