@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from returns.result import Failure
 
 from llm_manager.domain.catalog import CHAINS, FAMILIES, PROVIDERS
 from llm_manager.domain.config import LLMConfig
@@ -15,11 +16,12 @@ from llm_manager.domain.errors import (
     UnsupportedCapability,
 )
 from llm_manager.domain.models import MODELS
+from llm_manager.domain.problem import Problem
 from llm_manager.domain.request import ImagePart, LLMRequest, Message, Preferences, Tool
 from llm_manager.domain.secret import Secret
 from llm_manager.domain.settings import HttpSettings, KeySettings, ModelSettings, PortkeySettings, RoutingSettings
 from llm_manager.policies.latency import Latency
-from llm_manager.policies.routing import Chosen, Skipped, candidates, configured_targets, fallback_chain
+from llm_manager.policies.routing import Chosen, Skipped, candidates, configured_targets, fallback_chain, strategy_of
 from llm_manager.policies.targets import resolve
 
 KEY = (Secret("sk-canary-0123456789"),)
@@ -74,10 +76,12 @@ def test_an_unknown_task_names_the_known_ones() -> None:
 
 
 def test_with_nothing_configured_the_variables_that_would_help_are_named() -> None:
-    error = candidates(LLMConfig(), ASK, {}).failure()
-    assert isinstance(error, ConfigurationError)
-    for variable in ("OPENAI_API_KEY", "PORTKEY_API_KEY", "GROQ_API_KEY", "LM_STUDIO_URL", "LLAMA_MODEL_PATH"):
-        assert variable in error.problems[0].message
+    variables = (
+        "PORTKEY_API_KEY, OPENAI_API_KEY, GROQ_API_KEY, ANTHROPIC_API_KEY, GEMINI_API_KEY, OLLAMA_HOST, LM_STUDIO_URL, "
+        "LLAMA_MODEL_PATH"
+    )
+    said = Problem("keys.providers", f"no provider is configured: set one of {variables}")
+    assert candidates(LLMConfig(), ASK, {}) == Failure(ConfigurationError((said,)))
 
 
 def test_low_priority_asks_the_cheapest_first_and_unknown_prices_last() -> None:
@@ -138,8 +142,13 @@ def test_the_fallback_chain_of_a_model_is_what_follows_it() -> None:
 
 
 def test_each_target_of_the_configuration_is_listed_once() -> None:
-    models = [target.model for target in configured_targets(BOTH)]
-    assert sorted(models) == sorted(set(models))
+    mine = replace(BOTH, routing=RoutingSettings(chains={"poetry": ("gpt", "gpt-4o", "no such")}))
+    assert [target.model for target in configured_targets(mine)] == [
+        "openai/gpt-oss-120b",
+        "gpt-5.6-terra",
+        "llama-3.3-70b-versatile",
+        "gpt-4o",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -171,3 +180,97 @@ def test_an_image_in_a_data_url_needs_no_fetching() -> None:
     asked = LLMRequest(messages=(image,), preferences=Preferences(model="ollama/llava", fallback="none"))
     [chosen] = candidates(config, asked, {}).unwrap()
     assert isinstance(chosen, Chosen)
+
+
+def told(config: LLMConfig, request: LLMRequest, latencies: dict[str, Latency] | None = None) -> list[tuple[str, str]]:
+    found = candidates(config, request, latencies or {}).unwrap()
+    return [(each.target.model if isinstance(each, Chosen) else f"-{each.name}", each.why) for each in found]
+
+
+def chained(config: LLMConfig, *chain: str) -> LLMConfig:
+    return replace(config, routing=RoutingSettings(chains={"general": chain}))
+
+
+WISH = replace(ASK, preferences=Preferences(model="gpt-5.6"))
+PRICED = chained(OPENAI, "openai/new", "claude", "gpt-4o-mini", "gpt-5-nano")
+
+
+def test_the_configuration_strategy_is_for_those_who_are_in_no_hurry_and_not_thrifty() -> None:
+    cheap = replace(OPENAI, routing=RoutingSettings(strategy="cost"))
+    assert strategy_of(cheap, ASK) == "cost"
+    assert strategy_of(OPENAI, ASK) == "balanced"
+    assert strategy_of(cheap, replace(ASK, preferences=Preferences(priority="high"))) == "performance"
+    assert strategy_of(OPENAI, replace(ASK, preferences=Preferences(priority="low"))) == "cost"
+
+
+def test_each_model_tells_why_it_stands_where_it_does() -> None:
+    assert told(chained(OPENAI, "gpt-5-nano", "claude"), WISH) == [
+        ("gpt-5.6", "the caller's own choice"),
+        ("gpt-5-nano", "in the chain for general"),
+        ("-claude", "in the chain for general"),
+    ]
+
+
+def test_what_has_no_price_stands_after_what_has_one_and_before_nothing() -> None:
+    why = "in the chain for general, cheapest first"
+    assert told(PRICED, replace(ASK, preferences=Preferences(priority="low"))) == [
+        ("gpt-5-nano", why),
+        ("gpt-4o-mini", why),
+        ("new", why),
+        ("-claude", why),
+    ]
+
+
+def test_what_was_observed_counts_for_more_than_what_the_catalog_guesses() -> None:
+    fast = replace(ASK, preferences=Preferences(model="gpt-5.6", priority="high"))
+    why = "in the chain for general, fastest first"
+    mine = ("gpt-5.6", "the caller's own choice")
+    config = chained(OPENAI, "openai/new", "claude", "gpt-4o", "gpt-4o-mini")
+    assert told(config, fast) == [mine, ("gpt-4o-mini", why), ("gpt-4o", why), ("new", why), ("-claude", why)]
+    seen = {
+        resolve(config, "openai/new").unwrap().key: Latency(20.0, 50.0, at_s=0),
+        resolve(config, "gpt-4o-mini").unwrap().key: Latency(2_000.0, 50.0, at_s=0),
+    }
+    assert told(config, fast, seen) == [mine, ("new", why), ("gpt-4o", why), ("gpt-4o-mini", why), ("-claude", why)]
+
+
+def test_only_neighbours_behind_the_gateway_are_one_target() -> None:
+    config = replace(
+        chained(GATEWAY, "gpt", "lm_studio/x", "claude", "ollama/y", "gemini", "gpt-4o", "gpt-5"),
+        http=HttpSettings(base_urls={"lm_studio": "http://127.0.0.1:1"}, portkey=PortkeySettings(mode="fallback")),
+    )
+    found = candidates(config, ASK, {}).unwrap()
+    assert [
+        (each.target.model, [other.model for other in each.target.alternates], each.why)
+        if isinstance(each, Chosen)
+        else each.name
+        for each in found
+    ] == [
+        ("gpt-5.6-terra", [], "in the chain for general"),
+        ("x", [], "in the chain for general"),
+        ("claude-sonnet-5-5", [], "in the chain for general"),
+        "ollama/y",
+        (
+            "gemini-3.8-flash",
+            ["gpt-4o", "gpt-5"],
+            "in the chain for general, the gateway falls back",
+        ),
+    ]
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        LLMConfig(models={"mine": ModelSettings(provider="custom")}),
+        LLMConfig(models={"mine": ModelSettings(provider="llama_cpp", path="x.gguf")}),
+        LLMConfig(http=HttpSettings(base_urls={"lm_studio": "http://127.0.0.1:1"})),
+        GATEWAY,
+    ],
+)
+def test_where_anything_is_configured_a_chain_that_leads_nowhere_tells_it_model_by_model(config: LLMConfig) -> None:
+    assert names(chained(config, "ollama/x"), ASK) == ["-ollama/x"]
+
+
+def test_an_alias_of_a_provider_without_a_key_configures_nothing() -> None:
+    config = chained(LLMConfig(models={"mine": ModelSettings(provider="openai")}), "mine")
+    assert isinstance(candidates(config, ASK, {}).failure(), ConfigurationError)

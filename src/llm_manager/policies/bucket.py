@@ -7,6 +7,7 @@ Who waits in which order is an adapter's matter; :func:`served` lets it see to t
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 
 from llm_manager.domain.settings import LimiterSettings
 
@@ -106,7 +107,7 @@ def _wait_s(levels: Levels, need: Need, settings: LimiterSettings) -> float:
 
 
 def _capacity(per_minute: int | None) -> float:
-    return float("inf") if per_minute is None else float(per_minute)
+    return inf if per_minute is None else float(per_minute)
 
 
 def _refill(level: float, minutes: float, per_minute: int | None) -> float:

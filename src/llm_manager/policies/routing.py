@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from math import inf
 from typing import TypeAlias
 
 from returns.result import Failure, Success
@@ -147,12 +148,12 @@ def _reordered(
 
     def rank(candidate: Candidate) -> float:
         if isinstance(candidate, Skipped):
-            return float("inf")
+            return inf
         facts = candidate.target.facts
         if strategy == "cost":
-            return float("inf") if facts.price is None else facts.price.prompt_usd + facts.price.completion_usd
+            return inf if facts.price is None else facts.price.prompt_usd + facts.price.completion_usd
         known = expected_ms(latencies.get(candidate.target.key), facts.typical_latency_ms)
-        return float("inf") if known is None else known
+        return inf if known is None else known
 
     reason = "cheapest first" if strategy == "cost" else "fastest first"
     rest = sorted(chain[first:], key=rank)
@@ -166,7 +167,8 @@ def _folded(chain: Sequence[Candidate]) -> tuple[Candidate, ...]:
         last = folded[-1] if folded else None
         if isinstance(candidate, Chosen) and isinstance(last, Chosen) and _both_behind_gateway(last, candidate):
             alternates = (*last.target.alternates, candidate.target)
-            folded[-1] = Chosen(replace(last.target, alternates=alternates), f"{last.why}, the gateway falls back")
+            why = last.why if last.target.alternates else f"{last.why}, the gateway falls back"
+            folded[-1] = Chosen(replace(last.target, alternates=alternates), why)
         else:
             folded.append(candidate)
     return tuple(folded)

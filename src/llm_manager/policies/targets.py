@@ -49,7 +49,7 @@ def is_configured(config: LLMConfig, provider: ProviderFacts) -> bool:
     """Can *provider* be asked: has it a key or a gateway, or, where it needs none, an address?"""
     if not provider.needs_key:
         return provider.name in config.http.base_urls
-    if has_gateway(config) and config.keys.providers.get("portkey"):
+    if config.keys.providers.get("portkey"):
         return True  # the gateway may hold the provider's key itself
     return bool(config.keys.providers.get(provider.name))
 
