@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import fields, replace
 
+import pytest
+
 from llm_manager.domain.request import (
     ImagePart,
     JsonMode,
@@ -82,3 +84,37 @@ def test_how_the_answer_travels_is_not_in_the_key() -> None:
 def test_the_order_of_names_in_an_object_does_not_matter() -> None:
     one, two = replace(PLAIN, context={"a": 1, "b": 2}), replace(PLAIN, context={"b": 2, "a": 1})
     assert cache_key(one, ROUTE) == cache_key(two, ROUTE)
+
+
+FULL = LLMRequest(
+    prompt="é",
+    task_type="analysis",
+    messages=(
+        Message(role="user", content=(TextPart("a"), ImagePart(data=b"png", media_type="image/png"))),
+        Message(role="assistant", tool_calls=(ToolCall(id="1", name="f", arguments="{}"),)),
+        Message(role="tool", content="b", tool_call_id="1"),
+    ),
+    system_prompt="s",
+    preferences=Preferences(model="m", max_tokens=5, temperature=0.5, top_p=0.25, seed=7, stop=("x",)),
+    context={"b": {2}, "a": [1, None]},
+    tools=(Tool(name="f", description="d", parameters={"type": "object"}),),
+    tool_choice=NamedTool("f"),
+    response_format=JsonSchema(schema={"type": "object"}, name="mine"),
+    namespace="tenant",
+)
+
+
+@pytest.mark.parametrize(
+    ("request_", "key"),
+    [
+        (PLAIN, "bed4be80561739abe883cdc8199c07391eab2a9f4142536606535a97ef814c70"),
+        (
+            replace(PLAIN, response_format=JsonMode(), tool_choice="required"),
+            "30d5e73187c27f2537eb272d47782e4a59ae8f639bd05b7f422d0a9476d0775a",
+        ),
+        (FULL, "8942a5d9835f1ccd890c29dfed51ea6da8f8938d64e658d26c763351799395be"),
+    ],
+)
+def test_a_key_is_for_ever_as_long_as_its_version_stands(request_: LLMRequest, key: str) -> None:
+    """Stores are shared by programs of different ages: who changes this test raises ``_VERSION``."""
+    assert cache_key(request_, ROUTE) == key

@@ -45,7 +45,7 @@ def cache_key(request: LLMRequest, route: Sequence[str]) -> str:
         _response_format(request.response_format),
     ]
     text = json.dumps(form, sort_keys=True, separators=(",", ":"), default=repr)
-    return sha256(text.encode("ascii")).hexdigest()
+    return sha256(text.encode()).hexdigest()
 
 
 def _message(message: Message) -> list[Any]:

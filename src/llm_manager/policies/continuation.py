@@ -77,8 +77,7 @@ class Seam:
         shared = _shared(self._before, held)
         if shared == len(self._before) or shared >= SMALLEST_OVERLAP:
             return shared
-        longest = min(len(held), len(self._before), LONGEST_OVERLAP)
-        for length in range(longest, SMALLEST_OVERLAP - 1, -1):
+        for length in range(min(len(held), LONGEST_OVERLAP), SMALLEST_OVERLAP - 1, -1):
             if self._before.endswith(held[:length]):
                 return length
         return 0

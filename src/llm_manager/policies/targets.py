@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import TypeAlias
 
@@ -42,7 +43,8 @@ def resolve(config: LLMConfig, name: str) -> Outcome[Target, NoTarget]:
         if isinstance(found, Success):
             return found
         missing.append(found.failure())
-    return Failure(AuthenticationFailed(name, message="; or ".join(dict.fromkeys(map(_hint, missing)))))
+    hints = dict.fromkeys(hint for each in missing for hint in _hints(each))
+    return Failure(AuthenticationFailed(name, message="; or ".join(hints)))
 
 
 def is_configured(config: LLMConfig, provider: ProviderFacts) -> bool:
@@ -166,12 +168,12 @@ def _merged(facts: ModelFacts, settings: ModelSettings, lost: frozenset[Capabili
     )
 
 
-def _hint(error: NoTarget) -> str:
-    return error.message or "; ".join(problem.message for problem in getattr(error, "problems", ()))
+def _hints(error: NoTarget) -> Iterable[str]:
+    return (error.message,) if isinstance(error, AuthenticationFailed) else (each.message for each in error.problems)
 
 
 def _unknown(config: LLMConfig, name: str) -> InvalidRequest:
-    near = difflib.get_close_matches(name, known_names(config), n=3, cutoff=0.5)
+    near = difflib.get_close_matches(name, known_names(config), cutoff=0.5)
     hint = f"; did you mean {' or '.join(near)}?" if near else ""
     said = f"unknown model {name!r}{hint} (write provider/model for one that is not in the catalog)"
     return InvalidRequest((Problem("preferences.model", said),))

@@ -1,0 +1,107 @@
+"""One request as one model is asked it, and the answer brought back from it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from llm_manager.domain.catalog import PROVIDERS, ModelFacts, Price
+from llm_manager.domain.request import JsonSchema, LLMRequest, NamedTool, Tool, ToolCall
+from llm_manager.domain.response import ComputedCost, LLMResponse, ReportedCost, UnknownCost, Usage
+from llm_manager.domain.target import Target
+from llm_manager.policies.asked import Asked, asked_of, completed, usage_of, usage_so_far
+
+PRICE = Price(prompt_usd=2.0, completion_usd=10.0, as_of="2026-11-21", source="test")
+FACTS = ModelFacts(name="m", provider="openai", capabilities=frozenset({"tools"}), price=PRICE)
+TARGET = Target(model="m", provider=PROVIDERS["openai"], facts=FACTS, service="openai", base_url="", key="k")
+PLAIN = LLMRequest(prompt="hello world!")  # 7 tokens with what wraps it
+SCHEMA = JsonSchema(schema={"type": "object"}, name="mine")
+ASKED = asked_of(PLAIN, TARGET)
+AS_A_TOOL = replace(
+    PLAIN,
+    tools=(Tool(name="mine", description="Give the answer by calling this.", parameters={"type": "object"}),),
+    tool_choice=NamedTool("mine"),
+)
+
+
+def test_a_request_is_asked_in_the_strongest_form_its_model_has() -> None:
+    wanted = replace(PLAIN, response_format=SCHEMA)
+    assert asked_of(wanted, TARGET) == Asked(request=wanted, target=TARGET, mode="tool", sent=AS_A_TOOL)
+    assert Asked(request=PLAIN, target=TARGET, mode=None, sent=PLAIN) == ASKED
+
+
+def test_an_answer_comes_back_in_the_form_that_was_wanted_and_with_its_price() -> None:
+    called = LLMResponse(
+        content="",
+        model="m",
+        finish_reason="tool_calls",
+        tool_calls=(ToolCall(id="1", name="mine", arguments="{}"),),
+        usage=Usage(prompt_tokens=1000, completion_tokens=100, total_tokens=1100),
+    )
+    assert completed(asked_of(replace(PLAIN, response_format=SCHEMA), TARGET), called) == LLMResponse(
+        content="{}",
+        model="m",
+        finish_reason="stop",
+        usage=Usage(prompt_tokens=1000, completion_tokens=100, total_tokens=1100, cost=ComputedCost(0.003)),
+    )
+
+
+def test_an_answer_without_usage_is_estimated_from_its_own_text() -> None:
+    answer = completed(ASKED, LLMResponse(content="abcdefgh", model="m"))
+    assert answer.usage == Usage(
+        prompt_tokens=7, completion_tokens=2, total_tokens=9, cost=ComputedCost(34 / 1e6), estimated=True
+    )
+
+
+@pytest.mark.parametrize(
+    ("told", "usage"),
+    [
+        (
+            Usage(prompt_tokens=1000, completion_tokens=100),
+            Usage(prompt_tokens=1000, completion_tokens=100, cost=ComputedCost(0.003)),
+        ),
+        (
+            Usage(prompt_tokens=1000),
+            Usage(
+                prompt_tokens=1000, completion_tokens=2, total_tokens=1002, cost=ComputedCost(0.00202), estimated=True
+            ),
+        ),
+        (
+            Usage(completion_tokens=100, total_tokens=5),
+            Usage(
+                prompt_tokens=7, completion_tokens=100, total_tokens=107, cost=ComputedCost(0.001014), estimated=True
+            ),
+        ),
+        (
+            Usage(prompt_tokens=0, completion_tokens=0, cost=ReportedCost(7.0)),
+            Usage(prompt_tokens=0, completion_tokens=0, cost=ReportedCost(7.0)),
+        ),
+    ],
+)
+def test_only_what_the_provider_did_not_tell_is_estimated(told: Usage, usage: Usage) -> None:
+    assert usage_of(ASKED, told, "abcdefgh") == usage
+
+
+@pytest.mark.parametrize(
+    ("told", "completion"),
+    [(Usage(), 2), (Usage(completion_tokens=1), 2), (Usage(completion_tokens=100, total_tokens=5), 100)],
+)
+def test_so_far_at_least_the_text_that_has_come_has_been_used(told: Usage, completion: int) -> None:
+    cost = ComputedCost((7 * 2.0 + completion * 10.0) / 1e6)
+    assert usage_so_far(ASKED, told, "abcdefgh") == Usage(
+        prompt_tokens=7, completion_tokens=completion, total_tokens=7 + completion, cost=cost, estimated=True
+    )
+
+
+def test_what_has_been_used_so_far_keeps_the_prompt_that_was_told_and_is_an_estimate() -> None:
+    told = Usage(prompt_tokens=1000, cached_tokens=400)
+    free = replace(ASKED, target=replace(TARGET, facts=replace(FACTS, price=None)))
+    assert usage_so_far(free, told, "abcdefgh") == Usage(
+        prompt_tokens=1000,
+        completion_tokens=2,
+        cached_tokens=400,
+        total_tokens=1002,
+        cost=UnknownCost(),
+        estimated=True,
+    )
