@@ -8,13 +8,19 @@ import pytest
 from returns.result import Failure, Success
 
 from llm_manager.domain.config import LLMConfig
-from llm_manager.domain.errors import (
-    CircuitOpen,
-)
+from llm_manager.domain.errors import AuthenticationFailed, CircuitOpen
+from llm_manager.domain.plan import PlannedTarget, RoutePlan
 from llm_manager.domain.request import LLMRequest, Preferences
 from llm_manager.domain.secret import Secret
-from llm_manager.domain.settings import KeySettings
-from llm_manager.policies.planning import plan_of
+from llm_manager.domain.settings import (
+    HttpSettings,
+    KeySettings,
+    ModelSettings,
+    PortkeySettings,
+    RetrySettings,
+    TimeoutSettings,
+)
+from llm_manager.policies.planning import alternate_keys, key_owner, keys_of, plan_of
 from llm_manager.policies.targets import resolve
 
 KEY = (Secret("sk-canary-0123456789"),)
@@ -49,3 +55,87 @@ def test_a_plan_passes_over_what_has_an_open_circuit() -> None:
 def test_a_plan_fails_as_the_request_would() -> None:
     assert isinstance(plan_of(LLMConfig(), ASK, {}, ()), Failure)
     assert isinstance(plan_of(OPENAI, ASK, {}, ()), Success)
+
+
+TWO = (Secret("sk-canary-first-0123"), Secret("sk-canary-second-0123"))
+ONE = LLMRequest(prompt="hello world!", preferences=Preferences(model="gpt-4o", fallback="none", max_tokens=100))
+ONE_USD = (7 * 2.5 + 100 * 10) / 1e6
+
+
+def test_a_plan_tells_of_each_model_what_it_can_take_and_of_all_together() -> None:
+    config = replace(OPENAI, models={"free": ModelSettings(provider="custom", prompt_usd=0, completion_usd=0)})
+    config = replace(config, retry=RetrySettings(max_retries=2), timeouts=TimeoutSettings(attempt_s=1.0, total_s=1000))
+    config = replace(config, routing=replace(config.routing, chains={"general": ("claude", "free")}))
+    request = replace(ONE, preferences=replace(ONE.preferences, fallback="chain"))
+    no_key = AuthenticationFailed("claude", message="no key for anthropic is configured: set ANTHROPIC_API_KEY")
+    assert plan_of(config, request, {}, ()) == Success(
+        RoutePlan(
+            targets=(
+                PlannedTarget(
+                    model="gpt-4o",
+                    provider="openai",
+                    why="the caller's own choice",
+                    worst_attempts=3,
+                    worst_cost_usd=pytest.approx(3 * ONE_USD),
+                    worst_wait_s=2 * 66.0,
+                ),
+                PlannedTarget(model="claude", provider="", why="in the chain for general", skipped=no_key),
+                PlannedTarget(
+                    model="free",
+                    provider="custom",
+                    why="in the chain for general",
+                    worst_attempts=3,
+                    worst_cost_usd=0.0,
+                    worst_wait_s=2 * 66.0,
+                ),
+            ),
+            worst_attempts=6,
+            worst_cost_usd=pytest.approx(3 * ONE_USD),
+            worst_latency_s=2 * (3 * 1.0 + 2 * 66.0),
+        )
+    )
+
+
+@pytest.mark.parametrize(("deadline_s", "worst_s"), [(None, 300.0), (5.0, 5.0), (1000.0, 300.0)])
+def test_everything_ends_at_the_deadline_and_at_the_configured_total(deadline_s: float | None, worst_s: float) -> None:
+    assert plan_of(OPENAI, replace(ONE, deadline_s=deadline_s), {}, ()).unwrap().worst_latency_s == worst_s
+
+
+def test_a_pause_is_as_long_as_the_longest_backoff_or_a_vendors_minute_and_a_tenth() -> None:
+    slow = replace(OPENAI, retry=RetrySettings(max_retries=1, cap_s=90.0))
+    assert plan_of(slow, ONE, {}, ()).unwrap().targets[0].worst_wait_s == 90.0
+    quick = replace(OPENAI, retry=RetrySettings(max_retries=1, cap_s=1.0))
+    assert plan_of(quick, ONE, {}, ()).unwrap().targets[0].worst_wait_s == pytest.approx(66.0)
+
+
+def test_each_further_key_is_one_more_try() -> None:
+    config = replace(OPENAI, keys=KeySettings(providers={"openai": TWO}))
+    [target] = plan_of(config, ONE, {}, ()).unwrap().targets
+    assert (target.worst_attempts, target.worst_cost_usd) == (5, pytest.approx(5 * ONE_USD))
+
+
+def test_without_a_limit_an_answer_may_be_as_long_as_its_model_can_make_it() -> None:
+    endless = replace(ONE, preferences=replace(ONE.preferences, max_tokens=None))
+    cost = plan_of(OPENAI, endless, {}, ()).unwrap().worst_cost_usd
+    assert cost == pytest.approx(4 * (7 * 2.5 + 16_384 * 10) / 1e6)
+
+
+GATEWAY = LLMConfig(
+    keys=KeySettings(providers={"portkey": KEY, "anthropic": TWO, "gemini": ()}),
+    http=HttpSettings(portkey=PortkeySettings(mode="fallback")),
+)
+
+
+def test_a_gateway_that_falls_back_by_itself_may_ask_and_bill_every_model() -> None:
+    config = replace(GATEWAY, routing=replace(GATEWAY.routing, chains={"general": ("gpt-4o", "claude", "gemini")}))
+    [target] = plan_of(config, replace(ONE, preferences=Preferences(max_tokens=100)), {}, ()).unwrap().targets
+    assert (target.model, target.worst_attempts) == ("gpt-4o", 4 * 3)
+    assert target.worst_cost_usd == pytest.approx(4 * 3 * ONE_USD)
+
+
+def test_keys_are_leased_where_the_gateway_does_not_hold_them() -> None:
+    gpt, claude, gemini = (resolve(GATEWAY, name).unwrap() for name in ("gpt-4o", "claude", "gemini"))
+    assert [key_owner(GATEWAY, target) for target in (gpt, claude, gemini)] == [None, "anthropic", None]
+    assert [keys_of(GATEWAY, target) for target in (gpt, claude, gemini)] == [1, 2, 1]
+    assert alternate_keys(GATEWAY, replace(gpt, alternates=(claude, gemini))) == {"anthropic": TWO[0]}
+    assert alternate_keys(GATEWAY, claude) == {}

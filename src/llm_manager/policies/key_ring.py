@@ -91,8 +91,8 @@ def _refusal(keys: Sequence[KeyState], model: str, now_s: float) -> KeyRefusal:
             return QuotaExhausted(model, "every key that may use it is out of quota")
         return RateLimitExceeded(model, soonest.rests_until_s - now_s, "every key rests after a rate limit")
     forbidden = any(model in key.forbidden for key in keys)
-    said = next((key.refused.message for key in keys if key.refused is not None), "")
-    return AuthenticationFailed(model, forbidden=forbidden, message=said or "no key may use it")
+    said = (key.refused.message for key in keys if key.refused is not None)
+    return AuthenticationFailed(model, forbidden=forbidden, message=next(filter(None, said), "no key may use it"))
 
 
 def _rest_s(asked_s: float | None, settings: KeySettings) -> float:
