@@ -6,7 +6,18 @@ from collections.abc import Sequence
 from typing import Literal
 
 from llm_manager.domain.settings import BreakerSettings
-from llm_manager.policies.breaker import Admitted, Closed, HalfOpen, Open, Refused, State, admit, record
+from llm_manager.policies.breaker import (
+    BUCKETS,
+    Admitted,
+    Closed,
+    HalfOpen,
+    Open,
+    Refused,
+    State,
+    admit,
+    bucket_number,
+    record,
+)
 
 SETTINGS = BreakerSettings()
 Verdict = Literal["success", "failure", "neither"]
@@ -140,3 +151,21 @@ def test_results_of_an_earlier_generation_are_ignored() -> None:
     probing, _ = admit(opened(), 60.0, SETTINGS)
     assert record(probing, 0, "success", 61.0, 0.0, SETTINGS) is probing
     assert record(opened(), 1, "success", 61.0, 0.0, SETTINGS) == opened()
+
+
+def test_as_many_probes_must_succeed_as_are_asked_for() -> None:
+    careful = BreakerSettings(success_threshold=3)
+    state: State = opened()
+    seen: list[State] = []
+    for now_s in (60.0, 61.0, 62.0):
+        state, answer = admit(state, now_s, careful)
+        assert isinstance(answer, Admitted)
+        state = record(state, answer.generation, "success", now_s, 0.0, careful)
+        seen.append(state)
+    assert seen == [HalfOpen(2, 60.0, 1), HalfOpen(3, 60.0, 2), Closed(5)]
+
+
+def test_every_moment_lies_in_a_bucket_as_long_as_the_others_before_zero_too() -> None:
+    length_s = SETTINGS.window_s / BUCKETS
+    moments = (-length_s - 0.1, -length_s, -0.1, 0.0, length_s - 0.1, length_s)
+    assert [bucket_number(moment, SETTINGS) for moment in moments] == [-2, -1, -1, 0, 0, 1]

@@ -76,7 +76,7 @@ def test_a_plan_tells_of_each_model_what_it_can_take_and_of_all_together() -> No
                     provider="openai",
                     why="the caller's own choice",
                     worst_attempts=3,
-                    worst_cost_usd=pytest.approx(3 * ONE_USD),
+                    worst_cost_usd=3 * ONE_USD,
                     worst_wait_s=2 * 66.0,
                 ),
                 PlannedTarget(model="claude", provider="", why="in the chain for general", skipped=no_key),
@@ -90,7 +90,7 @@ def test_a_plan_tells_of_each_model_what_it_can_take_and_of_all_together() -> No
                 ),
             ),
             worst_attempts=6,
-            worst_cost_usd=pytest.approx(3 * ONE_USD),
+            worst_cost_usd=3 * ONE_USD,
             worst_latency_s=2 * (3 * 1.0 + 2 * 66.0),
         )
     )
@@ -111,7 +111,7 @@ def test_a_pause_is_as_long_as_the_longest_backoff_or_a_vendors_minute_and_a_ten
 def test_each_further_key_is_one_more_try() -> None:
     config = replace(OPENAI, keys=KeySettings(providers={"openai": TWO}))
     [target] = plan_of(config, ONE, {}, ()).unwrap().targets
-    assert (target.worst_attempts, target.worst_cost_usd) == (5, pytest.approx(5 * ONE_USD))
+    assert (target.worst_attempts, target.worst_cost_usd) == (5, 5 * ONE_USD)
 
 
 def test_without_a_limit_an_answer_may_be_as_long_as_its_model_can_make_it() -> None:
