@@ -42,3 +42,10 @@ class Listener:
 
     def notify(self, event: Event, /) -> None:
         self.events.append(event)
+
+
+async def later(context: Context, op: Op[str], after_s: float) -> tuple[Outcome[str, LLMError], float]:
+    """What came of *op*, begun at *after_s*, and when."""
+    await context.clock.sleep(after_s)
+    outcome = await run(op, context)
+    return outcome, context.clock.monotonic()

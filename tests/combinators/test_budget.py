@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import anyio
+import anyio.lowlevel
 import pytest
 from returns.result import Failure, Success
 
@@ -20,23 +23,30 @@ from llm_manager import (
     LLMResponse,
     ModelSettings,
     NetworkError,
+    Op,
     Outcome,
     Preferences,
     Problem,
     ReportedCost,
     ServerError,
+    UnknownCost,
     Usage,
     collect,
+    fallback_on,
     generate,
     generate_stream,
     plan,
     provide,
     run,
+    succeed,
     within_budget,
 )
+from llm_manager.combinators.budget import charged
+from llm_manager.effect.op import flat_map
 from llm_manager.ports import Budget
 from llm_manager.testing import Pause, Pieces, scripted
 from llm_manager.testing.scripted import Line
+from tests.combinators.saying import Saying
 
 pytestmark = pytest.mark.anyio
 
@@ -165,3 +175,66 @@ async def test_a_budget_that_is_no_amount_is_told(usd: float) -> None:
     outcome = await provide(within_budget(usd)(generate(ASK)), priced("x"))
     said = Problem("within_budget.usd", f"is {usd:g}: give an amount of 0 or more")
     assert outcome == Failure(InvalidRequest((said,)))
+
+
+def bought(worst: float | None, cost: Cost, model: str = "dear") -> Op[LLMResponse]:
+    """An answer that could have cost *worst* and did cost *cost*."""
+    return charged(lambda: worst, model=model)(succeed(costing(cost)))
+
+
+async def test_a_run_may_spend_its_own_budget_and_no_more_without_one_around_it() -> None:
+    async with scripted({}) as context:
+        assert isinstance(await run(within_budget(1.0)(bought(1.0, ReportedCost(1.0))), context), Success)
+        refused = await run(within_budget(1.0)(bought(1.25, ReportedCost(1.0))), context)
+        assert refused == Failure(BudgetExceeded(1.0, 0.0))
+
+
+async def test_what_is_gone_and_what_is_spoken_for_are_told_when_a_run_may_not_go_on() -> None:
+    async with scripted({}) as context:
+        twice = flat_map(bought(0.75, ReportedCost(0.5)), lambda _: bought(0.75, ReportedCost(0.5)))
+        assert await run(within_budget(1.0)(twice), context) == Failure(BudgetExceeded(1.0, 0.5))
+
+
+async def test_what_the_outer_budget_refuses_costs_the_inner_one_nothing() -> None:
+    def is_too_dear(error: LLMError) -> bool:
+        return isinstance(error, BudgetExceeded)
+
+    cheaper = fallback_on(is_too_dear, bought(0.5, ReportedCost(0.25)))
+    async with priced(limit_usd=0.5) as context:
+        outcome = await run(within_budget(1.0)(cheaper(bought(1.0, UnknownCost()))), context)
+        assert outcome == Success(costing(ReportedCost(0.25)))
+
+
+async def test_a_model_of_unknown_price_takes_nothing_where_that_is_allowed() -> None:
+    config = LLMConfig(budget=BudgetSettings(limit_usd=0.5, unknown_prices="allow"))
+    async with scripted({}, config=config) as context:
+        assert isinstance(await run(bought(None, UnknownCost()), context), Success)
+        assert await budget_of(context).spent_usd() == 0.0
+
+
+async def test_a_model_of_unknown_price_is_refused_with_what_has_been_spent() -> None:
+    async with priced(limit_usd=10) as context:
+        await run(bought(1.0, ReportedCost(0.25)), context)
+        said = "what free costs is not known: set its price, or budget.unknown_prices = 'allow'"
+        assert await run(bought(None, UnknownCost(), "free"), context) == Failure(BudgetExceeded(0.0, 0.25, said))
+
+
+class Unhurried:
+    """A budget that takes its time to settle, as a store on the network does."""
+
+    def __init__(self, inner: Budget) -> None:
+        self._inner = inner
+        self.reserve = inner.reserve
+        self.spent_usd = inner.spent_usd
+
+    async def settle(self, worst_usd: float, used_usd: float, /) -> None:
+        await anyio.lowlevel.checkpoint()
+        await self._inner.settle(worst_usd, used_usd)
+
+
+async def test_a_cancelled_call_is_billed_however_long_that_takes() -> None:
+    async with priced(limit_usd=10) as context:
+        slow = replace(context, budget=Unhurried(budget_of(context)))
+        with context.clock.move_on_after(5):
+            await run(charged(lambda: 0.25, model="dear")(Saying(["late"], takes_s=60).op), slow)
+        assert await budget_of(context).spent_usd() == 0.25

@@ -76,3 +76,15 @@ async def test_two_bulkheads_share_their_places_by_a_key_alone() -> None:
 def test_a_bulkhead_without_places_is_a_fault_of_the_program() -> None:
     with pytest.raises(ValueError, match="lets nobody through"):
         bulkhead(0)
+
+
+async def test_who_is_cancelled_inside_leaves_the_place_to_the_next() -> None:
+    policy = bulkhead(1)
+    async with scripted({}) as context:
+        slow = timeout(2)(policy(Saying(["late"], takes_s=10).op))
+        assert await run(slow, context) == Failure(RequestTimedOut("", 2))
+        assert await run(timeout(1)(policy(Saying(["next"]).op)), context) == Success("next")
+
+
+def test_a_bulkhead_of_one_place_is_one() -> None:
+    assert callable(bulkhead(1))

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from returns.result import Failure, Success
 
 from llm_manager import (
+    Attempt,
     ComputedCost,
     LLMResponse,
     Outcome,
+    ResponseMetadata,
     ServerError,
     StoreUnavailable,
     Usage,
@@ -18,9 +22,10 @@ from llm_manager import (
     run,
     succeed,
 )
+from llm_manager.domain.events import CacheRead
 from llm_manager.ports import Cached
 from llm_manager.testing import scripted
-from tests.combinators.saying import Saying
+from tests.combinators.saying import Listener, Saying
 
 pytestmark = pytest.mark.anyio
 
@@ -71,3 +76,30 @@ async def test_a_cached_response_says_so_and_costs_nothing() -> None:
 async def test_a_cache_that_is_away_is_a_miss_and_not_a_failure() -> None:
     layer = LAYER | replacing(cache=Away())  # type: ignore[arg-type]  # its status is never asked for
     assert await provide(cached("k", 10)(Saying(["x"]).op), layer) == Success("x")
+
+
+async def test_a_cached_response_took_no_time_and_no_attempt_of_its_second_asker() -> None:
+    metadata = ResponseMetadata(
+        latency_ms=5.0, retry_count=2, provider="openai", request_id="r", attempts=(Attempt(model="m", provider="p"),)
+    )
+    usage = Usage(prompt_tokens=1, completion_tokens=2, cost=ComputedCost(1.0))
+    response = LLMResponse(content="x", model="m", usage=usage, metadata=metadata)
+    async with LAYER as context:
+        op = cached("k", 10)(succeed(response))
+        assert await run(op, context) == Success(response)
+        assert await run(op, context) == Success(
+            replace(
+                response,
+                usage=replace(usage, cost=ComputedCost(0.0)),
+                metadata=ResponseMetadata(cached=True, provider="openai", request_id="r"),
+            )
+        )
+
+
+async def test_each_look_into_the_cache_is_told() -> None:
+    listener = Listener()
+    async with scripted({}, observer=listener) as context:
+        op = cached("k", 10)(Saying(["x"], takes_s=2).op)
+        await run(op, context)
+        await run(op, context)
+    assert listener.events == [CacheRead(at_s=0.0, key="k", hit=False), CacheRead(at_s=2.0, key="k", hit=True)]

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import anyio
+import anyio.lowlevel
 import pytest
 from returns.result import Failure, Success
 
@@ -15,6 +19,7 @@ from llm_manager import (
     run,
     timeout,
 )
+from llm_manager.ports import Breakers, Permit, Verdict
 from llm_manager.testing import scripted
 from tests.combinators.saying import Saying
 
@@ -66,3 +71,34 @@ async def test_a_cancelled_probe_gives_its_lease_back() -> None:
         probe = timeout(1)(guarded(Saying(["late"], takes_s=10).op))
         assert isinstance((await run(probe, context)).failure(), RequestTimedOut)
         assert await run(guarded(Saying(["ok"]).op), context) == Success("ok")
+
+
+class Unhurried:
+    """Breakers that take their time to remember, as a store on the network does."""
+
+    def __init__(self, inner: Breakers) -> None:
+        self._inner = inner
+        self.admit = inner.admit
+        self.state = inner.state
+
+    async def record(self, permit: Permit, verdict: Verdict, now_s: float, chance: float, /) -> None:
+        await anyio.lowlevel.checkpoint()
+        await self._inner.record(permit, verdict, now_s, chance)
+
+
+async def test_a_cancelled_probe_gives_its_lease_back_however_long_that_takes() -> None:
+    async with LAYER as context:
+        slow = replace(context, breakers=Unhurried(context.breakers))
+        guarded = circuit_breaker("k")
+        for _ in range(5):
+            await run(guarded(Saying([BUSY]).op), slow)
+        await slow.clock.sleep(61)
+        await run(timeout(1)(guarded(Saying(["late"], takes_s=10).op)), slow)
+        assert await run(guarded(Saying(["ok"]).op), slow) == Success("ok")
+
+
+async def test_a_breaker_without_the_name_of_a_model_tells_its_key() -> None:
+    async with LAYER as context:
+        for _ in range(5):
+            await run(circuit_breaker("k")(Saying([BUSY]).op), context)
+        assert await run(circuit_breaker("k")(Saying(["x"]).op), context) == Failure(CircuitOpen("k", 60.0))

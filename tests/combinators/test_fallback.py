@@ -10,6 +10,7 @@ from returns.result import Failure, Success
 from llm_manager import (
     AllModelsFailed,
     Context,
+    ContextTooLarge,
     Effect,
     InvalidRequest,
     LLMError,
@@ -21,8 +22,10 @@ from llm_manager import (
     recover,
     succeed,
 )
+from llm_manager.combinators.fallback import Alternative, failures_of, first_success
+from llm_manager.domain.events import FellBack
 from llm_manager.testing import scripted
-from tests.combinators.saying import Saying, took
+from tests.combinators.saying import Listener, Saying, took
 
 pytestmark = pytest.mark.anyio
 
@@ -62,3 +65,60 @@ async def test_recover_takes_one_error_out_of_the_union() -> None:
 
     narrowed = pipe(Saying([BUSY]).op, recover(ServerError, by_its_status))
     assert await provide(narrowed, LAYER) == Success("status 503")
+
+
+async def test_who_does_not_take_over_after_a_failure_is_passed_over_for_one_who_does() -> None:
+    def never(_: LLMError) -> bool:
+        return False
+
+    picky, willing = Saying(["picky"]), Saying(["willing"])
+    alternatives = (
+        Alternative(Saying([BUSY]).op, always, "gpt"),
+        Alternative(picky.op, never, "claude"),
+        Alternative(willing.op, always, "llama"),
+    )
+    assert (await took(first_success(alternatives)))[0] == Success("willing")
+    assert picky.runs == 0
+
+
+def always(_: LLMError) -> bool:
+    return True
+
+
+async def test_each_step_to_another_model_is_told_with_its_reason() -> None:
+    listener = Listener()
+    other = ServerError("claude", 500)
+    alternatives = (
+        Alternative(Saying([BUSY], takes_s=2).op, always, "mine"),
+        Alternative(Saying([other], takes_s=3).op, always),
+        Alternative(Saying(["x"]).op, always, "llama"),
+    )
+    assert await provide(first_success(alternatives), scripted({}, observer=listener)) == Success("x")
+    assert listener.events == [
+        FellBack(at_s=2.0, model="mine", next_model="", error=BUSY),
+        FellBack(at_s=5.0, model="claude", next_model="llama", error=other),
+    ]
+
+
+async def test_what_does_not_fit_one_window_may_fit_the_next() -> None:
+    long = ContextTooLarge("gpt", 9, 5)
+    assert (await took(fallback(Saying(["second"]).op)(Saying([long]).op)))[0] == Success("second")
+
+
+@pytest.mark.parametrize(
+    ("error", "model", "lines"),
+    [
+        (BUSY, "", (("gpt", BUSY),)),
+        (BUSY, "mine", (("mine", BUSY),)),
+        (INVALID, "", (("", INVALID),)),
+        (AllModelsFailed((("gpt", BUSY), ("", INVALID))), "mine", (("gpt", BUSY), ("", INVALID))),
+    ],
+)
+def test_a_failure_is_told_under_the_name_it_was_asked_by(
+    error: LLMError, model: str, lines: tuple[tuple[str, LLMError], ...]
+) -> None:
+    assert failures_of(error, model) == lines
+
+
+def test_a_failure_that_was_asked_by_no_name_is_told_under_that_of_its_model() -> None:
+    assert failures_of(INVALID) == (("", INVALID),)

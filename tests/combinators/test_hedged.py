@@ -13,6 +13,7 @@ from llm_manager import (
     Outcome,
     RequestTimedOut,
     ServerError,
+    cached,
     deadline,
     effect,
     generate,
@@ -94,3 +95,10 @@ async def test_the_second_try_does_not_wait_for_the_flight_of_the_first() -> Non
         assert (await run(hedged(8)(ask), context)).unwrap().content == "quick"
         assert context.clock.monotonic() == 8.0
         assert (await run(ask, context)).unwrap().content == "quick"
+
+
+async def test_an_answer_that_was_got_for_its_asker_is_not_called_cached() -> None:
+    ask = cached("k", 60)(generate(LLMRequest(prompt="Why is the sky blue?")))
+    async with scripted({"gpt": [Pause(60, "late"), "quick"]}) as context:
+        response = (await run(hedged(8)(ask), context)).unwrap()
+        assert (response.content, response.metadata.cached) == ("quick", False)

@@ -20,7 +20,7 @@ from llm_manager import (
 )
 from llm_manager.domain.events import SpanFinished
 from llm_manager.testing import scripted
-from tests.combinators.saying import Listener, Saying, took
+from tests.combinators.saying import Listener, Saying, later, took
 
 pytestmark = pytest.mark.anyio
 
@@ -50,3 +50,10 @@ async def test_through_puts_the_first_policy_innermost() -> None:
     op = through(saying.op, retry(recurs(1)), retry(recurs(1)))
     assert (await took(op))[0] == Success("done")
     assert await provide(now(), LAYER) == Success(0.0)
+
+
+async def test_what_came_before_is_no_part_of_an_observed_pieces_time() -> None:
+    listener = Listener()
+    async with scripted({}, observer=listener) as context:
+        await later(context, observed("mine")(Saying(["x"], takes_s=2).op), 5)
+    assert listener.events == [SpanFinished(at_s=7.0, name="mine", latency_ms=2000.0, error=None)]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
+from returns.result import Failure, Success
 
 from llm_manager import (
     CircuitOpen,
@@ -10,6 +13,7 @@ from llm_manager import (
     LLMConfig,
     LLMResponse,
     RateLimitExceeded,
+    ServerError,
     Usage,
     deadline,
     rate_limit,
@@ -17,7 +21,7 @@ from llm_manager import (
     succeed,
 )
 from llm_manager.testing import scripted
-from tests.combinators.saying import Saying
+from tests.combinators.saying import Saying, later
 
 pytestmark = pytest.mark.anyio
 
@@ -54,3 +58,36 @@ async def test_what_never_left_is_given_back_to_the_limiter() -> None:
         await run(rate_limit("k", 600)(Saying([CircuitOpen("m")]).op), context)
         await run(rate_limit("k", 600)(Saying(["x"]).op), context)
         assert context.clock.monotonic() == 0.0
+
+
+async def test_without_an_estimate_no_tokens_are_taken() -> None:
+    config = LLMConfig(rate_limit=LimiterSettings(tokens_per_minute=1))
+    async with scripted({}, config=config) as context:
+        for _ in range(3):
+            await run(rate_limit("k")(Saying(["x"]).op), context)
+        assert context.clock.monotonic() == 0.0
+
+
+async def test_what_is_left_until_the_deadline_is_all_that_a_request_waits_for_room() -> None:
+    async with scripted({}, config=LIMITED) as context:
+        await later(context, rate_limit("k", 600)(Saying(["x"]).op), 20)
+        at_last = replace(context, deadline_s=50.0)
+        refused = RateLimitExceeded("k", 40.0, "our own limit: the queue is longer than the wait allowed")
+        assert await run(rate_limit("k", 400)(Saying(["x"]).op), at_last) == Failure(refused)
+        assert await later(at_last, rate_limit("k", 300)(Saying(["x"]).op), 0) == (Success("x"), 50.0)
+
+
+async def test_no_request_waits_longer_than_is_configured() -> None:
+    impatient = LLMConfig(rate_limit=LimiterSettings(tokens_per_minute=600, max_wait_s=10.0))
+    async with scripted({}, config=impatient) as context:
+        await run(rate_limit("k", 600)(Saying(["x"]).op), context)
+        outcome = await run(deadline(99)(rate_limit("k", 101)(Saying(["x"]).op)), context)
+        assert isinstance(outcome.failure(), RateLimitExceeded)
+        assert await later(context, deadline(99)(rate_limit("k", 100)(Saying(["x"]).op)), 0) == (Success("x"), 10.0)
+
+
+async def test_an_answer_without_usage_and_a_failure_that_was_sent_keep_their_estimate() -> None:
+    async with scripted({}, config=LIMITED) as context:
+        await run(rate_limit("k", 300)(Saying(["x"]).op), context)
+        await run(rate_limit("k", 300)(Saying([ServerError("m", 500)]).op), context)
+        assert await later(context, rate_limit("k", 10)(Saying(["x"]).op), 0) == (Success("x"), 1.0)

@@ -9,6 +9,7 @@ from llm_manager import (
     AuthenticationFailed,
     CircuitOpen,
     InvalidRequest,
+    LLMConfig,
     LLMError,
     MalformedResponse,
     NetworkError,
@@ -27,7 +28,9 @@ from llm_manager import (
     through,
     transient_only,
 )
+from llm_manager.combinators.retry import permitted
 from llm_manager.domain.events import RetryScheduled
+from llm_manager.domain.settings import RetryBudgetSettings
 from llm_manager.effect.schedule import both, choose
 from llm_manager.testing import scripted
 from tests.combinators.saying import Listener, Saying, took
@@ -127,3 +130,58 @@ async def test_a_retry_tells_when_it_will_be() -> None:
     listener = Listener()
     await provide(retry(exponential(1))(Saying([BUSY, "x"]).op), scripted({}, observer=listener))
     assert listener.events == [RetryScheduled(at_s=0.0, model="gpt", delay_s=1.0, error=BUSY)]
+
+
+@pytest.mark.parametrize(("ends_s", "runs"), [(5.1, 2), (5.05, 1)])
+async def test_a_retry_needs_a_tenth_of_a_second_before_the_deadline(ends_s: float, runs: int) -> None:
+    saying = Saying([BUSY, "done"])
+    await took(through(saying.op, retry(spaced(5)), deadline(ends_s)))
+    assert saying.runs == runs
+
+
+async def test_a_vendor_that_names_no_time_is_asked_again_at_once_and_one_that_names_a_minute_is_waited_for() -> None:
+    assert await took(retry(retry_after)(Saying([BUSY, "done"]).op)) == (Success("done"), 0.0)
+    outcome, waited_s = await took(retry(retry_after)(Saying([RateLimitExceeded("gpt", 60.0), "done"]).op))
+    assert outcome == Success("done")
+    assert 60.0 <= waited_s <= 66.0
+
+
+@pytest.mark.parametrize(
+    ("errors", "ambiguous", "runs"),
+    [
+        ([BUSY, BUSY, "done"], False, 3),
+        ([NetworkError("m", cause="dns"), "done"], False, 2),
+        ([NetworkError("m", cause="dns"), BUSY, NetworkError("m", cause="dns"), "done"], False, 3),
+        ([NetworkError("m", ambiguous=True), "done"], False, 1),
+        ([NetworkError("m", ambiguous=True), "done"], True, 2),
+        ([INVALID, "done"], True, 1),
+    ],
+)
+async def test_what_the_fault_matrix_permits_is_done_again_at_once(
+    errors: list[str | LLMError], ambiguous: bool, runs: int
+) -> None:
+    saying = Saying(errors)
+    assert (await took(retry(permitted(ambiguous=ambiguous))(saying.op)))[1] == 0.0
+    assert saying.runs == runs
+
+
+async def test_a_success_earns_its_target_a_tenth_of_a_retry() -> None:
+    settings = RetryBudgetSettings(capacity=1.0, per_second=0.0)
+    config = LLMConfig(retry=RetrySettings(budget=settings))
+    again = retry(recurs(1), budget="k")
+    async with scripted({}, config=config) as context:
+        await run(again(Saying([BUSY]).op), context)
+        for _ in range(9):
+            await run(again(Saying(["x"]).op), context)
+        assert await run(again(Saying([BUSY, "x"]).op), context) == Failure(BUSY)
+        await run(again(Saying(["x"]).op), context)
+        assert await run(again(Saying([BUSY, "x"]).op), context) == Success("x")
+
+
+async def test_the_default_schedule_backs_off_up_to_its_cap_and_counts_its_retries() -> None:
+    settings = RetrySettings(max_retries=4, base_s=2.0, factor=3.0, cap_s=10.0)
+    saying, listener = Saying([BUSY]), Listener()
+    await provide(retry(default_schedule(settings))(saying.op), scripted({}, observer=listener))
+    waits = [event.delay_s for event in listener.events if isinstance(event, RetryScheduled)]
+    assert saying.runs == 5
+    assert all(0 <= wait_s <= most_s for wait_s, most_s in zip(waits, (2.0, 6.0, 10.0, 10.0), strict=True))

@@ -8,9 +8,14 @@ import pytest
 from returns.result import Failure, Success
 
 from llm_manager import (
+    Context,
+    LLMError,
+    Op,
+    Outcome,
     RequestTimedOut,
     ServerError,
     deadline,
+    effect,
     retry,
     run,
     spaced,
@@ -18,7 +23,7 @@ from llm_manager import (
     timeout,
 )
 from llm_manager.testing import scripted
-from tests.combinators.saying import Saying, took
+from tests.combinators.saying import Saying, later, took
 
 pytestmark = pytest.mark.anyio
 
@@ -63,3 +68,34 @@ async def test_after_the_deadline_nothing_begins() -> None:
         saying = Saying(["x"])
         assert isinstance((await run(timeout(1)(saying.op), late)).failure(), RequestTimedOut)
         assert saying.runs == 0
+
+
+async def test_what_is_left_until_a_deadline_is_counted_from_now() -> None:
+    slow = Saying(["late"], takes_s=10)
+    async with LAYER as context:
+        at_seven = replace(context, deadline_s=7.0)
+        assert await later(at_seven, timeout(4, model="gpt")(slow.op), 5) == (Failure(RequestTimedOut("gpt", 2)), 7.0)
+
+
+async def test_what_begins_after_its_deadline_says_so() -> None:
+    said = "the deadline had passed before it began"
+    async with LAYER as context:
+        late = replace(context, deadline_s=4.0)
+        for after_s in (4, 1):
+            outcome, _ = await later(late, timeout(3, model="gpt")(Saying(["x"]).op), after_s)
+            assert outcome == Failure(RequestTimedOut("gpt", 3, message=said))
+
+
+async def test_a_deadline_is_told_to_everything_inside() -> None:
+    told: list[float | None] = []
+
+    async def looking(context: Context) -> Outcome[str, LLMError]:
+        told.append(context.deadline_s)
+        return Success("x")
+
+    look: Op[str] = effect(looking)
+    async with LAYER as context:
+        await later(context, deadline(5)(look), 2)
+        await run(deadline(5)(deadline(9)(look)), context)
+        await run(deadline(9)(deadline(5)(look)), context)
+    assert told == [7.0, 7.0, 7.0]
