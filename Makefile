@@ -15,8 +15,9 @@ PEERS := .venv-bench/.ready
 FUZZER := .venv-fuzz/.ready
 FUZZ_SECONDS ?= 120
 PROFILE ?= default
+MUTANTS_AT_ONCE ?= 2
 
-.PHONY: help install lock demo test laws nightly types lint format docs bench promises fuzz check clean
+.PHONY: help install lock demo test laws nightly types lint format docs bench promises fuzz mutants check clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -89,6 +90,9 @@ $(FUZZER): pyproject.toml $(READY)
 fuzz: $(FUZZER) ## coverage-guided fuzzing of the extraction for FUZZ_SECONDS
 	@.venv-fuzz/bin/python property_tests/fuzz_extraction.py $(FUZZ_SECONDS)
 
+mutants: $(READY) ## change one thing at a time in the policies and combinators: do the tests notice? (some ten minutes)
+	@$(BIN)/python tools/mutation.py --max-children $(MUTANTS_AT_ONCE)
+
 docs: $(READY) ## build the documentation; a warning is an error
 	@$(BIN)/sphinx-build -W --keep-going -q docs site
 
@@ -99,4 +103,4 @@ format: $(READY) ## rewrite the code in the house format
 check: lint types test docs ## everything CI runs
 
 clean: ## remove what the Makefile made
-	rm -rf .venv .venv-bench .venv-fuzz .fuzz .tools site .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf .venv .venv-bench .venv-fuzz .fuzz mutants .tools site .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

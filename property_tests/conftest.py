@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 
 from redis_fixtures import redis as redis
 from redis_fixtures import started_redis as started_redis
@@ -14,6 +14,9 @@ collect_ignore = ["fuzz_extraction.py"]  # a program of its own, that needs a fu
 
 settings.register_profile("default", deadline=None, derandomize=True, max_examples=100, database=None)
 settings.register_profile("nightly", deadline=None, max_examples=2_500, stateful_step_count=50, print_blob=True)
+settings.register_profile(  # for mutants: that a law fails is all there is to know
+    "mutants", settings.get_profile("default"), max_examples=50, phases=(Phase.explicit, Phase.generate)
+)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 
