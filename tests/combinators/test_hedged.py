@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import anyio
 import pytest
 from returns.result import Failure, Success
 
@@ -20,6 +21,7 @@ from llm_manager import (
     hedged,
     run,
 )
+from llm_manager.effect.ongoing import Ongoing
 from llm_manager.testing import Pause, scripted
 from tests.combinators.saying import Saying, took
 
@@ -102,3 +104,22 @@ async def test_an_answer_that_was_got_for_its_asker_is_not_called_cached() -> No
     async with scripted({"gpt": [Pause(60, "late"), "quick"]}) as context:
         response = (await run(hedged(8)(ask), context)).unwrap()
         assert (response.content, response.metadata.cached) == ("quick", False)
+
+
+async def test_of_two_that_come_at_the_same_moment_the_one_that_is_not_wanted_is_let_go() -> None:
+    begun: list[Ongoing] = []
+    second_is_here = anyio.Event()
+
+    async def begin(_: Context) -> Outcome[Ongoing, LLMError]:
+        mine = Ongoing()
+        begun.append(mine)
+        if len(begun) == 1:
+            await second_is_here.wait()
+        second_is_here.set()
+        return Success(mine)
+
+    begins: Op[Ongoing] = effect(begin)
+    async with scripted({}) as context:
+        wanted = (await run(hedged(2)(begins), context)).unwrap()
+    assert len(begun) == 2
+    assert [each.is_over for each in begun] == [each is not wanted for each in begun]

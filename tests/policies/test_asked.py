@@ -94,6 +94,13 @@ def test_so_far_at_least_the_text_that_has_come_has_been_used(told: Usage, compl
     )
 
 
+def test_where_nothing_has_come_and_nothing_was_sent_nothing_has_been_used() -> None:
+    free = ComputedCost(0.0)
+    assert usage_so_far(ASKED, Usage(prompt_tokens=0), "") == Usage(
+        prompt_tokens=0, completion_tokens=0, total_tokens=0, cost=free, estimated=True
+    )
+
+
 def test_what_has_been_used_so_far_keeps_the_prompt_that_was_told_and_is_an_estimate() -> None:
     told = Usage(prompt_tokens=1000, cached_tokens=400)
     free = replace(ASKED, target=replace(TARGET, facts=replace(FACTS, price=None)))

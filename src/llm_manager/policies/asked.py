@@ -56,6 +56,6 @@ def usage_of(asked: Asked, told: Usage, text: str) -> Usage:
 def usage_so_far(asked: Asked, told: Usage, text: str) -> Usage:
     """What had been used when the answer had come as far as *text*: at least that, whatever the provider had *told*."""
     counted = max(told.completion_tokens or 0, text_tokens(text))
-    usage = usage_of(asked, replace(told, completion_tokens=counted, total_tokens=None), text)
+    usage = usage_of(asked, replace(told, completion_tokens=counted), text)
     total = (usage.prompt_tokens or 0) + counted
     return replace(usage, total_tokens=total, estimated=True)
