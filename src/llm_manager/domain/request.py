@@ -117,7 +117,8 @@ class Preferences:
 class LLMRequest:
     """One request. *messages* come before *prompt*; *namespace* is the cache tenant; *deadline_s* bounds everything.
 
-    *context* is data for the model to look at; it is sent as JSON in front of the prompt.
+    *context* is data for the model to look at; it is sent as JSON in front of the prompt. *labels* are for those who
+    watch, such as the template that a prompt was made from: never sent, and no part of what an answer is cached under.
     """
 
     prompt: str = ""
@@ -132,3 +133,4 @@ class LLMRequest:
     namespace: str = "default"
     deadline_s: float | None = None
     streaming: bool = False
+    labels: Mapping[str, str] = field(default_factory=dict[str, str])

@@ -27,8 +27,8 @@ def cache_key(request: LLMRequest, route: Sequence[str]) -> str:
     """SHA-256, in hexadecimal, over a canonical JSON of *request* and of *route*, the keys of its targets in order.
 
     Canonical: an array with one place for each field, object keys sorted, ASCII only; no two requests that differ in
-    anything the answer depends on share it, whatever text they hold. ``deadline_s`` and ``streaming`` are left out:
-    they shape how the answer travels and not what it says.
+    anything the answer depends on share it, whatever text they hold. ``deadline_s`` and ``streaming`` are left out,
+    for they shape how the answer travels and not what it says, and so are ``labels``, which no model sees.
     """
     form = [
         _VERSION,

@@ -26,6 +26,7 @@ from llm_manager.domain.events import (
     StoreChanged,
     TargetSkipped,
 )
+from llm_manager.domain.request import LLMRequest
 from llm_manager.domain.response import LLMResponse, UnknownCost
 from llm_manager.domain.settings import ObserveSettings
 from llm_manager.domain.verdicts import describe
@@ -67,10 +68,11 @@ def _fields(event: Event, *, with_text: bool) -> dict[str, Any]:  # noqa: C901, 
     """What is worth a place in the line."""
     match event:
         case RequestStarted(operation=operation, request=request):
-            fields: dict[str, Any] = {"operation": operation, "task": request.task_type}
+            fields: dict[str, Any] = {"operation": operation, "task": request.task_type, **_labels(request)}
             return {**fields, "prompt": request.prompt} if with_text else fields
-        case RequestFinished(operation=operation, latency_ms=latency_ms, answer=answer):
-            return {"operation": operation, "latency_ms": round(latency_ms, 1), **_answer(answer, with_text=with_text)}
+        case RequestFinished(operation=operation, latency_ms=latency_ms, request=request, answer=answer):
+            told = {"operation": operation, "latency_ms": round(latency_ms, 1), **_labels(request)}
+            return {**told, **_answer(answer, with_text=with_text)}
         case CacheRead(hit=hit):
             return {"hit": hit}
         case AttemptStarted(model=model, provider=provider):
@@ -101,6 +103,10 @@ def _fields(event: Event, *, with_text: bool) -> dict[str, Any]:  # noqa: C901, 
                 "option_index": event.option_index,
                 "cache_status": event.cache_status,
             }
+
+
+def _labels(request: LLMRequest) -> dict[str, Any]:
+    return {"labels": dict(request.labels)} if request.labels else {}
 
 
 def _error(error: LLMError | None) -> dict[str, Any]:

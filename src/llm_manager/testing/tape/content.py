@@ -38,8 +38,11 @@ def asked_of(target: Target) -> JsonObject:
 
 
 def request_tree(request: LLMRequest) -> JsonObject:
-    """*request* without what is at its default, so that a field the library adds later changes nothing."""
-    tree: dict[str, Any] = plain(request, without_defaults=True)
+    """*request* without what is at its default, so that a field the library adds later changes nothing.
+
+    Without its labels, too, which nobody is asked with: a recording still answers when they change.
+    """
+    tree: dict[str, Any] = plain(replace(request, labels={}), without_defaults=True)
     return tree
 
 

@@ -1,0 +1,90 @@
+"""Template files from a directory, or from a Python package that carries them.
+
+Files end in ``.prompt`` (TOML, and the prompt below it) or ``.toml``; others beside them are left alone. Only one
+folder is read, and no file is followed from within another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Final
+
+from returns.result import Failure, Success
+
+from llm_manager.domain.errors import ConfigurationError
+from llm_manager.domain.outcome import Outcome
+from llm_manager.domain.problem import Problem
+from llm_manager.prompts.file import Values, parse_template
+from llm_manager.prompts.library import TemplateLibrary, library
+from llm_manager.prompts.template import PromptTemplate
+
+ENDINGS: Final = (".prompt", ".toml")
+
+MOST_BYTES: Final = 1024 * 1024
+"""The largest file that is read."""
+
+
+def template_from_file(path: str | Path) -> Outcome[PromptTemplate[Values], ConfigurationError]:
+    """The template in the file *path*; fails with every problem of the file, each with its line or path."""
+    file = Path(path).expanduser()
+    return _read(file, str(file))
+
+
+def load_templates(directory: str | Path) -> Outcome[TemplateLibrary[Values], ConfigurationError]:
+    """The templates in *directory*; fails with every problem of all its files."""
+    folder = Path(directory).expanduser()
+    return _all(folder, f"{folder}/")
+
+
+def load_package_templates(package: str) -> Outcome[TemplateLibrary[Values], ConfigurationError]:
+    """The templates that the Python package *package*, such as ``my_app.prompts``, carries as files.
+
+    Imports the package, as :mod:`importlib.resources` does: name your own, never what a user wrote.
+    """
+    try:
+        folder = resources.files(package)
+    except (ModuleNotFoundError, TypeError):  # a module that is no package is a TypeError
+        return Failure(ConfigurationError((Problem("", "there is no such package", package),)))
+    return _all(folder, f"{package}:")
+
+
+def _all(folder: Traversable, prefix: str) -> Outcome[TemplateLibrary[Values], ConfigurationError]:
+    try:
+        files = sorted((each for each in folder.iterdir() if each.name.endswith(ENDINGS)), key=lambda each: each.name)
+    except OSError as bad:
+        return Failure(ConfigurationError((Problem("", f"cannot be read: {bad.strerror}", prefix.rstrip("/:")),)))
+    return _together([_read(each, f"{prefix}{each.name}") for each in files if each.is_file()])
+
+
+def _together(
+    read: Iterable[Outcome[PromptTemplate[Values], ConfigurationError]],
+) -> Outcome[TemplateLibrary[Values], ConfigurationError]:
+    templates: list[PromptTemplate[Values]] = []
+    problems: list[Problem] = []
+    for each in read:
+        if isinstance(each, Success):
+            templates.append(each.unwrap())
+        else:
+            problems.extend(each.failure().problems)
+    return Failure(ConfigurationError(tuple(problems))) if problems else library(templates)
+
+
+def _read(file: Traversable, source: str) -> Outcome[PromptTemplate[Values], ConfigurationError]:
+    try:
+        with file.open("rb") as opened:
+            content = opened.read(MOST_BYTES + 1)
+        text = content.decode()
+    except FileNotFoundError:
+        said = "there is no such file"
+    except OSError as bad:
+        said = f"cannot be read: {bad.strerror}"
+    except UnicodeDecodeError:
+        said = "is not UTF-8 text"
+    else:
+        if len(content) <= MOST_BYTES:
+            return parse_template(text, source)
+        said = f"is larger than {MOST_BYTES:,} bytes"
+    return Failure(ConfigurationError((Problem("", said, source),)))
