@@ -20,7 +20,6 @@ from llm_manager.prompts.component_generation import ComponentGeneration as Comp
 from llm_manager.prompts.component_generation import ComponentInput as ComponentInput
 from llm_manager.prompts.component_generation import Dependency as Dependency
 from llm_manager.prompts.component_generation import Prop as Prop
-from llm_manager.prompts.file import Values as Values
 from llm_manager.prompts.file import parse_template as parse_template
 from llm_manager.prompts.library import TemplateLibrary as TemplateLibrary
 from llm_manager.prompts.library import library as library
@@ -28,5 +27,6 @@ from llm_manager.prompts.meaning import Meaning as Meaning
 from llm_manager.prompts.ready_made import READY_MADE as READY_MADE
 from llm_manager.prompts.template import PromptTemplate as PromptTemplate
 from llm_manager.prompts.template import SchemaTemplate as SchemaTemplate
+from llm_manager.prompts.template import Values as Values
 from llm_manager.prompts.template import template as template
 from llm_manager.prompts.variable import Variable as Variable

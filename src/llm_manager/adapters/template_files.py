@@ -17,9 +17,9 @@ from returns.result import Failure, Success
 from llm_manager.domain.errors import ConfigurationError
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.problem import Problem
-from llm_manager.prompts.file import Values, parse_template
+from llm_manager.prompts.file import parse_template
 from llm_manager.prompts.library import TemplateLibrary, library
-from llm_manager.prompts.template import PromptTemplate
+from llm_manager.prompts.template import PromptTemplate, Values
 
 ENDINGS: Final = (".prompt", ".toml")
 

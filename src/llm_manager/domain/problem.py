@@ -15,7 +15,7 @@ class Problem:
     source: str | None = None
 
     def __str__(self) -> str:
-        where = f"{self.path} ({self.source})" if self.source else self.path
+        where = f"{self.path} ({self.source})" if self.path and self.source else self.path or self.source
         return f"{where}: {self.message}" if where else self.message
 
 

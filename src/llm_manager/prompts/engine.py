@@ -42,9 +42,8 @@ def rendered(text: str, data: Mapping[str, Data]) -> Outcome[str, tuple[SyntaxPr
         template = _compiled(text)
         purse.pay(_cost(read.unwrap().tree))
         return Success(_collected(template, {**data, PURSE: purse}))
-    except (TemplateError, ValueError, TypeError, ArithmeticError, RecursionError) as bad:
-        # a TypeError is a comparison of what has no order, an ArithmeticError a division by nothing, and a
-        # RecursionError a caller who stands very deep already
+    except (TemplateError, ValueError, TypeError, ArithmeticError) as bad:
+        # a TypeError is a comparison of what has no order, an ArithmeticError a division by nothing
         said = (getattr(bad, "message", None) or str(bad)).strip()
         return Failure((SyntaxProblem(_line(bad.__traceback__), said),))
 

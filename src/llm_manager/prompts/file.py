@@ -10,7 +10,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final, TypeAlias
+from typing import Final
 
 from returns.result import Failure, Success
 
@@ -20,13 +20,10 @@ from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.problem import Problem
 from llm_manager.domain.request import Preferences, TaskType
 from llm_manager.prompts.inputs import Inputs
-from llm_manager.prompts.template import PromptTemplate
+from llm_manager.prompts.template import PromptTemplate, Values
 from llm_manager.prompts.variable import Variable
 
 FENCE: Final = "+++"
-
-Values: TypeAlias = Mapping[str, object]
-"""The variables of a template that was read from a file, by name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

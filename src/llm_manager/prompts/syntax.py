@@ -78,6 +78,8 @@ def _problems(node: nodes.Node, bound: frozenset[str], uses: dict[str, int], dep
     said = _refusal(node)
     if said is not None:
         yield SyntaxProblem(node.lineno, said)
+        if isinstance(node, nodes.Stmt):
+            return  # what stands inside it makes no sense without it
     if isinstance(node, nodes.Name) and node.ctx == "load" and node.name not in bound:
         uses.setdefault(node.name, node.lineno)
     if isinstance(node, nodes.For):
@@ -163,6 +165,15 @@ def _allowed() -> tuple[type[nodes.Node], ...]:
 
 
 def _spelt(node: nodes.Node) -> str:
-    return {"Assign": "set", "AssignBlock": "set", "FilterBlock": "a filter block", "CallBlock": "call"}.get(
-        type(node).__name__, type(node).__name__.lower()
-    )
+    name = type(node).__name__
+    return _SPELT.get(name, name.lower())
+
+
+_SPELT: Mapping[str, str] = {
+    "Assign": "set",
+    "AssignBlock": "set",
+    "CallBlock": "call",
+    "FilterBlock": "a filter block",
+    "FromImport": "from",
+    "ScopedEvalContextModifier": "autoescape",
+}

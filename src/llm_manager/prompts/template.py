@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias, TypeVar, overload
 
 from returns.result import Failure, Success
 
@@ -37,6 +37,11 @@ W = TypeVar("W")
 T = TypeVar("T")
 
 NEEDED: Final = "templates are rendered by Jinja2: pip install 'llm-manager[templates]'"
+
+Values: TypeAlias = Mapping[str, object]
+"""The variables of a template without a type of its own, such as one from a file, by name."""
+
+_NO_WISH: Final = Preferences()
 
 _NAME = re.compile(r"[a-z][a-z0-9]*([-_.][a-z0-9]+)*")
 _VERSION = re.compile(r"\d{1,9}(\.\d{1,9})*")
@@ -104,6 +109,7 @@ class SchemaTemplate(PromptTemplate[V], Generic[V, T]):
     answer: Schema[T]
 
 
+@overload
 def template(
     variables: type[V],
     prompt: str,
@@ -113,9 +119,32 @@ def template(
     system_prompt: str | None = None,
     description: str = "",
     task_type: TaskType = "general",
-    preferences: Preferences | None = None,
-) -> PromptTemplate[V]:
-    """A template that takes *variables*, a dataclass, TypedDict or pydantic model whose fields it may use.
+    preferences: Preferences = ...,
+) -> PromptTemplate[V]: ...
+@overload
+def template(
+    variables: Mapping[str, Variable],
+    prompt: str,
+    *,
+    name: str,
+    version: str = "1",
+    system_prompt: str | None = None,
+    description: str = "",
+    task_type: TaskType = "general",
+    preferences: Preferences = ...,
+) -> PromptTemplate[Values]: ...
+def template(
+    variables: type[Any] | Mapping[str, Variable],
+    prompt: str,
+    *,
+    name: str,
+    version: str = "1",
+    system_prompt: str | None = None,
+    description: str = "",
+    task_type: TaskType = "general",
+    preferences: Preferences = _NO_WISH,
+) -> PromptTemplate[Any]:
+    """A template that takes *variables*: the fields of a dataclass, TypedDict or pydantic model, or declared by name.
 
     *prompt* and *system_prompt* are the texts, in the part of Jinja2's language that docs/templates.md describes.
     """
@@ -123,11 +152,11 @@ def template(
         name=name,
         version=version,
         prompt=prompt,
-        inputs=Inputs(kind=variables),
+        inputs=Inputs(declared=variables) if isinstance(variables, Mapping) else Inputs(kind=variables),
         system_prompt=system_prompt,
         description=description,
         task_type=task_type,
-        preferences=Preferences() if preferences is None else preferences,
+        preferences=preferences,
     )
 
 
