@@ -63,7 +63,7 @@ VARIANTS = {
 
 
 def test_every_field_that_shapes_the_answer_is_in_the_key() -> None:
-    assert set(VARIANTS) == {field.name for field in fields(LLMRequest)} - {"deadline_s", "streaming"}
+    assert set(VARIANTS) == {field.name for field in fields(LLMRequest)} - {"deadline_s", "streaming", "labels"}
     every = [PLAIN, *(variant for variants in VARIANTS.values() for variant in variants)]
     assert len({cache_key(request, ROUTE) for request in every}) == len(every)
 
@@ -79,6 +79,10 @@ def test_hosts_and_models_never_share_a_key() -> None:
 
 def test_how_the_answer_travels_is_not_in_the_key() -> None:
     assert cache_key(PLAIN, ROUTE) == cache_key(replace(PLAIN, deadline_s=5.0, streaming=True), ROUTE)
+
+
+def test_what_no_model_sees_is_not_in_the_key() -> None:
+    assert cache_key(PLAIN, ROUTE) == cache_key(replace(PLAIN, labels={"template": "greet"}), ROUTE)
 
 
 def test_the_order_of_names_in_an_object_does_not_matter() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -194,7 +195,7 @@ def test_a_package_carries_templates(tmp_path: Path, monkeypatch: pytest.MonkeyP
     package = tmp_path / "app_with_prompts"
     package.mkdir()
     write(package, __init___dot_py="", hi_dot_prompt="+++\nname = 'hi'\n[variables.who]\n+++\nHi {{ who }}")
-    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
     found = load_package_templates("app_with_prompts").unwrap().find("hi").unwrap()
     assert (found.source, found.request({"who": "Ada"}).unwrap().prompt) == ("app_with_prompts:hi.prompt", "Hi Ada")
     for name in ("no_such_package", "dataclasses"):

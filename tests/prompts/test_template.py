@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, field
 from datetime import date
 from enum import Enum
@@ -15,6 +16,7 @@ from typing_extensions import TypedDict
 
 from llm_manager import InvalidRequest, LLMRequest, Preferences, Problem
 from llm_manager.prompts.limits import VALUES_CHARS
+from llm_manager.prompts.sandbox import environment
 from llm_manager.prompts.template import NEEDED, PromptTemplate, template
 from llm_manager.prompts.variable import Variable
 
@@ -254,7 +256,7 @@ def test_declared_variables_are_checked_all_at_once() -> None:
         "d": Variable(default="d"),
     }
     declared = template(takes, text, name="a")
-    right = {"t": "ab", "i": 1, "f": 2, "b": True, "l": [], "j": {"a": None}}
+    right: dict[str, object] = {"t": "ab", "i": 1, "f": 2, "b": True, "l": [], "j": {"a": None}}
     assert declared.request(right).unwrap().prompt == 'ab12true{"a": null}d'
     assert declared.request({**right, "o": None, "d": "e"}).unwrap().prompt == 'ab12true{"a": null}e'
     wrong = {"t": "abc", "i": 3, "f": True, "b": 1, "l": [1, 2], "j": None, "d": 1, "x": 1}
@@ -280,8 +282,6 @@ def test_a_template_without_variables_takes_none() -> None:
 
 
 def test_without_the_engine_a_template_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    def missing() -> object:
-        raise ImportError
-
-    monkeypatch.setitem(PromptTemplate.problems.__globals__, "environment", missing)
+    environment.cache_clear()
+    monkeypatch.setitem(sys.modules, "jinja2", None)
     assert GREET.problems() == (Problem("prompt", NEEDED, "greet@2"),)

@@ -42,7 +42,8 @@ def weight(value: object) -> int:
         case list() | tuple():
             return 1 + sum(map(weight, cast("Iterable[object]", value)))
         case dict():
-            return 1 + sum(1 + weight(item) for item in cast("Mapping[object, object]", value).values())
+            named = cast("Mapping[object, object]", value)
+            return 1 + sum(weight(name) + weight(item) for name, item in named.items())
         case _:
             return 1
 
