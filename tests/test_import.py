@@ -16,7 +16,7 @@ class Watched(type(os.environ)):
 os.environ.__class__ = Watched
 import MODULE
 print(seen)
-heavy = ("httpx2", "httpx", "pydantic", "structlog", "h11", "hypothesis")
+heavy = ("httpx2", "httpx", "pydantic", "structlog", "h11", "hypothesis", "jinja2")
 print([name for name in heavy if name in sys.modules])
 """
 
@@ -33,3 +33,7 @@ def test_importing_opens_no_socket_reads_no_environment_and_loads_nothing_heavy(
 
 def test_importing_the_extraction_alone_is_as_quiet() -> None:
     assert imported("llm_manager.extraction")[0] == "[]"
+
+
+def test_importing_templates_loads_no_engine() -> None:
+    assert imported("llm_manager.templates") == ["[]", "[]"]

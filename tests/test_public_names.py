@@ -10,6 +10,7 @@ import pytest
 
 import llm_manager
 import llm_manager.extraction
+import llm_manager.templates
 import llm_manager.testing
 
 CONTRACT = (
@@ -188,7 +189,7 @@ CONTRACT = (
     "TimeoutSettings",
 )
 
-ROOMS = {"adapters", "cli", "combinators", "domain", "extraction", "layers", "operations", "policies"}
+ROOMS = {"adapters", "cli", "combinators", "domain", "extraction", "layers", "operations", "policies", "prompts"}
 
 
 def public(module: object) -> set[str]:
@@ -196,7 +197,7 @@ def public(module: object) -> set[str]:
 
 
 def test_the_front_door_opens_to_the_contract_and_nothing_else() -> None:
-    assert public(llm_manager) - ROOMS - {"ports", "testing"} == set(CONTRACT)
+    assert public(llm_manager) - ROOMS - {"ports", "templates", "testing"} == set(CONTRACT)
 
 
 def test_every_public_thing_says_what_it_means() -> None:
@@ -229,3 +230,37 @@ def test_the_other_doors() -> None:
     assert {"scripted", "VirtualClock", "Simulator", "record", "replay", "simulate", "Scenario", "Report"} <= public(
         llm_manager.testing
     )
+
+
+TEMPLATES = {
+    "ANOMALY_ANALYSIS",
+    "AnomalyAnalysis",
+    "AnomalyInput",
+    "COMPONENT_GENERATION",
+    "ComponentGeneration",
+    "ComponentInput",
+    "Dependency",
+    "Evidence",
+    "Meaning",
+    "PromptTemplate",
+    "Prop",
+    "READY_MADE",
+    "RecommendedAction",
+    "SchemaTemplate",
+    "TemplateLibrary",
+    "Values",
+    "Variable",
+    "ask",
+    "library",
+    "load_package_templates",
+    "load_templates",
+    "parse_template",
+    "query_template",
+    "template",
+    "template_from_file",
+}
+
+
+def test_the_door_to_templates_opens_to_its_names_and_each_says_what_it_means() -> None:
+    assert public(llm_manager.templates) == TEMPLATES
+    assert [name for name in TEMPLATES if not getattr(llm_manager.templates, name).__doc__] == []

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING, Any
 
 import anyio
 from returns.result import Failure, Success
 
 from llm_manager import (
+    LLMRequest,
     RoutePlan,
     live,
     provide,
@@ -16,20 +18,25 @@ from llm_manager import (
 )
 from llm_manager import generate as generate_op
 from llm_manager import plan as plan_op
-from llm_manager.cli.asked import request_of, tell_account
-from llm_manager.cli.json_schema import read_schema
-from llm_manager.cli.show import dollars, failed, misused, print_json, print_line, seconds, table
+from llm_manager.cli.asked import asked, tell_account
+from llm_manager.cli.show import dollars, failed, print_json, print_line, seconds, table
 from llm_manager.cli.stream import stream
 from llm_manager.cli.taped import perform
+
+if TYPE_CHECKING:
+    from llm_manager.extraction import Schema
 
 
 def generate(arguments: argparse.Namespace) -> int:
     """Print the answer; with a schema, the value. What it took goes to standard error when a person is looking."""
+    what = asked(arguments)
+    if isinstance(what, int):
+        return what
     if arguments.stream:
-        return stream(arguments)
-    if arguments.schema is not None:
-        return _query(arguments)
-    outcome = perform(generate_op(request_of(arguments)), arguments)
+        return stream(what, arguments)
+    if what.schema is not None:
+        return _query(what.request, what.schema, arguments)
+    outcome = perform(generate_op(what.request), arguments)
     if isinstance(outcome, Failure):
         return failed(outcome.failure(), as_json=arguments.json)
     response = outcome.unwrap()
@@ -38,11 +45,8 @@ def generate(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _query(arguments: argparse.Namespace) -> int:
-    read = read_schema(arguments.schema)
-    if isinstance(read, Failure):
-        return misused(read.failure())
-    outcome = perform(query_with_schema(request_of(arguments), read.unwrap()), arguments)
+def _query(request: LLMRequest, schema: Schema[Any], arguments: argparse.Namespace) -> int:
+    outcome = perform(query_with_schema(request, schema), arguments)
     if isinstance(outcome, Failure):
         return failed(outcome.failure(), as_json=arguments.json)
     print_json(outcome.unwrap())
@@ -51,7 +55,10 @@ def _query(arguments: argparse.Namespace) -> int:
 
 def plan(arguments: argparse.Namespace) -> int:
     """Print the models in order, why each stands there or is passed over, and the worst case."""
-    match anyio.run(provide(plan_op(request_of(arguments)), live())):
+    what = asked(arguments)
+    if isinstance(what, int):
+        return what
+    match anyio.run(provide(plan_op(what.request), live())):
         case Success(route):
             print_line(to_json(route) if arguments.json else plan_text(route))
             return 0

@@ -7,10 +7,11 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from llm_manager.cli import ask, batch, inspect, simulate
+from llm_manager.cli import ask, batch, inspect, simulate, templates
 from llm_manager.cli.demo import demo
 from llm_manager.cli.extract import extract
 from llm_manager.cli.taped import taping
+from llm_manager.cli.templates import filling
 
 INTERRUPTED = 130
 """128 and SIGINT, as shells have it."""
@@ -54,7 +55,9 @@ def parser() -> argparse.ArgumentParser:
     many.add_argument("--concurrency", type=int, default=10, metavar="N", help="how many at once (10)")
     many.add_argument("--journal", metavar="FILE", help="what is answered already (OUT.jsonl.journal)")
     many.add_argument("--overwrite", action="store_true", help="replace OUT.jsonl though it is from no batch of ours")
-    _wishing(many, task=None)
+    _wishing(many)
+    listing = _command(commands, "templates", templates.command, "prompt templates and the variables they take")
+    listing.add_argument("folder", nargs="?", metavar="FOLDER", help="those in its files, and not the ready-made ones")
     _command(commands, "models", inspect.models, "the models that can be asked for")
     _command(commands, "health", inspect.health, "ask every configured provider whether it is there")
     _command(commands, "status", inspect.status, "health, metrics and cache")
@@ -84,11 +87,12 @@ def _command(commands: Any, name: str, run: Any, help_: str) -> argparse.Argumen
 
 def _asking(command: argparse.ArgumentParser) -> None:
     command.add_argument("prompt", nargs="?", help="standard input when left out")
-    _wishing(command, task="general")
+    _wishing(command)
+    filling(command)
 
 
-def _wishing(command: argparse.ArgumentParser, task: str | None) -> None:
-    command.add_argument("--task", default=task, help="which chain of models to use")
+def _wishing(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--task", help="which chain of models to use (general)")
     command.add_argument("--model", help="the model to ask first")
     command.add_argument("--system", metavar="TEXT", help="the system prompt")
     command.add_argument("--max-tokens", type=int, metavar="N", help="the longest answer")

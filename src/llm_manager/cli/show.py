@@ -49,8 +49,8 @@ def print_text(text: str) -> None:
 
 
 def print_json(value: object) -> None:
-    """One JSON document."""
-    print_line(json.dumps(value, ensure_ascii=False))
+    """One JSON document; a record is an object of its fields."""
+    print_line(json.dumps(value, ensure_ascii=False, default=lambda record: json.loads(to_json(record))))
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

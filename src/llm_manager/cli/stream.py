@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import sys
+from typing import TYPE_CHECKING, Any
 
 from returns.result import Failure, Success
 
 from llm_manager import (
     Context,
     LLMError,
+    LLMRequest,
     LLMResponse,
     LLMStream,
     Outcome,
@@ -24,23 +26,25 @@ from llm_manager import (
     stream_with_schema,
     to_json,
 )
-from llm_manager.cli.asked import request_of, tell_account
-from llm_manager.cli.json_schema import read_schema
-from llm_manager.cli.show import failed, misused, print_json, print_line, print_text
+from llm_manager.cli.asked import Asked, tell_account
+from llm_manager.cli.show import failed, print_json, print_line, print_text
 from llm_manager.cli.taped import perform
 
+if TYPE_CHECKING:
+    from llm_manager.extraction import Schema
 
-def stream(arguments: argparse.Namespace) -> int:
+
+def stream(what: Asked, arguments: argparse.Namespace) -> int:
     """Print the text piece by piece, or with a schema the value on a line of its own whenever there is more of it.
 
     As JSON it is one document, at the end. A stream that breaks off fails, behind what it had said.
     """
-    return _text(arguments) if arguments.schema is None else _values(arguments)
+    if what.schema is None:
+        return _text(what.request, arguments)
+    return _values(what.request, what.schema, arguments)
 
 
-def _text(arguments: argparse.Namespace) -> int:
-    request = request_of(arguments)
-
+def _text(request: LLMRequest, arguments: argparse.Namespace) -> int:
     async def reading(context: Context) -> Outcome[LLMResponse, LLMError]:
         opened = await run(generate_stream(request), context)
         if isinstance(opened, Failure):
@@ -73,12 +77,7 @@ async def _printed(answer: LLMStream) -> Outcome[LLMResponse, LLMError]:
         return await collect(answer)
 
 
-def _values(arguments: argparse.Namespace) -> int:
-    read = read_schema(arguments.schema)
-    if isinstance(read, Failure):
-        return misused(read.failure())
-    schema, request = read.unwrap(), request_of(arguments)
-
+def _values(request: LLMRequest, schema: Schema[Any], arguments: argparse.Namespace) -> int:
     async def reading(context: Context) -> Outcome[object, LLMError]:
         opened = await run(stream_with_schema(request, schema), context)
         if isinstance(opened, Failure):

@@ -6,7 +6,7 @@ nested records) holds at run time too; declarations by :mod:`.variable`.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Generic, TypeVar, cast
@@ -42,7 +42,11 @@ def read(inputs: Inputs[V], values: V) -> Outcome[dict[str, Data], tuple[Problem
     if isinstance(found, Failure):
         return found
     data = found.unwrap()
-    problems = () if inputs.kind is None else tuple(_type_problems(inputs.kind, data))
+    problems: tuple[Problem, ...] = ()
+    if inputs.kind is not None:
+        typed = decoded(inputs.kind, data)
+        problems = (*typed.problems, *_unknown(inputs.kind, data, typed.problems))
+        data = {**_left_out(typed.value, data), **data}
     if inputs.declared is not None:
         told = {problem.path for problem in problems}
         more = value_problems(inputs.declared, data)
@@ -51,12 +55,19 @@ def read(inputs: Inputs[V], values: V) -> Outcome[dict[str, Data], tuple[Problem
     return Failure(problems) if problems else Success(data)
 
 
-def _type_problems(kind: type[Any], data: dict[str, Data]) -> Iterator[Problem]:
-    problems = decoded(kind, data).problems
-    yield from problems
+def _left_out(value: object, data: Mapping[str, Data]) -> dict[str, Data]:
+    """The defaults of the type for what *data*, which *value* was read from, leaves out."""
+    whole = None if value is None else as_data(value)
+    if not isinstance(whole, Success):
+        return {}
+    return {name: default for name, default in whole.unwrap().items() if name not in data}
+
+
+def _unknown(kind: type[Any], data: Mapping[str, Data], problems: Sequence[Problem]) -> Iterator[Problem]:
+    """The names that no field has; pydantic takes a TypedDict with more than it knows."""
     told, known = {problem.path for problem in problems}, list(_fields(kind))
     for name in data:
-        if name not in known and name not in told:  # pydantic takes a TypedDict with more names than it has
+        if name not in known and name not in told:
             yield Problem(name, f"is unknown: {nearest(name, known)}")
 
 
