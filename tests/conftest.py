@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from postgres_fixtures import postgres as postgres
+from postgres_fixtures import started_postgres as started_postgres
 from redis_fixtures import redis as redis
 from redis_fixtures import started_redis as started_redis
 

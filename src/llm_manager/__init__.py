@@ -8,6 +8,10 @@ testing kit, ``llm_manager.testing``.
 """
 
 from llm_manager.adapters.config_file import config_from_env as config_from_env
+from llm_manager.adapters.conversations.services import postgres_conversations as postgres_conversations
+from llm_manager.adapters.conversations.services import redis_conversations as redis_conversations
+from llm_manager.adapters.conversations.services import sqlite_conversations as sqlite_conversations
+from llm_manager.adapters.conversations.services import sqlite_url as sqlite_url
 from llm_manager.adapters.journals.memory import memory_journal as memory_journal
 from llm_manager.adapters.journals.sqlite import journal_file as journal_file
 from llm_manager.adapters.redis.services import redis_breakers as redis_breakers
@@ -36,6 +40,10 @@ from llm_manager.domain.codec import from_json as from_json
 from llm_manager.domain.codec import parse_request as parse_request
 from llm_manager.domain.codec import to_json as to_json
 from llm_manager.domain.config import LLMConfig as LLMConfig
+from llm_manager.domain.conversation import ConversationContext as ConversationContext
+from llm_manager.domain.conversation import ConversationSummary as ConversationSummary
+from llm_manager.domain.conversation import ConversationUsage as ConversationUsage
+from llm_manager.domain.conversation import StoredMessage as StoredMessage
 from llm_manager.domain.errors import AllModelsFailed as AllModelsFailed
 from llm_manager.domain.errors import AuthenticationFailed as AuthenticationFailed
 from llm_manager.domain.errors import BudgetExceeded as BudgetExceeded
@@ -89,6 +97,7 @@ from llm_manager.domain.secret import Secret as Secret
 from llm_manager.domain.settings import BreakerSettings as BreakerSettings
 from llm_manager.domain.settings import BudgetSettings as BudgetSettings
 from llm_manager.domain.settings import CacheSettings as CacheSettings
+from llm_manager.domain.settings import ConversationSettings as ConversationSettings
 from llm_manager.domain.settings import HttpSettings as HttpSettings
 from llm_manager.domain.settings import KeySettings as KeySettings
 from llm_manager.domain.settings import LimiterSettings as LimiterSettings
@@ -158,6 +167,13 @@ from llm_manager.layers import replacing as replacing
 from llm_manager.operations.batch import Batch as Batch
 from llm_manager.operations.batch import JournalLayer as JournalLayer
 from llm_manager.operations.batch import batch as batch
+from llm_manager.operations.conversation import continue_conversation as continue_conversation
+from llm_manager.operations.conversation import continue_conversation_stream as continue_conversation_stream
+from llm_manager.operations.conversation import delete_conversation as delete_conversation
+from llm_manager.operations.conversation import fork_conversation as fork_conversation
+from llm_manager.operations.conversation import get_conversation as get_conversation
+from llm_manager.operations.conversation import list_conversations as list_conversations
+from llm_manager.operations.conversation import start_conversation as start_conversation
 from llm_manager.operations.generate import generate as generate
 from llm_manager.operations.generate import route_request as route_request
 from llm_manager.operations.health import get_metrics as get_metrics

@@ -29,6 +29,7 @@ from llm_manager.ports import (
     Budget,
     Cache,
     Clock,
+    ConversationStore,
     Flights,
     Keys,
     Latencies,
@@ -99,6 +100,7 @@ def replacing(
     latencies: Latencies | None = None,
     flights: Flights | None = None,
     places: Places | None = None,
+    conversations: ConversationStore | None = None,
     budget: Budget | None = None,
     clock: Clock | None = None,
     random: Random | None = None,
@@ -119,6 +121,7 @@ def replacing(
             latencies=latencies or context.latencies,
             flights=flights or context.flights,
             places=places or context.places,
+            conversations=conversations or context.conversations,
             budget=budget or context.budget,
             clock=clock or context.clock,
             random=random or context.random,
@@ -153,7 +156,21 @@ def _context(config: LLMConfig, scope: Scope, http_client: Client | None) -> Out
         random=SystemRandom(),
         observer=_observer(config),
     )
-    return Success(context) if config.redis.url is None else _shared(context, scope)
+    shared = Success(context) if config.redis.url is None else _shared(context, scope)
+    return shared if isinstance(shared, Failure) else _storing(shared.unwrap(), scope)
+
+
+def _storing(context: Context, scope: Scope) -> Outcome[Context, ConfigurationError]:
+    """*context* with the conversations where its settings say; in this process when they do not."""
+    config = context.config
+    if config.conversations.url is None:
+        return Success(context)
+    from llm_manager.adapters.conversations.services import conversations_at  # noqa: PLC0415  # only who stores
+
+    made = conversations_at(config.conversations, config.redis, scope)
+    if isinstance(made, Failure):
+        return made
+    return Success(replace(context, conversations=made.unwrap()))
 
 
 def _shared(context: Context, scope: Scope) -> Outcome[Context, ConfigurationError]:

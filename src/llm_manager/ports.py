@@ -14,10 +14,13 @@ from typing import Generic, Literal, Protocol, Self, TypeAlias, TypeVar
 
 from anyio import CancelScope
 
+from llm_manager.domain.conversation import ConversationSummary, Turn
 from llm_manager.domain.errors import (
     AuthenticationFailed,
     BudgetExceeded,
     CircuitOpen,
+    ConversationConflict,
+    ConversationNotFound,
     LLMError,
     QuotaExhausted,
     RateLimitExceeded,
@@ -37,10 +40,14 @@ T = TypeVar("T")
 
 
 class Clock(Protocol):
-    """Time that only moves forward, and everything that waits for it."""
+    """Time that only moves forward, everything that waits for it, and what a calendar says."""
 
     def monotonic(self) -> float:
         """Seconds since an arbitrary moment; never goes back."""
+        ...
+
+    def unix_s(self) -> float:
+        """Seconds since 1970 by the wall clock, which may be set: for what people read, never for a decision."""
         ...
 
     async def sleep(self, seconds: float, /) -> None:
@@ -176,6 +183,34 @@ class Cache(Protocol):
 
     async def status(self) -> Outcome[CacheStatus, StoreUnavailable]:
         """How full the cache is."""
+        ...
+
+
+class ConversationStore(Protocol):
+    """Conversations by id, any text. Turns are added and never changed; a version is how many there are."""
+
+    async def load(self, conversation_id: str, /) -> Outcome[tuple[Turn, ...], ConversationNotFound | StoreUnavailable]:
+        """All turns, in order."""
+        ...
+
+    async def append(
+        self, conversation_id: str, expected_version: int, turns: Sequence[Turn], /
+    ) -> Outcome[int, ConversationNotFound | ConversationConflict | StoreUnavailable]:
+        """Add *turns*, all or none, to what had *expected_version* turns when it was read; gives the new version.
+
+        A conversation of version 0 is one that is not there yet. Turns that follow that version already, because this
+        was said before and the answer was lost, are not added again, and that is a success.
+        """
+        ...
+
+    async def remove(self, conversation_id: str, /) -> Outcome[None, ConversationNotFound | StoreUnavailable]:
+        """Forget a conversation."""
+        ...
+
+    async def page(
+        self, after: ConversationSummary | None, limit: int, /
+    ) -> Outcome[tuple[ConversationSummary, ...], StoreUnavailable]:
+        """At most *limit* conversations, the last updated first; those that come *after* the one given."""
         ...
 
 

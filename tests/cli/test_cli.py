@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 import warnings
@@ -195,12 +196,13 @@ def test_models_health_status_and_config(
     assert json.loads(capsys.readouterr().out)[0]["healthy"]
     assert main(["status"]) == 0
     assert "healthy" in capsys.readouterr().out
-    monkeypatch.setenv("DATABASE_URL", "sqlite:///turns.db")
+    monkeypatch.setenv("DATABASE_URL", "sqlite:///canary/turns.db")
     assert main(["config"]) == 0
     out = capsys.readouterr().out
     assert "OPENAI_API_KEY" in out
     assert "canary" not in out
-    assert "DATABASE_URL is set, and is not used by this version" in out
+    assert re.search(r"conversations.url .*DATABASE_URL", out)
+    assert "turns.db" not in out
     assert main(["config", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["retry.base_s"] == {"value": "1.0", "source": "default"}
 

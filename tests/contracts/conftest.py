@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, TypeAlias, cast
 
 import pytest
 
+from llm_manager import postgres_conversations, redis_conversations, sqlite_conversations
 from llm_manager.adapters.caches.memory import MemoryCache
+from llm_manager.adapters.conversations.memory import MemoryConversations
 from llm_manager.adapters.limits.breakers import MemoryBreakers
 from llm_manager.adapters.limits.budget import MemoryBudget
 from llm_manager.adapters.limits.keys import MemoryKeys
@@ -28,7 +31,8 @@ from llm_manager.domain.settings import (
     RedisSettings,
     RetryBudgetSettings,
 )
-from llm_manager.ports import Breakers, Budget, Cache, Keys, Limiter, RetryBudgets
+from llm_manager.ports import Breakers, Budget, Cache, ConversationStore, Keys, Limiter, RetryBudgets
+from postgres_server import PostgresServer
 from redis_lines import Aging, Blocking, Nobody
 from redis_server import RedisServer
 
@@ -97,3 +101,17 @@ def make_cache(line: Line | None) -> Callable[[CacheSettings], Cache]:
 @pytest.fixture(params=BOUNDED_CACHES)
 def make_bounded_cache(request: pytest.FixtureRequest) -> Callable[[CacheSettings], Cache]:
     return BOUNDED_CACHES[request.param]
+
+
+@pytest.fixture(params=["memory", "sqlite", "postgres", "redis"])
+def conversations(request: pytest.FixtureRequest, tmp_path: Path) -> ConversationStore:
+    """An empty store of each kind."""
+    match request.param:
+        case "memory":
+            return MemoryConversations()
+        case "sqlite":
+            return sqlite_conversations(tmp_path / "chats.db")
+        case "postgres":
+            return postgres_conversations(cast("PostgresServer", request.getfixturevalue("postgres")).url)
+        case _:
+            return redis_conversations(cast("RedisServer", request.getfixturevalue("redis")).url)

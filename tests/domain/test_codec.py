@@ -11,6 +11,9 @@ from llm_manager import (
     AllModelsFailed,
     Attempt,
     ComputedCost,
+    ConversationConflict,
+    ConversationContext,
+    ConversationUsage,
     ImagePart,
     InvalidRequest,
     JsonMode,
@@ -28,6 +31,7 @@ from llm_manager import (
     ResponseMetadata,
     RoutePlan,
     ServerError,
+    StoredMessage,
     StreamBroken,
     StreamEvent,
     StreamFailed,
@@ -76,6 +80,30 @@ VALUES: list[tuple[Any, object]] = [
         ),
     ),
     (LLMError, AllModelsFailed((("a", ServerError("a", 500)), ("b", InvalidRequest((Problem("x", "y"),)))))),
+    (LLMError, ConversationConflict("a", response=LLMResponse(content="x", model="m"))),
+    (
+        ConversationContext,
+        ConversationContext(
+            id="a",
+            messages=(
+                StoredMessage(role="user", content=(TextPart("x"), ImagePart(data=b"\xff")), timestamp=1.5, version=1),
+                StoredMessage(
+                    role="assistant",
+                    tool_calls=(ToolCall(id="1", name="f", arguments="{}", signature="s"),),
+                    timestamp=2.5,
+                    version=1,
+                ),
+                StoredMessage(role="tool", content="y", tool_call_id="1", timestamp=3.0, version=2),
+            ),
+            metadata={"deep": [1, None, {"a": 1.5}]},
+            created_at=1.5,
+            updated_at=3.0,
+            version=2,
+            usage=ConversationUsage(prompt_tokens=3, completion_tokens=1, cost_usd=0.5, unpriced_turns=1),
+            budget_usd=2.5,
+            model="m",
+        ),
+    ),
     (
         RoutePlan,
         RoutePlan(

@@ -8,7 +8,6 @@ import pytest
 from returns.result import Success
 
 from llm_manager import LLMConfig, ModelSettings, Secret, config_from_env, describe, parse_config
-from llm_manager.domain.environment import NOT_USED_YET, VARIABLES
 from llm_manager.domain.parse_config import is_encrypted_or_local, is_loopback
 
 BAD_FILE = """
@@ -196,10 +195,6 @@ def test_a_secret_given_as_one_is_kept() -> None:
     assert parse_config(
         {"keys": {"providers": {"openai": [Secret("sk-canary-1234567890")]}}}
     ).unwrap().keys.providers == {"openai": (Secret("sk-canary-1234567890"),)}
-
-
-def test_no_variable_is_both_used_and_not_used_yet() -> None:
-    assert not set(NOT_USED_YET) & {variable.name for variable in VARIABLES}
 
 
 def test_accounts_of_keys_that_do_not_exist_are_told() -> None:

@@ -59,6 +59,7 @@ VARIANTS = {
         replace(PLAIN, response_format=JsonSchema(schema={}, strict=False)),
     ],
     "namespace": [replace(PLAIN, namespace="tenant-b")],
+    "truncation": [replace(PLAIN, truncation="auto")],
 }
 
 

@@ -31,11 +31,14 @@ from llm_manager import (
     TimeoutSettings,
     bulkhead,
     collect,
+    continue_conversation,
+    continue_conversation_stream,
     custom,
     effect,
     gather,
     generate,
     generate_stream,
+    get_conversation,
     get_status,
     hedged,
     observed,
@@ -45,6 +48,7 @@ from llm_manager import (
     replacing,
     run,
     settle,
+    start_conversation,
     stream_with_schema,
     texts,
     timeout,
@@ -87,6 +91,15 @@ async def one_after_the_other(context: Context) -> object:
 
 async def twice(context: Context) -> object:
     return await run(generate(ask()), context), await run(generate(ask()), context)
+
+
+async def conversing(context: Context) -> object:
+    """Ids are drawn and times are read off a calendar: both come back."""
+    id_ = (await run(start_conversation("Be brief."), context)).unwrap()
+    await run(continue_conversation(id_, ask()), context)
+    async with (await run(continue_conversation_stream(id_, ask("more")), context)).unwrap() as stream:
+        await collect(stream)
+    return await run(get_conversation(id_), context)
 
 
 async def of_a_list(context: Context) -> object:
@@ -170,6 +183,7 @@ SCENES: Mapping[str, Scene] = {
     "a schema asked for again": Scene(
         of(query_with_schema(ask(), list[int])), with_lines("[1, 'two']", BUSY, "no", "[1, 2]")
     ),
+    "a conversation": Scene(conversing, with_lines(Pause(1.5, "fine"), Pieces(["and ", "more"], gap_s=0.5))),
     "the state of things": Scene(of(get_status()), {"gpt": [], "claude": []}),
     "a program with its own time": Scene(with_its_own_time, {}),
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from llm_manager.adapters.caches.memory import MemoryCache
+from llm_manager.adapters.conversations.memory import MemoryConversations
 from llm_manager.adapters.limits.breakers import MemoryBreakers, NoBreakers
 from llm_manager.adapters.limits.budget import MemoryBudget
 from llm_manager.adapters.limits.flights import MemoryFlights
@@ -34,6 +35,7 @@ def in_process_context(
         latencies=MemoryLatencies(),
         flights=MemoryFlights(),
         places=MemoryPlaces(),
+        conversations=MemoryConversations(),
         budget=None if config.budget.limit_usd is None else MemoryBudget(config.budget.limit_usd),
         clock=clock,
         random=random,

@@ -93,7 +93,7 @@ async def open_sqlite(path: Path, form: Form) -> Outcome[SqliteFile, StoreUnavai
         try:
             wrong = _prepared(connection, form)
         except sqlite3.Error as bad:
-            wrong = _said(bad)
+            wrong = said(bad)
         if wrong is None:
             return Success(SqliteFile(path, form, connection))
         connection.close()
@@ -131,10 +131,10 @@ def _number(connection: sqlite3.Connection, pragma: str) -> int:
 
 
 def _unavailable(path: Path, form: Form, bad: sqlite3.Error | OSError) -> StoreUnavailable:
-    return StoreUnavailable(form.store, f"{path}: {_said(bad)}")
+    return StoreUnavailable(form.store, f"{path}: {said(bad)}")
 
 
-def _said(bad: sqlite3.Error | OSError) -> str:
+def said(bad: sqlite3.Error | OSError) -> str:
     """What went wrong and what to do, in words for people."""
     match bad:
         case OSError():

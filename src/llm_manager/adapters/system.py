@@ -20,6 +20,10 @@ class SystemClock:
         """Seconds since an arbitrary moment."""
         return time.monotonic()
 
+    def unix_s(self) -> float:
+        """Seconds since 1970."""
+        return time.time()
+
     async def sleep(self, seconds: float, /) -> None:
         """Wait in real time."""
         await anyio.sleep(seconds)

@@ -10,6 +10,7 @@ from returns.result import Failure, Success
 
 from llm_manager import (
     LLMRequest,
+    PlannedTarget,
     RoutePlan,
     live,
     provide,
@@ -74,9 +75,15 @@ def plan_text(route: RoutePlan) -> str:
             target.provider,
             "-" if target.skipped else str(target.worst_attempts),
             "-" if target.skipped else dollars(target.worst_cost_usd),
-            f"passed over: {target.skipped.message or target.skipped.tag}" if target.skipped else target.why,
+            _why(target),
         )
         for target in route.targets
     ]
     worst = f"{route.worst_attempts} requests, {dollars(route.worst_cost_usd)}, {seconds(route.worst_latency_s)}"
     return f"{table(('MODEL', 'PROVIDER', 'TRIES', 'COST', 'WHY'), rows)}\n\nat worst: {worst}"
+
+
+def _why(target: PlannedTarget) -> str:
+    if target.skipped is not None:
+        return f"passed over: {target.skipped.message or target.skipped.tag}"
+    return f"{target.why}, without {target.left_out_messages} messages" if target.left_out_messages else target.why

@@ -27,7 +27,6 @@ from llm_manager import (
     to_json,
 )
 from llm_manager.cli.show import FAILED, dollars, failed, print_json, print_line, seconds, table
-from llm_manager.domain.environment import NOT_USED_YET
 from llm_manager.domain.models import MODELS
 from llm_manager.domain.status import CacheStatus
 
@@ -128,9 +127,6 @@ def config(arguments: argparse.Namespace) -> int:
         print_json({path: {"value": shown, "source": source} for path, shown, source in rows})
         return 0
     print_line(table(("SETTING", "VALUE", "FROM"), rows))
-    for name in NOT_USED_YET:
-        if os.environ.get(name):
-            print_line(f"\n{name} is set, and is not used by this version")
     return 0
 
 

@@ -9,6 +9,7 @@ from llm_manager.domain.settings import (
     BreakerSettings,
     BudgetSettings,
     CacheSettings,
+    ConversationSettings,
     HttpSettings,
     KeySettings,
     LimiterSettings,
@@ -41,6 +42,7 @@ class LLMConfig:
     http: HttpSettings = field(default_factory=HttpSettings)
     observe: ObserveSettings = field(default_factory=ObserveSettings)
     redis: RedisSettings = field(default_factory=RedisSettings)
+    conversations: ConversationSettings = field(default_factory=ConversationSettings)
     sources: Mapping[str, str] = field(default_factory=dict[str, str], compare=False, repr=False, kw_only=True)
 
     def __hash__(self) -> int:

@@ -86,11 +86,9 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("MAX_REQUESTS_PER_MINUTE", "rate_limit.requests_per_minute", int, "a whole number"),
     Variable("MAX_TOKENS_PER_MINUTE", "rate_limit.tokens_per_minute", int, "a whole number"),
     Variable("REDIS_URL", "redis.url", _text),
+    Variable("DATABASE_URL", "conversations.url", _text),
     Variable("DEBUG_PORTKEY_TIMING", "http.portkey.timings", _flag, "1 or 0"),
 )
-
-NOT_USED_YET = ("DATABASE_URL",)
-"""Variables of this library's contract whose part is not built yet: ``llm-manager config`` says so when one is set."""
 
 
 @dataclass(frozen=True, slots=True)

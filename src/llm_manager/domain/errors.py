@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from llm_manager.domain.problem import Problem
+from llm_manager.domain.response import LLMResponse
 
 TimeoutPhase: TypeAlias = Literal["first_byte", "idle", "total"]
 NetworkCause: TypeAlias = Literal["connect", "dns", "tls", "reset", "local"]
@@ -227,19 +228,21 @@ class ConversationNotFound:
 
 @dataclass(frozen=True, slots=True)
 class ConversationConflict:
-    """Somebody else continued the conversation first; nothing was stored."""
+    """Somebody else changed the conversation first; nothing was stored. *response* is the answer that was paid for."""
 
     conversation_id: str
     message: str = ""
+    response: LLMResponse | None = field(default=None, kw_only=True, repr=False)
     tag: Literal["ConversationConflict"] = field(default="ConversationConflict", kw_only=True, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class StoreUnavailable:
-    """A cache, conversation or limiter store cannot be used."""
+    """A cache, conversation or limiter store cannot be used; *response* is an answer that it should have kept."""
 
     store: str
     message: str = ""
+    response: LLMResponse | None = field(default=None, kw_only=True, repr=False)
     tag: Literal["StoreUnavailable"] = field(default="StoreUnavailable", kw_only=True, repr=False)
 
 

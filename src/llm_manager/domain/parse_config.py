@@ -12,6 +12,7 @@ from returns.result import Failure, Success
 
 from llm_manager.domain.catalog import PROVIDERS
 from llm_manager.domain.config import LLMConfig
+from llm_manager.domain.conversation_place import conversation_place
 from llm_manager.domain.decode import FOUND_LENGTH, decoded, nearest
 from llm_manager.domain.environment import Layered
 from llm_manager.domain.errors import ConfigurationError
@@ -39,7 +40,7 @@ def configured(layered: Layered) -> Outcome[LLMConfig, ConfigurationError]:
 
 
 def _is_secret(path: str) -> bool:
-    shown_by_nobody = path.startswith(("keys.", "redis.url"))
+    shown_by_nobody = path.startswith(("keys.", "redis.url", "conversations.url"))
     return shown_by_nobody or path.endswith(("virtual_key", "base_url")) or ".base_urls." in path
 
 
@@ -64,6 +65,9 @@ def _checked(config: LLMConfig) -> Iterator[Problem]:
     if proxy_said is not None:
         yield Problem("http.proxy", proxy_said)
     yield from _redis(config.redis)
+    place = None if config.conversations.url is None else conversation_place(config.conversations.url)
+    if isinstance(place, Failure):
+        yield Problem("conversations.url", place.failure())
     yield from _models(config)
     for task, chain in config.routing.chains.items():
         if not chain:

@@ -10,6 +10,7 @@ from llm_manager.domain.errors import LLMError
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedTarget:
     """One model in the order it would be asked. *skipped* is the error that is certain to keep it from being asked.
+    *left_out_messages* are the oldest ones that do not fit its window, where ``truncation`` leaves them out.
 
     The worst case: *worst_attempts* requests sent, *worst_cost_usd* paid (None: no price known), *worst_wait_s* spent
     in pauses between them and in the queue of our own rate limit before each.
@@ -19,6 +20,7 @@ class PlannedTarget:
     provider: str
     why: str
     skipped: LLMError | None = None
+    left_out_messages: int = 0
     worst_attempts: int = 0
     worst_cost_usd: float | None = None
     worst_wait_s: float = 0.0

@@ -93,6 +93,9 @@ class JsonSchema:
     tag: Literal["JsonSchema"] = field(default="JsonSchema", repr=False)
 
 
+Truncation: TypeAlias = Literal["disabled", "auto"]
+"""What becomes of messages that do not fit a model's window (the name is that of OpenAI's Responses API)."""
+
 ResponseFormat: TypeAlias = JsonMode | JsonSchema
 
 
@@ -119,6 +122,7 @@ class LLMRequest:
 
     *context* is data for the model to look at; it is sent as JSON in front of the prompt. *labels* are for those who
     watch, such as the template that a prompt was made from: never sent, and no part of what an answer is cached under.
+    With *truncation* ``auto`` the oldest turns are left out for a model whose window is too small for all of them.
     """
 
     prompt: str = ""
@@ -134,3 +138,4 @@ class LLMRequest:
     deadline_s: float | None = None
     streaming: bool = False
     labels: Mapping[str, str] = field(default_factory=dict[str, str])
+    truncation: Truncation = "disabled"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import cast
+from typing import cast, get_args
 
 from llm_manager.domain.problem import Problem
 from llm_manager.domain.request import (
@@ -16,6 +16,7 @@ from llm_manager.domain.request import (
     Preferences,
     TextPart,
     Tool,
+    Truncation,
 )
 
 TEMPERATURES = (0.0, 2.0)
@@ -48,6 +49,8 @@ def request_problems(request: LLMRequest) -> tuple[Problem, ...]:
 def _prompt(request: LLMRequest) -> Iterator[Problem]:
     if not request.messages and not request.prompt.strip():
         yield Problem("prompt", "is empty and there are no messages: give the model something to answer")
+    if request.truncation not in get_args(Truncation):
+        yield Problem("truncation", f"is {request.truncation!r}: use one of {', '.join(get_args(Truncation))}")
     if request.deadline_s is not None and not request.deadline_s > 0:
         yield Problem("deadline_s", f"is {request.deadline_s}: give a number of seconds above 0")
 
@@ -132,7 +135,7 @@ def _tool(at: str, tool: Tool) -> Iterator[Problem]:
 
 def _schema(at: str, schema: JsonObject) -> Iterator[Problem]:
     """What makes *schema* none that a vendor would take: whether it says what was meant is another matter."""
-    bad = _not_json(schema)
+    bad = not_json(schema)
     if bad is not None:
         yield Problem(at, f"is not JSON: {bad}")
         return
@@ -152,7 +155,8 @@ def _schema(at: str, schema: JsonObject) -> Iterator[Problem]:
             yield Problem(f"{at}.required", f"names {wanted!r}, which is not among the properties")
 
 
-def _not_json(value: object) -> Exception | None:
+def not_json(value: object) -> Exception | None:
+    """What keeps *value* from being written as JSON."""
     try:
         json.dumps(value, allow_nan=False)
     except (TypeError, ValueError, RecursionError) as bad:
@@ -161,6 +165,6 @@ def _not_json(value: object) -> Exception | None:
 
 
 def _context(request: LLMRequest) -> Iterator[Problem]:
-    bad = _not_json(request.context) if request.context else None
+    bad = not_json(request.context) if request.context else None
     if bad is not None:
         yield Problem("context", f"is not JSON: {bad}")

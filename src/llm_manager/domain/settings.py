@@ -222,6 +222,17 @@ class RedisSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ConversationSettings:
+    """Where conversations are kept: *url* is ``sqlite:///``, ``postgresql://`` or ``redis://``; None is this process.
+
+    An exchange with the store takes at most *timeout_s*, and a writer waits as long for its turn at a SQLite file.
+    """
+
+    url: Secret | None = None
+    timeout_s: Seconds = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ObserveSettings:
     """What is logged. Prompts and answers only when *prompts* says so; keys never."""
 

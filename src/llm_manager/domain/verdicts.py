@@ -285,10 +285,12 @@ def _sentence(error: LLMError) -> str:  # noqa: C901, PLR0912  # one flat table
             return f"the budget of {limit:.4f} USD does not allow it, {spent:.4f} are spent{said}: raise the budget"
         case ConversationNotFound(conversation_id=id_):
             return f"there is no conversation {id_!r}{said}: list them to see which exist"
-        case ConversationConflict(conversation_id=id_):
-            return f"conversation {id_!r} was continued elsewhere{said}: read it again, then continue"
-        case StoreUnavailable(store=store):
-            return f"the store {store} cannot be used{said}: check that it is running and reachable"
+        case ConversationConflict(conversation_id=id_, response=answer):
+            paid = "" if answer is None else "; the answer is in `response`, and is not stored"
+            return f"conversation {id_!r} was changed elsewhere{said}: read it again, then continue{paid}"
+        case StoreUnavailable(store=store, response=answer):
+            paid = "" if answer is None else "; the answer is in `response`, and is not stored"
+            return f"the store {store} cannot be used{said}: check that it is running and reachable{paid}"
         case ConfigurationError(problems=problems):
             return f"the configuration is wrong{said}: {listed(problems)}"
         case _:

@@ -19,6 +19,7 @@ from llm_manager.ports import (
     Budget,
     Cache,
     Clock,
+    ConversationStore,
     Flights,
     Keys,
     Latencies,
@@ -55,6 +56,7 @@ class Context(Stranded):
     latencies: Latencies
     flights: Flights
     places: Places
+    conversations: ConversationStore
     clock: Clock
     random: Random
     observer: Observer

@@ -47,6 +47,7 @@ from llm_manager.operations.flow import Flow, opened_flow, whole_of
 from llm_manager.policies.asked import Asked, asked_of, completed, sent_tokens
 from llm_manager.policies.bucket import longest_wait_s
 from llm_manager.policies.planning import alternate_keys, key_owner, keys_of, worst_try_usd
+from llm_manager.policies.window import windowed
 from llm_manager.ports import Dispatch, Lease, Provider
 
 A = TypeVar("A")
@@ -70,6 +71,8 @@ def begin(request: LLMRequest, target: Target) -> Op[Flow]:
 
 
 def _stacked(request: LLMRequest, target: Target, ask: Ask[A]) -> Op[A]:
+    request = windowed(request, target)  # before all else: what is reserved, at the limiter too, is for what is sent
+
     async def attempting(context: Context) -> Outcome[A, LLMError]:
         config = context.config
         pace = _Pace(context.clock.monotonic())

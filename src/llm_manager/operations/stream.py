@@ -11,7 +11,7 @@ or ``StreamFailed``, with the reason and the text that had come.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from types import TracebackType
 from typing import Protocol, Self, TypeVar, final
@@ -151,9 +151,15 @@ def generate_stream(request: LLMRequest) -> Op[LLMStream]:
     the first piece and ``timeouts.idle_s`` every silence after it. An answer from the cache comes in one piece.
     """
 
+    return streamed(request, lambda source: source)
+
+
+def streamed(request: LLMRequest, through_source: Callable[[Source], Source]) -> Op[LLMStream]:
+    """As :func:`generate_stream`, pulling from what *through_source* makes of the source."""
+
     async def streaming(context: Context) -> Outcome[LLMStream, LLMError]:
         account = Account("generate_stream", request, context)
-        opened = await _opened(request, account)
+        opened = await _opened(request, account, through_source)
         if isinstance(opened, Failure):
             account.close(opened)
         return opened
@@ -161,7 +167,9 @@ def generate_stream(request: LLMRequest) -> Op[LLMStream]:
     return effect(streaming)
 
 
-async def _opened(request: LLMRequest, account: Account) -> Outcome[LLMStream, LLMError]:
+async def _opened(
+    request: LLMRequest, account: Account, through_source: Callable[[Source], Source]
+) -> Outcome[LLMStream, LLMError]:
     context = account.context
     found = chain_of(request, context)
     if isinstance(found, Failure):
@@ -170,7 +178,7 @@ async def _opened(request: LLMRequest, account: Account) -> Outcome[LLMStream, L
     key = cache_key_of(request, chain) if config.cache.enabled else None
     hit = None if key is None else await look_up(context, key)
     if hit is not None and isinstance(hit.value, LLMResponse):
-        return Success(LLMStream(account, Stored(hit.value), None))
+        return Success(LLMStream(account, through_source(Stored(hit.value)), None))
 
     async def beginning(bounded: Context) -> Outcome[LLMStream, LLMError]:
         begun = await run(first_answer(config, request, chain, begin), bounded)
@@ -178,7 +186,7 @@ async def _opened(request: LLMRequest, account: Account) -> Outcome[LLMStream, L
             return begun
         flow = begun.unwrap()
         source = Relay(bounded, request, chain, flow) if config.routing.mid_stream != "fail" else flow
-        return Success(LLMStream(account, source, key))
+        return Success(LLMStream(account, through_source(source), key))
 
     return await run(deadline(limit_s(context, request), grace_s=LAST_WORDS_S)(effect(beginning)), context)
 

@@ -19,7 +19,7 @@ from llm_manager.domain.request import (
     Tool,
 )
 
-_VERSION = 1
+_VERSION = 2
 """Raised whenever the canonical form changes, so that a shared store never answers by an older one."""
 
 
@@ -43,6 +43,7 @@ def cache_key(request: LLMRequest, route: Sequence[str]) -> str:
         [_tool(tool) for tool in request.tools],
         [request.tool_choice.name] if isinstance(request.tool_choice, NamedTool) else request.tool_choice,
         _response_format(request.response_format),
+        request.truncation,
     ]
     text = json.dumps(form, sort_keys=True, separators=(",", ":"), default=repr)
     return sha256(text.encode()).hexdigest()

@@ -20,6 +20,7 @@ from llm_manager.policies.bucket import longest_wait_s
 from llm_manager.policies.latency import Latency
 from llm_manager.policies.pricing import worst_usd
 from llm_manager.policies.routing import Candidate, Skipped, candidates
+from llm_manager.policies.window import windowed
 
 
 def plan_of(
@@ -88,12 +89,14 @@ def _planned(
     open_s = circuits.get(target.key)
     if open_s is not None and open_s > passed_s:
         return PlannedTarget(model=name, provider=provider, why=why, skipped=CircuitOpen(name, open_s))
+    sent = windowed(request, target)
     tries = config.retry.max_retries + keys_of(config, target)
-    worst = worst_try_usd(target, request, sent_tokens(request, target))
+    worst = worst_try_usd(target, sent, sent_tokens(sent, target))
     return PlannedTarget(
         model=name,
         provider=provider,
         why=why if open_s is None else f"{why}, its breaker is open for another {open_s:.3g} s",
+        left_out_messages=len(request.messages) - len(sent.messages),
         worst_attempts=tries * (1 + len(target.alternates)),
         worst_cost_usd=None if worst is None else tries * worst,
         worst_wait_s=_worst_pauses_s(config.retry) + tries * longest_wait_s(config.rate_limit),

@@ -22,6 +22,7 @@ from llm_manager.domain.target import Target
 from llm_manager.policies.asked import sent_tokens
 from llm_manager.policies.latency import Latency, expected_ms
 from llm_manager.policies.targets import NoTarget, has_gateway, is_configured, resolve
+from llm_manager.policies.window import windowed
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +184,7 @@ def _gated(candidate: Candidate, request: LLMRequest) -> Candidate:
     if isinstance(candidate, Skipped):
         return candidate
     target = candidate.target
-    error = _lacks(target, request) or _too_small(target, request)
+    error = _lacks(target, request) or _too_small(target, windowed(request, target))
     return candidate if error is None else Skipped(target.model, target.provider.name, error, candidate.why)
 
 

@@ -34,7 +34,7 @@ def prompt_tokens(request: LLMRequest) -> int:
     if request.system_prompt:
         count += MESSAGE_TOKENS + text_tokens(request.system_prompt)
     for message in request.messages:
-        count += _message_tokens(message)
+        count += message_tokens(message)
     for data in (request.context, *(tool.parameters for tool in request.tools)):
         if data:
             count += text_tokens(json.dumps(data, default=repr))
@@ -45,7 +45,8 @@ def prompt_tokens(request: LLMRequest) -> int:
     return count
 
 
-def _message_tokens(message: Message) -> int:
+def message_tokens(message: Message) -> int:
+    """An estimate of one message, with what wraps it."""
     count = MESSAGE_TOKENS + sum(text_tokens(call.arguments) + text_tokens(call.name) for call in message.tool_calls)
     if isinstance(message.content, str):
         return count + text_tokens(message.content)

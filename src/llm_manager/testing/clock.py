@@ -10,6 +10,9 @@ from typing import final
 import anyio
 import anyio.lowlevel
 
+EPOCH_S = 1_767_225_600.0
+"""What a calendar says at virtual second 0: midnight, 1 January 2026, UTC, as Unix seconds."""
+
 _SETTLE_ROUNDS = 16
 """Turns of the event loop given to tasks that can run, before asking whether all are blocked: that question polls."""
 
@@ -61,6 +64,10 @@ class VirtualClock:
     def monotonic(self) -> float:
         """Virtual seconds."""
         return self._now_s
+
+    def unix_s(self) -> float:
+        """The first moment of 2026 and the virtual seconds since."""
+        return EPOCH_S + self._now_s
 
     async def sleep(self, seconds: float, /) -> None:
         """Wait until :meth:`advance` has moved time on by *seconds*."""

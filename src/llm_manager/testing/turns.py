@@ -55,6 +55,10 @@ class CallClock(Turning):
         """Virtual seconds."""
         return self._clock.monotonic()
 
+    def unix_s(self) -> float:
+        """What the shared clock's calendar says."""
+        return self._clock.unix_s()
+
     async def sleep(self, seconds: float, /) -> None:
         """Wait; no time at all is still a turn for those before us."""
         rung = anyio.Event()

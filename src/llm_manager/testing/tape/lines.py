@@ -49,6 +49,14 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CalendarRead:
+    """The wall clock was read by the strand *reader*: seconds since 1970."""
+
+    reader: str
+    unix_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Draw:
     """A random number was drawn by the strand *reader*."""
 
@@ -177,7 +185,7 @@ class Finished:
 Step: TypeAlias = Answered | Failed | Listed | Opened | Pulled | Cancelled | Closed
 """What happened in an exchange after it was asked for."""
 
-Line: TypeAlias = Recording | Reading | Draw | Slept | Limited | Asked | Step | Finished
+Line: TypeAlias = Recording | Reading | CalendarRead | Draw | Slept | Limited | Asked | Step | Finished
 
 _KINDS: Final[Mapping[str, type[Line]]] = {kind.__name__: kind for kind in get_args(Line)}
 

@@ -19,7 +19,7 @@ from llm_manager.effect.scope import Scope
 from llm_manager.ports import Clock, Random, Splitting
 from llm_manager.testing.tape.content import secrets_in, without_keys
 from llm_manager.testing.tape.file import RecordingUnusable, new_tape
-from llm_manager.testing.tape.lines import VERSION, Draw, Finished, Limited, Reading, Recording, Slept
+from llm_manager.testing.tape.lines import VERSION, CalendarRead, Draw, Finished, Limited, Reading, Recording, Slept
 from llm_manager.testing.tape.log import Log
 from llm_manager.testing.tape.recorded_provider import RecordedProvider
 from llm_manager.testing.tape.strand import Reader
@@ -111,6 +111,12 @@ class _Clock(Splitting):
         now_s = self._inner.monotonic()
         self._log.tape.write(Reading(reader=self._reader.name, at_s=now_s))
         return now_s
+
+    def unix_s(self) -> float:
+        """Seconds since 1970 by the recorded clock."""
+        unix_s = self._inner.unix_s()
+        self._log.tape.write(CalendarRead(reader=self._reader.name, unix_s=unix_s))
+        return unix_s
 
     async def sleep(self, seconds: float, /) -> None:
         """Wait as the recorded clock waits."""

@@ -27,7 +27,7 @@ from llm_manager.effect.context import Context
 from llm_manager.effect.layer import Layer, scoped
 from llm_manager.effect.scope import Scope
 from llm_manager.ports import Dispatch, Incoming, Random, Splitting
-from llm_manager.testing.clock import VirtualClock
+from llm_manager.testing.clock import EPOCH_S, VirtualClock
 from llm_manager.testing.tape.content import asked_of, request_tree
 from llm_manager.testing.tape.file import RecordingUnusable
 from llm_manager.testing.tape.lines import (
@@ -133,6 +133,11 @@ class _Clock(Splitting):
             return self._timeline.now_s
         self._timeline.reached(read_s)
         return read_s
+
+    def unix_s(self) -> float:
+        """What this strand's calendar said then; past its last reading, that of virtual time."""
+        read_s = self._script.calendar(self._reader.name)
+        return EPOCH_S + self._timeline.now_s if read_s is None else read_s
 
     async def sleep(self, seconds: float, /) -> None:
         """Wait until it is this sleep's turn to end."""

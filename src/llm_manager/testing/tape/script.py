@@ -16,6 +16,7 @@ from llm_manager.testing.tape.file import RecordingUnusable, read_lines
 from llm_manager.testing.tape.lines import (
     Answered,
     Asked,
+    CalendarRead,
     Cancelled,
     Closed,
     Draw,
@@ -101,6 +102,7 @@ class Script:
     """The recording in *path*. *endings* are the lines of all that was waited for and ended."""
 
     __slots__ = (
+        "_calendar",
         "_draws",
         "_exchanges",
         "_is_whole",
@@ -120,6 +122,7 @@ class Script:
         self.endings: list[int] = []
         self._is_whole = False
         self._readings: defaultdict[str, deque[float]] = defaultdict(deque)
+        self._calendar: defaultdict[str, deque[float]] = defaultdict(deque)
         self._draws: defaultdict[str, deque[float]] = defaultdict(deque)
         self._waits: dict[tuple[str, int], Moment | None] = {}
         self._exchanges: dict[int, Exchange] = {}
@@ -132,6 +135,8 @@ class Script:
         match line:
             case Reading(reader=reader, at_s=at_s):
                 self._readings[reader].append(at_s)
+            case CalendarRead(reader=reader, unix_s=unix_s):
+                self._calendar[reader].append(unix_s)
             case Draw(reader=reader, value=value):
                 self._draws[reader].append(value)
             case Slept(reader=reader, nth=nth, at_s=at_s, at_once=at_once):
@@ -166,6 +171,10 @@ class Script:
     def reading(self, reader: str) -> float | None:
         """The next reading of *reader*, None past the last."""
         return self._next(self._readings[reader])
+
+    def calendar(self, reader: str) -> float | None:
+        """The next reading of the wall clock by *reader*, None past the last."""
+        return self._next(self._calendar[reader])
 
     def draw(self, reader: str) -> float | None:
         """The next draw of *reader*, None past the last."""
@@ -216,7 +225,7 @@ class Script:
         return LeftOver(
             exchanges=tuple(each.asked for each in exchanges if not each.is_taken),
             pulls=sum(not isinstance(step, Closed) for each in taken for _, step in each.steps),
-            readings=sum(map(len, self._readings.values())),
+            readings=sum(map(len, (*self._readings.values(), *self._calendar.values()))),
             draws=sum(map(len, self._draws.values())),
             waits=len(self._waits),
             missed=tuple(self._missed),

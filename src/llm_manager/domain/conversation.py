@@ -1,0 +1,164 @@
+"""Conversations as values: turns that are only ever added, and what they add up to.
+
+The rule of this room: a store keeps turns, and everything else is a fold over them; nothing that was said is changed or
+left out, whatever of it a model is shown later. Times are Unix seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from llm_manager.domain.request import ImagePart, JsonObject, Role, TextPart, ToolCall
+from llm_manager.domain.response import UnknownCost, Usage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredMessage:
+    """One message as it was said at *timestamp*, in Unix seconds; *version* is that of the turn it belongs to."""
+
+    role: Role
+    content: str | tuple[TextPart | ImagePart, ...] = ""
+    timestamp: float
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str | None = None
+    version: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opening:
+    """What is settled when a conversation begins: data of its owner's, and what all of it may cost, None for no
+    limit."""
+
+    metadata: JsonObject = field(default_factory=dict[str, Any])
+    budget_usd: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """What is added to a conversation in one piece: what was asked and what was answered, at *at* in Unix seconds.
+
+    *id* tells it from every other turn, so that one that is sent twice is stored once. *model* and *usage* are of the
+    answer, None where no model was asked; the first turn of a conversation has an *opening*.
+    """
+
+    id: str
+    at: float
+    messages: tuple[StoredMessage, ...] = ()
+    model: str | None = None
+    usage: Usage | None = None
+    opening: Opening | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConversationUsage:
+    """What the answers of a conversation have used. *cost_usd* is what is known of it; *unpriced_turns* counts the
+    answers whose cost is not."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cost_usd: float = 0.0
+    unpriced_turns: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConversationSummary:
+    """A conversation without what was said in it: the line of a list. *model* gave the last answer."""
+
+    id: str
+    version: int
+    message_count: int
+    model: str | None
+    metadata: JsonObject
+    created_at: float
+    updated_at: float
+    usage: ConversationUsage
+    budget_usd: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConversationContext:
+    """A whole conversation. *version* is the number of its turns; a turn is added to the version that was read.
+
+    *created_at* and *updated_at* are Unix seconds; *budget_usd* is what all of it may cost, None for no limit.
+    """
+
+    id: str
+    messages: tuple[StoredMessage, ...] = ()
+    metadata: JsonObject = field(default_factory=dict[str, Any])
+    created_at: float
+    updated_at: float
+    version: int
+    usage: ConversationUsage = field(default_factory=ConversationUsage)
+    budget_usd: float | None = None
+    model: str | None = None
+
+
+def advanced(before: ConversationSummary | None, conversation_id: str, turns: Iterable[Turn]) -> ConversationSummary:
+    """The summary once *turns* are added; there is none *before* the first.
+
+    >>> advanced(None, "a", [Turn(id="1", at=5.0), Turn(id="2", at=7.0, model="gpt", usage=Usage())]).usage
+    ConversationUsage(prompt_tokens=0, completion_tokens=0, cost_usd=0.0, unpriced_turns=1)
+    """
+    now = before
+    for turn in turns:
+        now = _with(now or _begun(conversation_id, turn), turn)
+    if now is None:
+        msg = "a conversation has at least one turn"
+        raise ValueError(msg)
+    return now
+
+
+def _begun(conversation_id: str, first: Turn) -> ConversationSummary:
+    opening = first.opening or Opening()
+    return ConversationSummary(
+        id=conversation_id,
+        version=0,
+        message_count=0,
+        model=None,
+        metadata=opening.metadata,
+        created_at=first.at,
+        updated_at=first.at,
+        usage=ConversationUsage(),
+        budget_usd=opening.budget_usd,
+    )
+
+
+def _with(before: ConversationSummary, turn: Turn) -> ConversationSummary:
+    return replace(
+        before,
+        version=before.version + 1,
+        message_count=before.message_count + len(turn.messages),
+        model=turn.model or before.model,
+        updated_at=turn.at,
+        usage=before.usage if turn.usage is None else _added(before.usage, turn.usage),
+    )
+
+
+def _added(total: ConversationUsage, used: Usage) -> ConversationUsage:
+    is_known = not isinstance(used.cost, UnknownCost)
+    return ConversationUsage(
+        prompt_tokens=total.prompt_tokens + (used.prompt_tokens or 0),
+        completion_tokens=total.completion_tokens + (used.completion_tokens or 0),
+        cost_usd=total.cost_usd + (0.0 if isinstance(used.cost, UnknownCost) else used.cost.usd),
+        unpriced_turns=total.unpriced_turns + (0 if is_known else 1),
+    )
+
+
+def conversation_of(conversation_id: str, turns: Sequence[Turn]) -> ConversationContext:
+    """What *turns*, all of a conversation in order, add up to."""
+    summary = advanced(None, conversation_id, turns)
+    return ConversationContext(
+        id=conversation_id,
+        messages=tuple(
+            replace(message, version=version) for version, turn in enumerate(turns, 1) for message in turn.messages
+        ),
+        metadata=summary.metadata,
+        created_at=summary.created_at,
+        updated_at=summary.updated_at,
+        version=summary.version,
+        usage=summary.usage,
+        budget_usd=summary.budget_usd,
+        model=summary.model,
+    )

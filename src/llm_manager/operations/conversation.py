@@ -1,0 +1,244 @@
+"""Conversations: begun, continued with any model, listed, forked and forgotten.
+
+What was asked and what was answered is stored as one turn, in one transaction, after the answer, and only if nobody has
+changed the conversation since it was read. What a model is shown is cut to its window; what is stored never is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from typing import Any, TypeVar, final
+
+import anyio
+from returns.result import Failure, Success
+
+from llm_manager.combinators.budget import within_budget
+from llm_manager.domain.conversation import (
+    ConversationContext,
+    ConversationSummary,
+    Opening,
+    StoredMessage,
+    Turn,
+    conversation_of,
+)
+from llm_manager.domain.errors import InvalidRequest, LLMError
+from llm_manager.domain.outcome import Outcome
+from llm_manager.domain.problem import Problem
+from llm_manager.domain.request import LLMRequest
+from llm_manager.domain.request_problems import not_json
+from llm_manager.domain.response import LLMResponse
+from llm_manager.effect.context import Context, Op, Policy
+from llm_manager.effect.op import effect, run
+from llm_manager.operations.generate import generate
+from llm_manager.operations.said import Continuing, begun, random_id, stored
+from llm_manager.operations.sources import Pieces, Source
+from llm_manager.operations.stream import LLMStream, streamed
+
+A = TypeVar("A")
+
+MAX_PAGE = 1_000
+"""The most conversations that one list holds."""
+
+
+def start_conversation(
+    system_prompt: str | None = None,
+    *,
+    conversation_id: str | None = None,
+    metadata: Mapping[str, Any] | None = None,
+    budget_usd: float | None = None,
+) -> Op[str]:
+    """Begin a conversation; gives its id: *conversation_id*, any text, or 128 random bits.
+
+    *metadata* is data of yours, as JSON can say it, and comes back with the conversation. *budget_usd* bounds what all
+    of its turns may cost: one that could cost more than is left is ``BudgetExceeded``, and nothing is sent.
+    An id that is taken is ``ConversationConflict``.
+    """
+    opening = Opening(metadata=dict(metadata or {}), budget_usd=budget_usd)
+
+    async def starting(context: Context) -> Outcome[str, LLMError]:
+        problems = _problems(conversation_id, opening)
+        if problems:
+            return Failure(InvalidRequest(problems))
+        context = context.strand("start_conversation")
+        now_s = context.clock.unix_s()
+        said = (StoredMessage(role="system", content=system_prompt, timestamp=now_s),) if system_prompt else ()
+        turn = Turn(id=random_id(context), at=now_s, messages=said, opening=opening)
+        id_ = random_id(context) if conversation_id is None else conversation_id
+        added = await context.conversations.append(id_, 0, (turn,))
+        return added if isinstance(added, Failure) else Success(id_)
+
+    return effect(starting)
+
+
+def _problems(conversation_id: str | None, opening: Opening) -> tuple[Problem, ...]:
+    found: list[Problem] = []
+    if conversation_id == "":
+        found.append(Problem("conversation_id", "is empty: give a name, or none to have one made"))
+    bad = not_json(opening.metadata)
+    if bad is not None:
+        found.append(Problem("metadata", f"is not JSON: {bad}"))
+    if opening.budget_usd is not None and not 0 < opening.budget_usd < float("inf"):
+        found.append(Problem("budget_usd", f"is {opening.budget_usd:g}: give an amount of US dollars above 0"))
+    return tuple(found)
+
+
+def continue_conversation(conversation_id: str, message: str | LLMRequest) -> Op[LLMResponse]:
+    """Say *message* and have it answered; once this succeeds the turn is stored.
+
+    *message* is a text, or a request of which the prompt and the messages, such as the results of tools, are what is
+    new; its model, tools, deadline and the rest hold for this turn alone, so that a conversation can change models.
+    A turn that fails stores nothing. When another was stored meanwhile this one is a ``ConversationConflict``, and when
+    the store cannot be reached ``StoreUnavailable``; the answer, which has been paid for, is in their ``response``.
+    """
+
+    async def continuing(context: Context) -> Outcome[LLMResponse, LLMError]:
+        context = context.strand("continue_conversation")
+        read = await begun(conversation_id, message, context)
+        if isinstance(read, Failure):
+            return read
+        turn = read.unwrap()
+        answered = await run(_bounded(turn.conversation)(generate(turn.request)), context)
+        if isinstance(answered, Failure):
+            return answered
+        response = answered.unwrap()
+        kept = await _kept(turn, response, context)
+        return kept if isinstance(kept, Failure) else Success(response)
+
+    return effect(continuing)
+
+
+def continue_conversation_stream(conversation_id: str, message: str | LLMRequest) -> Op[LLMStream]:
+    """As :func:`continue_conversation`, with the answer in pieces.
+
+    The turn is stored when the answer is whole, before ``StreamFinished`` is told; where that fails, the stream ends in
+    ``StreamFailed`` with the answer inside its error. A stream that breaks off or is left stores nothing.
+    """
+
+    async def continuing(context: Context) -> Outcome[LLMStream, LLMError]:
+        context = context.strand("continue_conversation")
+        read = await begun(conversation_id, message, context)
+        if isinstance(read, Failure):
+            return read
+        turn = read.unwrap()
+
+        async def store(response: LLMResponse) -> Outcome[None, LLMError]:
+            return await _kept(turn, response, context)
+
+        op = streamed(turn.request, lambda source: _Storing(source, store))
+        return await run(_bounded(turn.conversation)(op), context)
+
+    return effect(continuing)
+
+
+def fork_conversation(conversation_id: str, version: int | None = None, *, new_id: str | None = None) -> Op[str]:
+    """Begin another conversation with the first *version* turns of this one, None for all; gives its id.
+
+    Both go on by themselves. What the copied turns have used was paid for by the first: the fork's totals, and its
+    budget, begin anew. A version it does not have is ``InvalidRequest``.
+    """
+
+    async def forking(context: Context) -> Outcome[str, LLMError]:
+        context = context.strand("fork_conversation")
+        loaded = await context.conversations.load(conversation_id)
+        if isinstance(loaded, Failure):
+            return loaded
+        turns = loaded.unwrap()
+        kept = len(turns) if version is None else version
+        if not 1 <= kept <= len(turns):
+            said = f"is {kept}: the conversation has the versions 1 to {len(turns)}"
+            return Failure(InvalidRequest((Problem("version", said),)))
+        id_ = random_id(context) if new_id is None else new_id
+        copies = tuple(replace(turn, usage=None) for turn in turns[:kept])
+        added = await context.conversations.append(id_, 0, copies)
+        return added if isinstance(added, Failure) else Success(id_)
+
+    return effect(forking)
+
+
+def get_conversation(conversation_id: str) -> Op[ConversationContext]:
+    """The whole conversation, as it is stored."""
+
+    async def getting(context: Context) -> Outcome[ConversationContext, LLMError]:
+        loaded = await context.conversations.load(conversation_id)
+        return loaded if isinstance(loaded, Failure) else Success(conversation_of(conversation_id, loaded.unwrap()))
+
+    return effect(getting)
+
+
+def list_conversations(
+    after: ConversationSummary | None = None, *, limit: int = 100
+) -> Op[tuple[ConversationSummary, ...]]:
+    """At most *limit* conversations, the last continued first; the next ones come *after* the last of these.
+
+    One that is continued meanwhile moves to the front, and every other one is seen.
+    """
+
+    async def listing(context: Context) -> Outcome[tuple[ConversationSummary, ...], LLMError]:
+        if not 1 <= limit <= MAX_PAGE:
+            said = f"is {limit}: give a number from 1 to {MAX_PAGE}"
+            return Failure(InvalidRequest((Problem("limit", said),)))
+        return await context.conversations.page(after, limit)
+
+    return effect(listing)
+
+
+def delete_conversation(conversation_id: str) -> Op[None]:
+    """Forget it, for good."""
+
+    async def deleting(context: Context) -> Outcome[None, LLMError]:
+        return await context.conversations.remove(conversation_id)
+
+    return effect(deleting)
+
+
+async def _kept(turn: Continuing, response: LLMResponse, context: Context) -> Outcome[None, LLMError]:
+    """Store the turn. It is paid for: who calls it off now would pay for nothing, so that has to wait."""
+    done: list[Outcome[None, LLMError]] = []
+    with anyio.CancelScope(shield=True):
+        done.append(await stored(turn, response, context))
+    return done[0]
+
+
+def _bounded(conversation: ConversationContext) -> Policy:
+    """What is left of its budget, where it has one."""
+    if conversation.budget_usd is None:
+        return _as_it_is
+    return within_budget(max(conversation.budget_usd - conversation.usage.cost_usd, 0.0))
+
+
+def _as_it_is(op: Op[A], /) -> Op[A]:
+    return op
+
+
+@final
+class _Storing:
+    """What *source* gives, where the whole answer is only given once it is stored."""
+
+    __slots__ = ("_source", "_store")
+
+    def __init__(self, source: Source, store: Callable[[LLMResponse], Awaitable[Outcome[None, LLMError]]]) -> None:
+        self._source = source
+        self._store = store
+
+    @property
+    def model(self) -> str:
+        """Who is answering."""
+        return self._source.model
+
+    @property
+    def text(self) -> str:
+        """The answer so far."""
+        return self._source.text
+
+    async def pull(self) -> Outcome[Pieces | LLMResponse, LLMError]:
+        """The next pieces; before the last of all, the turn is stored."""
+        got = await self._source.pull()
+        if isinstance(got, Success) and isinstance(response := got.unwrap(), LLMResponse):
+            kept = await self._store(response)
+            return kept if isinstance(kept, Failure) else got
+        return got
+
+    async def aclose(self) -> None:
+        """Let go of it."""
+        await self._source.aclose()

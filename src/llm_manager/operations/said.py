@@ -1,0 +1,140 @@
+"""What a turn of a conversation is: the request that a model is sent for it, and the turn that is stored of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from returns.result import Failure, Success
+
+from llm_manager.domain.conversation import ConversationContext, StoredMessage, Turn, conversation_of
+from llm_manager.domain.errors import (
+    ConversationConflict,
+    ConversationNotFound,
+    InvalidRequest,
+    LLMError,
+    StoreUnavailable,
+)
+from llm_manager.domain.outcome import Outcome
+from llm_manager.domain.problem import Problem
+from llm_manager.domain.request import LLMRequest, Message
+from llm_manager.domain.response import LLMResponse
+from llm_manager.effect.context import Context
+
+PAUSES_S = (0.25, 1.0, 2.0)
+"""How long is waited between tries to store an answer that has been paid for, while the store cannot be reached."""
+
+
+def random_id(context: Context) -> str:
+    """128 random bits, in hexadecimal. Unique; not a secret: whoever may ask for a conversation is yours to decide."""
+    return "".join(f"{int(context.random.random() * 2**32):08x}" for _ in range(4))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Continuing:
+    """A conversation that was read, and what is to be said in it: *request* with all that was said before.
+
+    *new* is what of it is new, said at *asked_at*, in Unix seconds; *turn_id* is that of the turn it becomes.
+    """
+
+    conversation: ConversationContext
+    request: LLMRequest
+    new: tuple[StoredMessage, ...]
+    turn_id: str
+
+
+async def begun(conversation_id: str, message: str | LLMRequest, context: Context) -> Outcome[Continuing, LLMError]:
+    """Read the conversation and put *message* at its end. Fails when it is not there, or says nothing new."""
+    loaded = await context.conversations.load(conversation_id)
+    if isinstance(loaded, Failure):
+        return loaded
+    conversation = conversation_of(conversation_id, loaded.unwrap())
+    asked = LLMRequest(prompt=message) if isinstance(message, str) else message
+    if not asked.prompt.strip() and not asked.messages:
+        return Failure(InvalidRequest((Problem("message", "is empty: say something, or give the results of tools"),)))
+    now_s = context.clock.unix_s()
+    return Success(
+        Continuing(
+            conversation=conversation,
+            request=_with_history(asked, conversation.messages),
+            new=_new_messages(asked, now_s),
+            turn_id=random_id(context),
+        )
+    )
+
+
+def _with_history(asked: LLMRequest, history: Sequence[StoredMessage]) -> LLMRequest:
+    """*asked* after all that was said. A system prompt of its own holds for this turn in place of the one stored."""
+    system = next((each.content for each in history if each.role == "system"), None)
+    told = [_as_message(each) for each in history if each.role != "system" and not _is_nothing(each)]
+    return replace(
+        asked,
+        messages=(*told, *asked.messages),
+        system_prompt=asked.system_prompt or (system if isinstance(system, str) else None),
+        truncation="auto",
+    )
+
+
+def _as_message(stored: StoredMessage) -> Message:
+    return Message(
+        role=stored.role, content=stored.content, tool_calls=stored.tool_calls, tool_call_id=stored.tool_call_id
+    )
+
+
+def _is_nothing(stored: StoredMessage) -> bool:
+    """An answer without a word, such as a refusal may be: it is kept, and vendors do not take it back."""
+    return stored.role == "assistant" and not stored.content and not stored.tool_calls
+
+
+def _new_messages(asked: LLMRequest, now_s: float) -> tuple[StoredMessage, ...]:
+    said = (*asked.messages, *((Message(role="user", content=asked.prompt),) if asked.prompt.strip() else ()))
+    return tuple(
+        StoredMessage(
+            role=each.role,
+            content=each.content,
+            timestamp=now_s,
+            tool_calls=each.tool_calls,
+            tool_call_id=each.tool_call_id,
+        )
+        for each in said
+    )
+
+
+async def stored(continuing: Continuing, response: LLMResponse, context: Context) -> Outcome[None, LLMError]:
+    """Store the turn. Where that fails, the answer, which has been paid for, is in the failure."""
+    conversation = continuing.conversation
+    now_s = context.clock.unix_s()
+    answer = StoredMessage(role="assistant", content=response.content, timestamp=now_s, tool_calls=response.tool_calls)
+    turn = Turn(
+        id=continuing.turn_id,
+        at=now_s,
+        messages=(*continuing.new, answer),
+        model=response.model,
+        usage=response.usage,
+    )
+    appended = await _appended(conversation, turn, context)
+    if isinstance(appended, Success):
+        return Success(None)
+    return Failure(_with_answer(appended.failure(), response))
+
+
+async def _appended(
+    conversation: ConversationContext, turn: Turn, context: Context
+) -> Outcome[int, ConversationNotFound | ConversationConflict | StoreUnavailable]:
+    """Add the turn, and try again while the store is away: it is one turn however often it is sent."""
+    for pause_s in PAUSES_S:
+        appended = await context.conversations.append(conversation.id, conversation.version, (turn,))
+        if isinstance(appended, Success) or not isinstance(appended.failure(), StoreUnavailable):
+            return appended
+        await context.clock.sleep(pause_s)
+    return await context.conversations.append(conversation.id, conversation.version, (turn,))
+
+
+def _with_answer(
+    error: ConversationNotFound | ConversationConflict | StoreUnavailable, response: LLMResponse
+) -> LLMError:
+    match error:
+        case ConversationNotFound(conversation_id=id_):
+            return ConversationConflict(id_, "it was deleted meanwhile", response=response)
+        case ConversationConflict() | StoreUnavailable():
+            return replace(error, response=response)

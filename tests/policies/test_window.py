@@ -1,0 +1,122 @@
+"""What of a long conversation goes to a model: whole turns, the newest, and never more than fits."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llm_manager import LLMConfig, LLMRequest, Message, ModelSettings, Preferences, ToolCall
+from llm_manager.domain.target import Target
+from llm_manager.policies.routing import Chosen, Skipped, candidates
+from llm_manager.policies.targets import resolve
+from llm_manager.policies.tokens import prompt_tokens
+from llm_manager.policies.window import windowed, within
+
+
+def target(window: int | None, max_output: int | None = None) -> Target:
+    settings = ModelSettings(provider="custom", window_tokens=window, max_output_tokens=max_output)
+    return resolve(LLMConfig(models={"m": settings}), "m").unwrap()
+
+
+CALL = ToolCall(id="1", name="look", arguments="{}")
+WITH_TOOL = (
+    Message(role="user", content="x" * 40),
+    Message(role="assistant", tool_calls=(CALL,)),
+    Message(role="tool", content="y" * 40, tool_call_id="1"),
+    Message(role="assistant", content="z" * 40),
+    Message(role="user", content="next"),
+    Message(role="assistant", tool_calls=(CALL,)),
+)
+turns = st.lists(
+    st.lists(
+        st.tuples(st.sampled_from(["user", "assistant", "tool", "system"]), st.integers(0, 200)), min_size=1, max_size=5
+    ),
+    max_size=8,
+)
+
+
+@given(turns, st.integers(-50, 600), st.booleans())
+def test_what_stays_is_every_system_prompt_and_the_newest_whole_turns(
+    drawn: list[list[tuple[str, int]]], room: int, prompted: bool
+) -> None:
+    messages = tuple(
+        Message(role=role, content="x" * size)  # type: ignore[arg-type]
+        for one in drawn
+        for role, size in one
+    )
+    request = LLMRequest(prompt="now" if prompted else "", messages=messages)
+    short = within(request, room)
+    kept = [each for each in short.messages if each.role != "system"]
+    every = [each for each in messages if each.role != "system"]
+    assert [each for each in short.messages if each.role == "system"] == [m for m in messages if m.role == "system"]
+    assert kept == every[len(every) - len(kept) :]
+    assert len(kept) == len(every) or not kept or kept[0].role == "user"
+    last_user = max((index for index, each in enumerate(every) if each.role == "user"), default=None)
+    if not prompted:
+        assert len(kept) >= (len(every) if last_user is None else len(every) - last_user)
+    if prompt_tokens(short) > room:
+        assert not kept or (not prompted and (last_user is None or len(kept) == len(every) - last_user))
+    assert replace(short, messages=messages) == request
+
+
+@given(turns, st.integers(0, 600))
+def test_no_more_is_left_out_than_has_to_be(drawn: list[list[tuple[str, int]]], room: int) -> None:
+    said = [
+        (Message(role="user", content="x" * one[0][1]), Message(role="assistant", content="y" * one[-1][1]))
+        for one in drawn
+    ]
+    messages = tuple(each for pair in said for each in pair)
+    request = LLMRequest(prompt="now", messages=messages)
+    gone = len(messages) - len(within(request, room).messages)
+    if gone:
+        assert prompt_tokens(replace(request, messages=messages[gone - 2 :])) > room
+
+
+def test_a_result_never_loses_its_call() -> None:
+    result = Message(role="tool", content="blue", tool_call_id="1")
+    request = LLMRequest(messages=(*WITH_TOOL, result), truncation="auto")
+    assert windowed(request, target(60)).messages == (*WITH_TOOL[4:], result)
+
+
+def test_what_is_not_to_be_cut_is_not_cut() -> None:
+    request = LLMRequest(prompt="now", messages=WITH_TOOL[:4])
+    assert windowed(request, target(10)) is request
+    assert windowed(replace(request, truncation="auto"), target(None)).messages == request.messages
+    assert windowed(replace(request, truncation="auto"), target(10_000)).messages == request.messages
+
+
+def test_room_is_kept_for_the_answer() -> None:
+    long = tuple(Message(role="user", content="x" * 40) for _ in range(20))
+    request = LLMRequest(prompt="now", messages=long, truncation="auto")
+    asked = replace(request, preferences=Preferences(max_tokens=150))
+    assert len(windowed(request, target(400, max_output=20)).messages) == 20
+    assert len(windowed(request, target(400)).messages) == 16
+    assert len(windowed(asked, target(400)).messages) == 13
+
+
+def test_a_gateway_that_falls_back_by_itself_is_sent_what_fits_all() -> None:
+    small, large = target(100), target(10_000)
+    assert len(windowed(_long(), large).messages) == 20
+    assert len(windowed(_long(), replace(large, alternates=(small,))).messages) == 3
+
+
+def _long() -> LLMRequest:
+    return LLMRequest(
+        prompt="now", messages=tuple(Message(role="user", content="x" * 40) for _ in range(20)), truncation="auto"
+    )
+
+
+def test_the_gate_passes_over_only_what_is_too_small_for_the_newest_turn() -> None:
+    models = {"gpt": ModelSettings(provider="custom", window_tokens=100)}
+    config = LLMConfig(models=models)
+    only = Preferences(model="gpt", fallback="none")
+
+    def gated(request: LLMRequest) -> object:
+        [candidate] = candidates(config, replace(request, preferences=only), {}).unwrap()
+        return type(candidate)
+
+    assert gated(_long()) is Chosen
+    assert gated(replace(_long(), truncation="disabled")) is Skipped
+    assert gated(replace(_long(), prompt="x" * 500)) is Skipped
