@@ -66,6 +66,9 @@ class SkippingClock:
     def monotonic(self) -> float:
         return time.monotonic() + sum(self.pauses_s)
 
+    def unix_s(self) -> float:
+        return self.monotonic()
+
     async def sleep(self, seconds: float, /) -> None:
         self.pauses_s.append(seconds)
         await anyio.lowlevel.checkpoint()
