@@ -21,6 +21,7 @@ from llm_manager import (
     Preferences,
     RequestTimedOut,
     RetrySettings,
+    RoutingSettings,
     Secret,
     generate,
     replacing,
@@ -60,3 +61,38 @@ async def test_who_waits_for_a_key_until_the_deadline_opens_no_circuit() -> None
         await clock.sleep(60.0)
         assert await asked(replace(ASK, deadline_s=5.0), context) == late, "this one had the key and no answer"
         assert (await context.breakers.state(key, clock.monotonic()))[0] == "open"
+
+
+async def test_who_waited_for_a_key_while_the_circuit_opened_goes_on_to_the_next_model() -> None:
+    """A vendor that hangs holds its few keys; the many who stand in line are not sent after them one by one."""
+    clock = VirtualClock(autojump=True)
+    config = replace(
+        ONE_KEY,
+        keys=KeySettings(
+            providers={"openai": (Secret("k" * 20),), "groq": (Secret("q" * 20),)}, max_connections_per_key=5
+        ),
+        circuit_breaker=BreakerSettings(failure_threshold=5),
+        routing=RoutingSettings(chains={"general": ("gpt-4o", "groq/m")}),
+    )
+    providers = {
+        "openai": ScriptedProvider({"gpt-4o": [Pause(1e6, "never")] * 20}, clock),
+        "groq": ScriptedProvider({"m": ["here"] * 20}, clock),
+    }
+    outcomes: list[tuple[str, float]] = []
+    async with (
+        scripted({}, config=config) | replacing(providers=providers, clock=clock) as context,
+        anyio.create_task_group() as group,
+    ):
+
+        async def ask(number: int) -> None:
+            outcome = await asked(LLMRequest(prompt=f"hi {number}", streaming=True), context)
+            told = outcome.failure().tag if isinstance(outcome, Failure) else outcome.unwrap().content
+            outcomes.append((told, clock.monotonic()))
+
+        for number in range(20):
+            group.start_soon(ask, number)
+    limit_s = config.timeouts.first_byte_s
+    sent = len(providers["openai"].received)
+    assert sent < 10, "five that hang, and whoever took a key before the fifth had told"
+    assert outcomes.count(("here", limit_s)) == 20 - sent
+    assert outcomes.count(("RequestTimedOut", limit_s)) == 5

@@ -8,7 +8,8 @@ From the outside in, and why each stands where it does:
 4. **circuit breaker** within it: a refusal gives the reserved room back. A breaker that is open when a target's turn
    comes is asked before all this, so that nobody waits in a queue to be refused.
 5. **timeout** bounds what follows: waiting for a key, and the call.
-6. **lease a key**, then the **provider** is asked, once.
+6. **lease a key**, then the **provider** is asked, once; not by somebody who waited for the key while the breaker
+   opened.
 
 The ledger and all other observers hear of each try from the innermost step, which alone knows the key and the moment
 of sending.
@@ -186,10 +187,16 @@ def _send(request: LLMRequest, target: Target, pace: _Pace, ask: Ask[A]) -> Op[A
         owner = key_owner(context.config, target)
         if owner is None:
             return await _ask(context, provider, request, target, None, pace, ask)
-        leased = await context.keys.lease(owner, target.model, context.clock.monotonic())
+        since_s = context.clock.monotonic()
+        leased = await context.keys.lease(owner, target.model, since_s)
         if isinstance(leased, Failure):
             return leased
-        return await _ask(context, provider, request, target, leased.unwrap(), pace, ask)
+        lease, now_s = leased.unwrap(), context.clock.monotonic()
+        circuit, wait_s = await context.breakers.state(target.key, now_s) if now_s > since_s else ("closed", 0.0)
+        if circuit == "open":  # while this one stood in line, those before it found nobody there
+            await context.keys.give_back(lease, None, now_s)
+            return Failure(CircuitOpen(target.model, wait_s))
+        return await _ask(context, provider, request, target, lease, pace, ask)
 
     return effect(sending)
 
