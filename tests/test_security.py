@@ -220,17 +220,22 @@ async def test_what_a_model_says_is_text_and_never_a_template_or_a_program() -> 
     assert [message["content"] for message in asked_again if message["role"] == "assistant"] == [TEMPLATES]
 
 
+def counting_s() -> float:
+    """How long a loop takes that takes 16 ms of a quiet processor: others on the machine slow both down alike."""
+    begun_s = time.process_time()
+    sum(number * number for number in range(500_000))
+    return time.process_time() - begun_s
+
+
 @pytest.mark.parametrize("unit", ["{", '{"a":', '"', "```json\n{", '{\\"', "<think>", "{a: x, ", '["a"“)'])
 def test_a_mebibyte_of_hostile_text_takes_a_second_and_not_minutes(unit: str) -> None:
-    """The worst takes 0.9 s of a quiet processor; one that is shared is given twice as much."""
+    """The worst takes 0.9 s of a quiet processor, and is given half as much again."""
     text = unit * (1024 * 1024 // len(unit))
     for looked in (extract_json, recover_json):
-        spent_s: list[float] = []
-        for _ in range(2):
-            begun_s = time.process_time()
-            looked(text)
-            spent_s.append(time.process_time() - begun_s)
-        assert min(spent_s) <= 2.0
+        before_s, begun_s = counting_s(), time.process_time()
+        looked(text)
+        spent_s = time.process_time() - begun_s
+        assert spent_s <= max(1.0, 100 * max(before_s, counting_s()))
 
 
 async def test_a_redirect_to_this_machine_is_no_way_in() -> None:
