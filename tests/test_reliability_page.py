@@ -65,4 +65,4 @@ def test_every_promise_and_every_point_of_the_checklist_names_its_test() -> None
         section = text.split(part, 1)[1].split("\n## ", 1)[0]
         lines = [line for line in section.splitlines() if line.startswith("| ")][2:]
         assert len(lines) > 15
-        assert [line for line in lines if not re.search(r"`test_|`Test|not built yet", line)] == []
+        assert [line for line in lines if not re.search("`test_|`Test", line)] == []
