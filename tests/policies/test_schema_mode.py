@@ -138,6 +138,11 @@ def test_a_request_is_sent_as_a_model_of_its_mode_understands_it(
     assert fitted(request_, mode) == sent
 
 
+def test_as_a_tool_any_json_is_an_object() -> None:
+    [tool] = fitted(LLMRequest(prompt="x", response_format=JsonMode()), "tool").tools
+    assert (tool.name, tool.parameters) == ("answer", {"type": "object"})
+
+
 def test_the_wish_for_json_has_the_word_that_json_mode_wants() -> None:
     assert "JSON" in JSON_WISH
 

@@ -193,7 +193,7 @@ def _lacks(target: Target, request: LLMRequest) -> LLMError | None:
     capabilities, provider = target.facts.capabilities, target.provider
     if request.tools and "tools" not in capabilities:
         return Unsupported(target.model, "tools")
-    images = _images(request) if request.messages else ()
+    images = _images(request)
     if images and "vision" not in capabilities:
         return Unsupported(target.model, "vision")
     for wish in sorted(provider.unsupported | target.facts.unsupported):
