@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import tomllib
+from pathlib import Path
+
 import pytest
 
 from mutation import ACCEPTED, Mutant, Tally, complaints, mutant_of, read_accepted, statuses, table, tallies
@@ -63,3 +66,9 @@ def test_every_mutant_that_may_live_has_its_reason() -> None:
     assert read_accepted(ACCEPTED.read_text(encoding="utf-8"))
     with pytest.raises(ValueError, match="no reason is given for f"):
         read_accepted('[[accepted]]\nfunction = "f"\nwas = "a"\nnow = "b"\nwhy = " "')
+
+
+def test_the_tests_that_are_asked_of_mutants_are_where_they_are_looked_for() -> None:
+    settings = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["tool"]["mutmut"]
+    chosen = [*settings["pytest_add_cli_args_test_selection"], *settings["also_copy"]]
+    assert [path for path in chosen if not Path(path).exists()] == []
