@@ -112,12 +112,12 @@ FULL = LLMRequest(
 @pytest.mark.parametrize(
     ("request_", "key"),
     [
-        (PLAIN, "bed4be80561739abe883cdc8199c07391eab2a9f4142536606535a97ef814c70"),
+        (PLAIN, "50f6c268687451ad9109c8cb6dd1f236f7b31d8e62ac9c90359e167582180a4f"),
         (
             replace(PLAIN, response_format=JsonMode(), tool_choice="required"),
-            "30d5e73187c27f2537eb272d47782e4a59ae8f639bd05b7f422d0a9476d0775a",
+            "61cecbf2d4343e6faeaa74a78f654a4f7275195d8e22520390b0abf50ddf0e08",
         ),
-        (FULL, "8942a5d9835f1ccd890c29dfed51ea6da8f8938d64e658d26c763351799395be"),
+        (FULL, "2371a0252e1b0ac26bd0913a944802dc42a56b88ede4e57360a4419b1850cd5f"),
     ],
 )
 def test_a_key_is_for_ever_as_long_as_its_version_stands(request_: LLMRequest, key: str) -> None:
