@@ -67,7 +67,7 @@ class SkippingClock:
         return time.monotonic() + sum(self.pauses_s)
 
     def unix_s(self) -> float:
-        return self.monotonic()
+        return time.time()
 
     async def sleep(self, seconds: float, /) -> None:
         self.pauses_s.append(seconds)

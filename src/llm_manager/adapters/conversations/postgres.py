@@ -40,11 +40,13 @@ class _Connection:
 
     def rows(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
         """What a query finds."""
-        return self._psycopg.execute(_marked(statement), values).fetchall()
+        marked = _marked(statement)
+        return self._psycopg.execute(marked, values).fetchall()
 
     def change(self, statement: str, *values: object) -> int:
         """How many rows a statement has changed."""
-        return self._psycopg.execute(_marked(statement), values).rowcount
+        marked = _marked(statement)
+        return self._psycopg.execute(marked, values).rowcount
 
     def commit(self) -> None:
         """Make it last."""
