@@ -17,7 +17,7 @@ from typing import Any, Final, TypeVar, final
 
 from llm_manager.adapters.conversations.pool import Pool
 from llm_manager.adapters.conversations.sql import SCHEMA_VERSION, Session, Unusable, tables
-from llm_manager.adapters.sqlite_file import said
+from llm_manager.adapters.sqlite_words import said
 
 A = TypeVar("A")
 

@@ -8,7 +8,7 @@ from typing import Final, final
 
 from returns.result import Failure, Success
 
-from llm_manager.adapters.sqlite_file import Form, SqliteFile, open_sqlite
+from llm_manager.adapters.journals.own_file import Form, OwnFile, open_own
 from llm_manager.domain.errors import StoreUnavailable
 from llm_manager.domain.outcome import Outcome
 from llm_manager.effect.layer import Layer, scoped
@@ -24,8 +24,6 @@ FORM: Final = Form(
             key TEXT NOT NULL, number INTEGER NOT NULL, text TEXT NOT NULL, PRIMARY KEY (key, number)
         ) WITHOUT ROWID
     """,
-    busy_s=0.0,
-    exclusive=True,
 )
 
 _CLAIM = """
@@ -41,7 +39,7 @@ def journal_file(path: str | Path) -> Layer[Journal, StoreUnavailable, None]:
     """
 
     async def build(_needs: None, scope: Scope) -> Outcome[Journal, StoreUnavailable]:
-        opened = await open_sqlite(Path(path), FORM)
+        opened = await open_own(Path(path), FORM)
         if isinstance(opened, Failure):
             return opened
         file = opened.unwrap()
@@ -61,7 +59,7 @@ def _begin(connection: sqlite3.Connection) -> None:
 class _SqliteJournal:
     __slots__ = ("_file",)
 
-    def __init__(self, file: SqliteFile) -> None:
+    def __init__(self, file: OwnFile) -> None:
         self._file = file
 
     async def claim(self, key: str, /) -> Outcome[Work, StoreUnavailable]:

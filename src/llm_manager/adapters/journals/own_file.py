@@ -1,8 +1,8 @@
-"""A SQLite file of ours: known for what it is, readable by its owner alone, and safe against a kill at any moment.
+"""A SQLite file that one process has to itself: known for what it is, and safe against a kill at any moment.
 
 The standard library's driver runs in a worker thread, one piece of work at a time, so that asyncio and trio both wait
 for the disk without standing still. Every piece is one transaction: it happens as a whole or not at all, and once
-:meth:`SqliteFile.do` has returned it is on the disk (write-ahead log, ``synchronous=FULL``; sqlite.org, "Atomic
+:meth:`OwnFile.do` has returned it is on the disk (write-ahead log, ``synchronous=FULL``; sqlite.org, "Atomic
 Commit").
 """
 
@@ -19,6 +19,7 @@ import anyio
 from anyio import to_thread
 from returns.result import Failure, Success
 
+from llm_manager.adapters.sqlite_words import said
 from llm_manager.domain.errors import StoreUnavailable
 from llm_manager.domain.outcome import Outcome
 
@@ -28,20 +29,17 @@ A = TypeVar("A")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Form:
     """What a file must be: *store* names it for people, *application_id* tells it from others' (sqlite.org, "Database
-    File Format"), *version* is that of its *tables*. Another process may hold it for *busy_s* before that is a failure;
-    one that is *exclusive* belongs to one process at a time."""
+    File Format"), *version* is that of its *tables*."""
 
     store: str
     application_id: int
     version: int
     tables: str
-    busy_s: float = 5.0
-    exclusive: bool = False
 
 
 @final
-class SqliteFile:
-    """The open file at *path*; made by :func:`open_sqlite`."""
+class OwnFile:
+    """The open file at *path*; made by :func:`open_own`."""
 
     __slots__ = ("_connection", "_form", "_path", "_turn")
 
@@ -77,17 +75,17 @@ class SqliteFile:
             await to_thread.run_sync(self._connection.close)
 
 
-async def open_sqlite(path: Path, form: Form) -> Outcome[SqliteFile, StoreUnavailable]:
+async def open_own(path: Path, form: Form) -> Outcome[OwnFile, StoreUnavailable]:
     """The file at *path*, made if there is none (mode 0600).
 
     Fails with ``StoreUnavailable`` for a file that is something else, or of a newer version, which is left as it is;
     for one that cannot be read and written; and for one that somebody else holds.
     """
 
-    def opening() -> Outcome[SqliteFile, StoreUnavailable]:
+    def opening() -> Outcome[OwnFile, StoreUnavailable]:
         try:
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-            connection = sqlite3.connect(path, timeout=form.busy_s, isolation_level=None, check_same_thread=False)
+            connection = sqlite3.connect(path, timeout=0.0, isolation_level=None, check_same_thread=False)
         except (sqlite3.Error, OSError) as bad:
             return Failure(_unavailable(path, form, bad))
         try:
@@ -95,7 +93,7 @@ async def open_sqlite(path: Path, form: Form) -> Outcome[SqliteFile, StoreUnavai
         except sqlite3.Error as bad:
             wrong = said(bad)
         if wrong is None:
-            return Success(SqliteFile(path, form, connection))
+            return Success(OwnFile(path, form, connection))
         connection.close()
         return Failure(StoreUnavailable(form.store, f"{path}: {wrong}"))
 
@@ -104,8 +102,7 @@ async def open_sqlite(path: Path, form: Form) -> Outcome[SqliteFile, StoreUnavai
 
 def _prepared(connection: sqlite3.Connection, form: Form) -> str | None:
     """Make *connection* one to a file of *form*, or say what keeps it from being that."""
-    if form.exclusive:
-        connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+    connection.execute("PRAGMA locking_mode = EXCLUSIVE")
     connection.execute("PRAGMA trusted_schema = OFF")
     connection.execute("BEGIN IMMEDIATE")
     application_id, version = _number(connection, "application_id"), _number(connection, "user_version")
@@ -132,27 +129,3 @@ def _number(connection: sqlite3.Connection, pragma: str) -> int:
 
 def _unavailable(path: Path, form: Form, bad: sqlite3.Error | OSError) -> StoreUnavailable:
     return StoreUnavailable(form.store, f"{path}: {said(bad)}")
-
-
-def said(bad: sqlite3.Error | OSError) -> str:
-    """What went wrong and what to do, in words for people."""
-    match bad:
-        case OSError():
-            return bad.strerror or str(bad)
-        case sqlite3.Error(sqlite_errorname=str(name)):
-            return f"{_ADVICE.get(name.split('_')[1], bad)} ({name})"
-        case _:
-            return str(bad)
-
-
-_ADVICE = {
-    "BUSY": "another program is using it: wait for that one, or choose another file",
-    "LOCKED": "another program is using it: wait for that one, or choose another file",
-    "CANTOPEN": "cannot be opened: its folder must exist and be writable",
-    "CORRUPT": "is damaged: restore it from a copy, or choose another file",
-    "FULL": "there is no room left: free some space and run again",
-    "IOERR": "cannot be read or written",
-    "NOTADB": "is no database: choose another file",
-    "READONLY": "cannot be written: check the permissions of the file and its folder",
-}
-"""By SQLite's primary result code (sqlite.org, "Result and Error Codes")."""
