@@ -15,7 +15,9 @@ from pathlib import Path
 import anyio.from_thread
 import pytest
 
+from llm_manager import PlannedTarget, RoutePlan
 from llm_manager.cli import show, taped
+from llm_manager.cli.ask import plan_text
 from llm_manager.cli.main import main
 from llm_manager.testing.simulator import Fault, Say, Simulator, Status
 
@@ -170,6 +172,12 @@ def test_a_wrong_configuration_names_everything_at_once(
         err = capsys.readouterr().err
         assert all(part in err for part in ("retry.base_s", "bogus", "keys.providers.openai.0", str(file)))
         assert "canary" not in err
+
+
+def test_a_plan_says_how_many_messages_a_window_leaves_out() -> None:
+    target = PlannedTarget(model="gpt", provider="openai", why="first", left_out_messages=3, worst_attempts=1)
+    route = RoutePlan(targets=(target,), worst_attempts=1, worst_cost_usd=None, worst_latency_s=1.0)
+    assert "first, without 3 messages" in plan_text(route)
 
 
 def test_plan_shows_models_reasons_and_the_worst_case(simulator: Simulator, capsys: Capture) -> None:

@@ -11,6 +11,7 @@ from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import anyio
 import pytest
 from returns.result import Failure, Success
 
@@ -69,6 +70,20 @@ async def test_the_files_are_their_owners_alone(place: Path) -> None:
 async def test_what_was_stored_is_there_for_the_next_program(place: Path) -> None:
     await sqlite_conversations(place).append("a", 0, (turn(1),))
     assert await sqlite_conversations(place).load("a") == Success((turn(1),))
+
+
+async def test_of_many_who_make_the_file_at_once_one_does_and_all_find_it(place: Path) -> None:
+    outcomes: list[object] = []
+
+    async def begin(number: int) -> None:
+        outcomes.append(await sqlite_conversations(place).append(f"c{number}", 0, (turn(number),)))
+
+    async with anyio.create_task_group() as group:
+        for number in range(12):
+            group.start_soon(begin, number)
+    assert outcomes == [Success(1)] * 12
+    assert [path.name for path in place.parent.iterdir()] == [place.name]
+    assert len((await sqlite_conversations(place).page(None, 99)).unwrap()) == 12
 
 
 async def test_every_commit_is_on_the_disk_when_it_returns(place: Path) -> None:

@@ -194,6 +194,18 @@ def test_data_no_reader_could_follow_is_refused() -> None:
     assert parse_request({(1, 2): 3}).failure().problems  # type: ignore[dict-item]  # what a careless caller may pass
 
 
+def test_a_word_for_truncation_that_is_none_is_told_however_it_comes() -> None:
+    from llm_manager.domain.request_problems import request_problems  # noqa: PLC0415
+
+    careless: Any = "some"
+    [problem] = request_problems(LLMRequest(prompt="x", truncation=careless))
+    assert str(problem) == "truncation: is 'some': use one of disabled, auto"
+    assert [each.path for each in parse_request({"prompt": "x", "truncation": "some"}).failure().problems] == [
+        "truncation"
+    ]
+    assert parse_request({"prompt": "x", "truncation": "auto"}).unwrap().truncation == "auto"
+
+
 def test_a_context_that_is_no_json_is_told_before_anything_is_sent() -> None:
     from llm_manager.domain.request_problems import request_problems  # noqa: PLC0415
 
