@@ -42,6 +42,46 @@ fragments = st.sampled_from(
 )
 sources = st.lists(st.one_of(fragments, st.text(max_size=4)), max_size=20).map(" ".join)
 
+numbers = st.sampled_from(["0", "1", "-1", "3", "99", "1e9", "'a'", "x"])
+calls = st.one_of(
+    st.sampled_from([*FILTERS, "default(x)", "default(0)"]),
+    st.tuples(st.sampled_from([*FILTERS]), numbers).map("{0[0]}({0[1]})".format),
+)
+names = st.sampled_from(
+    ["x", "xs", "m", "y", "loop.index", "loop.previtem", "'text'", "7", "1.5", "true", "none", "[1, 'a']"]
+)
+expressions = st.recursive(
+    names,
+    lambda inner: st.one_of(
+        st.tuples(inner, calls).map("({0[0]} | {0[1]})".format),
+        st.tuples(inner, st.sampled_from(["a", "items", "0"])).map("{0[0]}.{0[1]}".format),
+        st.tuples(inner, numbers).map("{0[0]}[{0[1]}]".format),
+        st.tuples(inner, numbers, numbers).map("{0[0]}[{0[1]}:{0[2]}]".format),
+        st.tuples(inner, st.sampled_from(["==", "!=", "<", ">=", "in", "not in", "and", "or"]), inner).map(
+            "({0[0]} {0[1]} {0[2]})".format
+        ),
+        st.tuples(inner, st.sampled_from(["is", "is not"]), st.sampled_from(TESTS)).map(
+            lambda part: f"({part[0]} {part[1]} {part[2]}{' 0' if part[2] == 'divisibleby' else ''})"
+        ),
+        st.tuples(inner, inner, inner).map("({0[0]} if {0[1]} else {0[2]})".format),
+        inner.map("(not {})".format),
+        inner.map("(-{})".format),
+    ),
+    max_leaves=5,
+)
+programs = st.recursive(
+    st.one_of(st.just("text"), expressions.map("{{{{ {} }}}}".format)),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3).map("".join),
+        st.tuples(expressions, inner, inner).map("{{% if {0[0]} %}}{0[1]}{{% else %}}{0[2]}{{% endif %}}".format),
+        st.tuples(expressions, inner, inner).map(
+            "{{% for y in {0[0]} %}}{0[1]}{{% else %}}{0[2]}{{% endfor %}}".format
+        ),
+        st.tuples(expressions, inner).map("{{% for y in xs if {0[0]} %}}{0[1]}{{% endfor %}}".format),
+    ),
+    max_leaves=6,
+)
+
 
 @given(texts, texts)
 def test_a_value_stands_in_the_prompt_as_it_is(one: str, two: str) -> None:
@@ -64,7 +104,7 @@ def test_no_text_ends_its_own_fence(text: str) -> None:
     assert not any(line.lstrip().startswith(opening) for line in re.split(r"[\r\n]", text))
 
 
-@given(sources, data, st.lists(data, max_size=3))
+@given(st.one_of(sources, programs), data, st.lists(data, max_size=3))
 def test_any_template_is_rendered_or_refused_and_leaves_its_data_alone(source: str, x: Data, xs: list[Data]) -> None:
     given_: dict[str, Data] = {"x": x, "xs": xs, "m": {"a": x}}
     before = json.dumps(given_)

@@ -242,6 +242,8 @@ def test_an_answer_can_be_held_to_a_schema_in_a_file(simulator: Simulator, capsy
         (None, "cannot be read"),
         ("{", "is not JSON"),
         ('{"type": "thing"}', "is no JSON schema"),
+        ('{"$ref": "#"}', "refers to itself without end"),
+        ('{"$ref": "other.json"}', "refers to 'other.json', which is not in this file: put it under $defs"),
         ("5", "is no JSON schema"),
     ],
 )
@@ -268,6 +270,16 @@ def test_extract_finds_the_value_and_says_what_it_repaired(capsys: Capture, monk
     assert json.loads(capsys.readouterr().out) == [{"a": 1}, {"b": 2}]
     assert extracted("nothing here", [], monkeypatch) == 1
     assert extracted("nothing here", ["--all"], monkeypatch) == 1
+
+
+def test_a_schema_never_makes_the_command_fetch_something(
+    simulator: Simulator, capsys: Capture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "schema.json"
+    file.write_text(json.dumps({"properties": {"a": {"$ref": f"{simulator.url}/schema"}}}))
+    assert extracted('{"a": 1}', ["--schema", str(file)], monkeypatch) == 1
+    assert "which is not in this file" in capsys.readouterr().err
+    assert simulator.received == []
 
 
 def test_extract_with_a_schema(capsys: Capture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -101,6 +101,9 @@ MISTAKES: list[tuple[str, dict[str, Data], int, str]] = [
     ("{% for y in x %}{% endfor %}", {"x": "abc"}, 1, "loops over text: give a list or a mapping"),
     ("{% for y in x %}{{ loop }}{% endfor %}", {"x": [1]}, 1, "prints what is no data"),
     ("{% for y in x %}{{ loop | length }}{% endfor %}", {"x": [1]}, 1, "asks for the length of no data"),
+    ("{{ x[1:] }}", {"x": {}}, 1, "takes a slice of a mapping: give a list or text"),
+    ("{{ x[1:] }}", {"x": None}, 1, "takes a slice of null: give a list or text"),
+    ("{{ x[y:] }}", {"x": "a", "y": "b"}, 1, "slice indices must be integers or None or have an __index__ method"),
     ("{% if x > 3 %}{% endif %}", {"x": "a"}, 1, "'>' not supported between instances of 'str' and 'int'"),
 ]
 
@@ -121,6 +124,7 @@ WRITTEN_WRONGLY: list[tuple[str, int, str]] = [
     ("{% if %}", 1, "is not understood: Expected an expression, got 'end of statement block'"),
     ("\n{{ x | uper }}", 2, "uses the filter 'uper', which is none: did you mean upper?"),
     ("{{ x is strnig }}", 1, "uses the test 'strnig', which is none: did you mean string?"),
+    ("{{ -x }}", 1, "calculates or joins text: do that in Python, and give the result as a variable"),
     ("{{ x | join(bad=1) }}", 1, "uses the filter 'join' wrongly: got an unexpected keyword argument 'bad'"),
     ("{{ x | default }}", 1, "uses the filter 'default' wrongly: missing a required argument: 'otherwise'"),
     ("{{ x | join(*y) }}", 1, "uses the filter 'join' wrongly: write its arguments one by one, without *"),

@@ -30,7 +30,10 @@ def read_schema(name: str) -> Outcome[TypeAdapter[Any], str]:
         _validator_of(schema).check_schema(schema)
     except (SchemaError, TypeError, AttributeError) as bad:
         return Failure(f"{name}: is no JSON schema: {str(bad).splitlines()[0]}")
-    return Success(_type_of(schema))
+    type_ = _type_of(schema)
+    if isinstance(type_, str):
+        return Failure(f"{name}: {type_}")
+    return Success(type_)
 
 
 def _validator_of(schema: Any) -> Any:
@@ -40,15 +43,34 @@ def _validator_of(schema: Any) -> Any:
     return choose(schema)
 
 
-def _type_of(schema: Any) -> TypeAdapter[Any]:
+def _type_of(schema: Any) -> TypeAdapter[Any] | str:
+    """The type of the values that satisfy *schema*, or why nothing can be held to it. Nothing is fetched for it."""
     from pydantic import AfterValidator, TypeAdapter, WithJsonSchema  # noqa: PLC0415  # as above
+    from referencing.jsonschema import EMPTY_REGISTRY  # noqa: PLC0415  # as above
 
-    validator = _validator_of(schema)(schema)
+    # without a registry, the validator would go and get what the schema refers to
+    validator = _validator_of(schema)(schema, registry=EMPTY_REGISTRY)
 
     def check(value: Any) -> Any:
-        wrong = [f"{each.json_path}: {each.message}" for each in validator.iter_errors(value)]
+        wrong = _wrong(validator, value)
         if wrong:
             raise ValueError("; ".join(wrong))
         return value
 
+    try:
+        _wrong(validator, None)
+    except ValueError as bad:
+        return str(bad)
     return TypeAdapter(Annotated[Any, AfterValidator(check), WithJsonSchema(schema)])
+
+
+def _wrong(validator: Any, value: Any) -> list[str]:
+    """What the schema says against *value*; raises ``ValueError`` when it leads nowhere."""
+    from referencing.exceptions import Unresolvable  # noqa: PLC0415  # as above
+
+    try:
+        return [f"{each.json_path}: {each.message}" for each in validator.iter_errors(value)]
+    except Unresolvable as bad:
+        raise ValueError(f"refers to {bad.ref!r}, which is not in this file: put it under $defs") from bad
+    except RecursionError as bad:
+        raise ValueError("refers to itself without end") from bad

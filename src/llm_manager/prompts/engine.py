@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, cast
 from returns.result import Failure, Success
 
 from llm_manager.domain.outcome import Outcome
-from llm_manager.prompts.sandbox import EACH, PURSE, WEIGHED, environment
+from llm_manager.prompts.sandbox import EACH, PURSE, SLICED, WEIGHED, environment
 from llm_manager.prompts.syntax import SyntaxProblem, parsed
 from llm_manager.prompts.values import Data
 from llm_manager.prompts.work import Purse, within_length
@@ -80,7 +80,7 @@ def _metered(tree: nodes.Template) -> nodes.Template:
             operand.expr = _through(WEIGHED, operand.expr)
     for item in list(tree.find_all(nodes.Getitem)):
         if isinstance(item.arg, nodes.Slice):
-            item.node = _through(WEIGHED, item.node)
+            item.node = _through(SLICED, item.node)
     return tree
 
 

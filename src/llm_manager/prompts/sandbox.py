@@ -31,7 +31,10 @@ EACH: Final = "each of"
 """The filter that :mod:`.engine` puts around what is looped over."""
 
 WEIGHED: Final = "weighed"
-"""The filter that it puts around what is compared and what is cut into slices."""
+"""The filter that it puts around what is compared."""
+
+SLICED: Final = "what is sliced"
+"""The filter that it puts around what is cut into slices."""
 
 
 @lru_cache(maxsize=1)
@@ -52,7 +55,7 @@ def environment() -> ImmutableSandboxedEnvironment:
         table.clear()
     made.tests.update(tests)
     made.filters.update({name: _paid(filter_) for name, filter_ in FILTERS.items()})
-    made.filters.update({"default": _default(), EACH: _each(), WEIGHED: _paid(_same)})
+    made.filters.update({"default": _default(), EACH: _each(), WEIGHED: _paid(_same), SLICED: _paid(_cut)})
     return made
 
 
@@ -129,6 +132,12 @@ def _default() -> Callable[..., object]:
 
 def _same(value: Data) -> Data:
     return value
+
+
+def _cut(value: Data) -> Data:
+    if isinstance(value, str | list):
+        return value
+    raise RenderingFailed(f"takes a slice of {kind_of(value)}: give a list or text")
 
 
 def _printed(value: object) -> str:

@@ -128,7 +128,9 @@ def _refusal(node: nodes.Node) -> str | None:  # noqa: C901, PLR0912  # one flat
             return "loops within itself: give flat data"
         case nodes.Call():
             return "calls something: a template cannot; give it what it shall say as a variable"
-        case nodes.BinExpr() | nodes.Concat() if not isinstance(node, nodes.And | nodes.Or):
+        case nodes.Neg(node=nodes.Const(value=int() | float())):
+            return None
+        case nodes.Neg() | nodes.BinExpr() | nodes.Concat() if not isinstance(node, nodes.And | nodes.Or):
             return "calculates or joins text: do that in Python, and give the result as a variable"
         case _ if isinstance(node, _allowed()):
             return None
@@ -157,7 +159,7 @@ def _allowed() -> tuple[type[nodes.Node], ...]:
     from jinja2 import nodes  # noqa: PLC0415  # as above
 
     texts = (nodes.Template, nodes.Output, nodes.TemplateData, nodes.For, nodes.If, nodes.CondExpr)
-    values = (nodes.Name, nodes.Const, nodes.Getattr, nodes.Getitem, nodes.Slice, nodes.List, nodes.Tuple, nodes.Neg)
+    values = (nodes.Name, nodes.Const, nodes.Getattr, nodes.Getitem, nodes.Slice, nodes.List, nodes.Tuple)
     questions = (nodes.Filter, nodes.Keyword, nodes.Test, nodes.Compare, nodes.Operand, nodes.And, nodes.Or, nodes.Not)
     return (*texts, *values, *questions)
 
