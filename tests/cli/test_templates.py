@@ -193,7 +193,9 @@ def test_what_there_is_is_listed_with_what_it_takes(capsys: Capture, greet: str)
         "    style   str?   (one of warm, cool; default warm)\n"
     )
     assert main(["templates"]) == 0
-    assert "anomaly-analysis@1\n  Whether data shows an anomaly" in capsys.readouterr().out
+    listed = capsys.readouterr().out
+    assert "anomaly-analysis@1\n  Whether data shows an anomaly" in listed
+    assert "  Answers with AnomalyAnalysis.\n    data " in listed
 
 
 def test_what_there_is_is_json_when_json_is_asked_for(capsys: Capture, greet: str, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from returns.result import Failure, Success
 
-from llm_manager.prompts.engine import rendered
+from llm_manager.prompts.engine import prepared, rendered
 from llm_manager.prompts.filters import FILTERS
 from llm_manager.prompts.syntax import SyntaxProblem, parsed
 from llm_manager.prompts.values import Data
@@ -141,6 +141,20 @@ WRITTEN_WRONGLY: list[tuple[str, int, str]] = [
 def test_a_mistake_in_the_text_is_told_with_its_line(text: str, line: int, said: str) -> None:
     assert parsed(text) == Failure((SyntaxProblem(line, said),))
     assert rendered(text, {"x": [], "y": []}) == Failure((SyntaxProblem(line, said),))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "{% for loop in x %}{% endfor %}",
+            "is not understood: Can't assign to special loop variable in for-loop target",
+        ),
+        ("{% for y in x %}" * 25 + "{% endfor %}" * 25, "is nested too deep: too many statically nested blocks"),
+    ],
+)
+def test_what_only_a_compiler_sees_is_told_before_anything_is_rendered(text: str, said: str) -> None:
+    assert prepared(text) == Failure((SyntaxProblem(1, said),))
 
 
 def test_every_mistake_in_a_text_is_told_at_once() -> None:

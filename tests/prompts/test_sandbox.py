@@ -114,6 +114,8 @@ ENDLESS = [
     "{{ x" + " and x" * 5000 + " }}",
     "{{ " + "not " * 5000 + "x }}",
     "{% if x %}" * 5000 + "{% endif %}" * 5000,
+    "{% if x == 1 %}" + "{% elif x == 2 %}" * 5000 + "{% endif %}",
+    "{% if x %}" * 25 + "{% elif x %}" * 25 + "{% endif %}" * 25,
     "{{ " + "-" * 5000 + "1 }}",
     "{{ 1" + "0" * 5000 + " }}",
     "a" * (SOURCE_CHARS + 1),
@@ -142,6 +144,23 @@ def test_long_data_is_looped_over() -> None:
     rows: list[Data] = [{"at": number, "level": "error"} for number in range(10_000)]
     text = "{% for row in rows if row.level == 'error' %}{{ loop.index }}. {{ row.at }}\n{% endfor %}"
     assert rendered(text, {"rows": rows}).unwrap().endswith("10000. 9999\n")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{ x }}" * 14_000,
+        "{{ x" + " == x" * 19_000 + " }}",
+        "{{ 1 in [" + "1," * 49_000 + "] }}",
+        "{% for y in m %}{% endfor %}" * 3_500,
+        "{% if x %}" + "{% elif x %}" * 25 + "{% endif %}",
+    ],
+    ids=lambda text: str(text)[:20],
+)
+def test_the_longest_template_is_prepared_in_seconds(text: str) -> None:
+    begun = time.process_time()
+    assert isinstance(rendered(text, DATA), Success)
+    assert time.process_time() - begun < 10
 
 
 def test_a_slice_that_cannot_be_is_not_there() -> None:

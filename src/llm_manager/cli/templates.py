@@ -158,8 +158,14 @@ def _told(template: AnyTemplate) -> dict[str, object]:
         "description": template.description,
         "task_type": template.task_type,
         "source": template.source,
+        "answer": _answer(template),
         "variables": template.variables(),
     }
+
+
+def _answer(template: AnyTemplate) -> str | None:
+    """The name of the type it answers with."""
+    return getattr(template.answer, "__name__", None) if _has_schema(template) else None
 
 
 def _lines(template: AnyTemplate) -> Iterator[str]:
@@ -167,6 +173,8 @@ def _lines(template: AnyTemplate) -> Iterator[str]:
     yield f"{template.name}@{template.version}{where}"
     if template.description:
         yield f"  {template.description}"
+    if (answer := _answer(template)) is not None:
+        yield f"  Answers with {answer}."
     rows = [(name, _kind(each), _meaning(each)) for name, each in template.variables().items()]
     widths = [max((len(row[column]) for row in rows), default=0) for column in (0, 1)]
     for name, kind, meaning in rows:

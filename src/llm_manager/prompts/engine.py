@@ -9,6 +9,7 @@ the whole, not of one construct.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
 from types import TracebackType
@@ -26,22 +27,49 @@ if TYPE_CHECKING:
     from jinja2 import Template, nodes
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A template that can be rendered: the variables it *uses* with their lines, and what it *costs* without loops."""
+
+    template: Template
+    uses: Mapping[str, int]
+    cost: int
+
+
+@lru_cache(maxsize=256)
+def prepared(text: str) -> Outcome[Prepared, tuple[SyntaxProblem, ...]]:
+    """The template of *text*, or every problem that it has. A text that is asked for again is prepared already."""
+    from jinja2 import TemplateSyntaxError  # noqa: PLC0415  # an extra: only who renders something needs it
+
+    read = parsed(text)
+    if isinstance(read, Failure):
+        return read
+    made, tree = environment(), read.unwrap().tree
+    cost = _cost(tree)
+    try:
+        code = made.compile(_metered(tree))
+    except TemplateSyntaxError as bad:  # what only the compiler sees, such as a loop over a name called loop
+        return Failure((SyntaxProblem(bad.lineno, f"is not understood: {bad.message}"),))
+    except SyntaxError as bad:  # of Python, which takes twenty blocks within each other and no more
+        return Failure((SyntaxProblem(1, f"is nested too deep: {bad.msg}"),))
+    return Success(Prepared(made.template_class.from_code(made, code, {}), read.unwrap().uses, cost))
+
+
 def rendered(text: str, data: Mapping[str, Data]) -> Outcome[str, tuple[SyntaxProblem, ...]]:
     """*text* with *data* in its places, or what is wrong, by line. Pure: the same text and data, the same answer.
 
     >>> rendered("{{ who }} says {{ what }}", {"who": "Eve", "what": "{{ 7 * 7 }}"})
     <Success: Eve says {{ 7 * 7 }}>
     """
-    from jinja2 import TemplateError  # noqa: PLC0415  # an extra: only who renders something needs it
+    from jinja2 import TemplateError  # noqa: PLC0415  # as above
 
-    read = parsed(text)
-    if isinstance(read, Failure):
-        return read
+    found = prepared(text)
+    if isinstance(found, Failure):
+        return found
     purse = Purse()
     try:
-        template = _compiled(text)
-        purse.pay(_cost(read.unwrap().tree))
-        return Success(_collected(template, {**data, PURSE: purse}))
+        purse.pay(found.unwrap().cost)
+        return Success(_collected(found.unwrap().template, {**data, PURSE: purse}))
     except (TemplateError, ValueError, TypeError, ArithmeticError) as bad:
         # a TypeError is a comparison of what has no order, an ArithmeticError a division by nothing
         said = (getattr(bad, "message", None) or str(bad)).strip()
@@ -59,17 +87,8 @@ def _collected(template: Template, names: dict[str, object]) -> str:
     return "".join(pieces)
 
 
-@lru_cache(maxsize=256)
-def _compiled(text: str) -> Template:
-    """The metered template of *text*, which is known to parse."""
-    made = environment()
-    tree = _metered(made.parse(text))  # parsed again, for the tree is changed
-    tree.set_environment(made)
-    return made.template_class.from_code(made, made.compile(tree), {})
-
-
 def _metered(tree: nodes.Template) -> nodes.Template:
-    """*tree* with its meters put in."""
+    """*tree* with its meters put in. It is changed, and not copied."""
     from jinja2 import nodes  # noqa: PLC0415  # as above
 
     for loop in list(tree.find_all(nodes.For)):
@@ -81,6 +100,7 @@ def _metered(tree: nodes.Template) -> nodes.Template:
     for item in list(tree.find_all(nodes.Getitem)):
         if isinstance(item.arg, nodes.Slice):
             item.node = _through(SLICED, item.node)
+    tree.set_environment(environment())
     return tree
 
 

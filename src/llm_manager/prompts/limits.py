@@ -18,7 +18,7 @@ WORK: Final = 1_000_000
 a filter or a comparison looks at. All of it takes about a second."""
 
 NESTING: Final = 32
-"""How deep a template's blocks and expressions, and the values of its variables, may be nested."""
+"""How deep blocks and expressions, each ``elif`` among them, and the values of variables may be nested."""
 
 NUMBER_BITS: Final = 4_096
 """The largest whole number: some 1,200 digits. Python itself writes none of more than 4,300 as text."""

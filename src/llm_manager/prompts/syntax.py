@@ -41,7 +41,6 @@ class Parsed:
     uses: Mapping[str, int]
 
 
-@lru_cache(maxsize=256)
 def parsed(text: str) -> Outcome[Parsed, tuple[SyntaxProblem, ...]]:
     """The tree of *text*, or every problem that it has.
 
@@ -71,20 +70,28 @@ def _problems(node: nodes.Node, bound: frozenset[str], uses: dict[str, int], dep
     from jinja2 import nodes  # noqa: PLC0415  # as above
 
     if depth > NESTING:
-        yield SyntaxProblem(node.lineno, f"is nested more than {NESTING} levels deep")
+        yield SyntaxProblem(_line(node), f"is nested more than {NESTING} levels deep")
         return
     said = _refusal(node)
     if said is not None:
-        yield SyntaxProblem(node.lineno, said)
+        yield SyntaxProblem(_line(node), said)
         if isinstance(node, nodes.Stmt):
             return  # what stands inside it makes no sense without it
     if isinstance(node, nodes.Name) and node.ctx == "load" and node.name not in bound:
-        uses.setdefault(node.name, node.lineno)
+        uses.setdefault(node.name, _line(node))
     if isinstance(node, nodes.For):
         yield from _loop_problems(node, bound, uses, depth)
         return
-    for child in node.iter_child_nodes():
+    for child in node.iter_child_nodes(exclude=("elif_",)):
         yield from _problems(child, bound, uses, depth + 1)
+    if isinstance(node, nodes.If):  # to Python, each elif stands within the one before
+        for level, branch in enumerate(node.elif_, depth + 1):
+            yield from _problems(branch, bound, uses, level)
+
+
+def _line(node: nodes.Node) -> int:
+    """The line in which *node* begins; where Jinja2 keeps none, as for an ``elif``, that of the first thing inside."""
+    return node.lineno or next(map(_line, node.iter_child_nodes()), 1)
 
 
 def _loop_problems(loop: nodes.For, bound: frozenset[str], uses: dict[str, int], depth: int) -> Iterator[SyntaxProblem]:

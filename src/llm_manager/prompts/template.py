@@ -22,10 +22,9 @@ from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.problem import Problem
 from llm_manager.domain.request import LLMRequest, Preferences, TaskType
 from llm_manager.domain.request_problems import request_problems
-from llm_manager.prompts.engine import rendered
+from llm_manager.prompts.engine import prepared, rendered
 from llm_manager.prompts.inputs import Inputs, agreement_problems, described, names, read
 from llm_manager.prompts.sandbox import environment
-from llm_manager.prompts.syntax import parsed
 from llm_manager.prompts.values import Data
 from llm_manager.prompts.variable import Variable, declaration_problems
 
@@ -233,7 +232,7 @@ def _text_problems(template: PromptTemplate[Any]) -> Iterator[Problem]:
         return
     known, used, understood = names(template.inputs), set[str](), True
     for path, text in _texts(template).items():
-        read_ = parsed(text)
+        read_ = prepared(text)
         if isinstance(read_, Failure):
             understood = False
             for each in read_.failure():
