@@ -7,11 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from returns.result import Failure
+from returns.result import Failure, Success
 
 from llm_manager import ConfigurationError, LLMRequest, Preferences, Problem
 from llm_manager.prompts.variable import Variable
-from llm_manager.templates import load_package_templates, load_templates, parse_template, template_from_file
+from llm_manager.templates import (
+    TemplateLibrary,
+    load_package_templates,
+    load_templates,
+    parse_template,
+    template_from_file,
+)
 
 WHOLE = """\
 +++
@@ -198,8 +204,31 @@ def test_a_package_carries_templates(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
     found = load_package_templates("app_with_prompts").unwrap().find("hi").unwrap()
     assert (found.source, found.request({"who": "Ada"}).unwrap().prompt) == ("app_with_prompts:hi.prompt", "Hi Ada")
-    for name in ("no_such_package", "dataclasses"):
-        assert load_package_templates(name).failure().problems[0].message == "there is no such package"
+
+
+def test_a_package_that_is_not_there_is_told() -> None:
+    for name in ("no_such_package", "no_such_package.prompts", "llm_manager.no_such_part"):
+        told = load_package_templates(name)
+        assert told == Failure(ConfigurationError((Problem("", "there is no such package", name),)))
+
+
+def test_a_module_is_no_package_or_stands_for_the_one_around_it() -> None:
+    outcome = load_package_templates("llm_manager.ports")
+    assert outcome in (
+        Success(TemplateLibrary()),
+        Failure(ConfigurationError((Problem("", "is a module, and no package", "llm_manager.ports"),))),
+    )
+
+
+def test_a_package_that_lacks_something_itself_is_a_bug_and_raises(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "app_that_lacks_something"
+    package.mkdir()
+    write(package, __init___dot_py="import no_such_module_at_all")
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    with pytest.raises(ModuleNotFoundError, match="no_such_module_at_all"):
+        load_package_templates("app_that_lacks_something")
 
 
 @dataclass(frozen=True)

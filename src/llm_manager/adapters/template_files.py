@@ -46,7 +46,11 @@ def load_package_templates(package: str) -> Outcome[TemplateLibrary[Values], Con
     """
     try:
         folder = resources.files(package)
-    except (ModuleNotFoundError, TypeError):  # a module that is no package is a TypeError
+    except TypeError:  # before Python 3.12, a module that is no package; later, it stands for the package around it
+        return Failure(ConfigurationError((Problem("", "is a module, and no package", package),)))
+    except ModuleNotFoundError as bad:
+        if not f"{package}.".startswith(f"{bad.name}."):
+            raise  # the package is there, and lacks something itself
         return Failure(ConfigurationError((Problem("", "there is no such package", package),)))
     return _all(folder, f"{package}:")
 
