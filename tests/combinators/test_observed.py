@@ -18,7 +18,7 @@ from llm_manager import (
     retry,
     through,
 )
-from llm_manager.domain.events import SpanFinished
+from llm_manager.domain.events import SpanFinished, SpanStarted
 from llm_manager.testing import scripted
 from tests.combinators.saying import Listener, Saying, later, took
 
@@ -39,9 +39,12 @@ async def test_an_observed_piece_tells_its_name_its_time_and_its_error() -> None
     listener = Listener()
     await provide(observed("mine")(Saying([BUSY], takes_s=2).op), scripted({}, observer=listener))
     await provide(observed("good")(Saying(["x"]).op), scripted({}, observer=listener))
+    [mine, _, good, _] = (event.run for event in listener.events if isinstance(event, SpanStarted | SpanFinished))
     assert listener.events == [
-        SpanFinished(at_s=2.0, name="mine", latency_ms=2000.0, error=BUSY),
-        SpanFinished(at_s=0.0, name="good", latency_ms=0.0, error=None),
+        SpanStarted(at_s=0.0, name="mine", run=mine),
+        SpanFinished(at_s=2.0, name="mine", latency_ms=2000.0, error=BUSY, run=mine),
+        SpanStarted(at_s=0.0, name="good", run=good),
+        SpanFinished(at_s=0.0, name="good", latency_ms=0.0, error=None, run=good),
     ]
 
 
@@ -56,4 +59,6 @@ async def test_what_came_before_is_no_part_of_an_observed_pieces_time() -> None:
     listener = Listener()
     async with scripted({}, observer=listener) as context:
         await later(context, observed("mine")(Saying(["x"], takes_s=2).op), 5)
-    assert listener.events == [SpanFinished(at_s=7.0, name="mine", latency_ms=2000.0, error=None)]
+    [begun, ended] = listener.events
+    assert isinstance(begun, SpanStarted)
+    assert ended == SpanFinished(at_s=7.0, name="mine", latency_ms=2000.0, error=None, run=begun.run)

@@ -11,7 +11,6 @@ from llm_manager import (
     BreakerSettings,
     KeySettings,
     LimiterSettings,
-    LLMResponse,
     ModelUnavailable,
     RequestTimedOut,
     RetrySettings,
@@ -30,7 +29,7 @@ from llm_manager import (
     run,
     stream_with_schema,
 )
-from llm_manager.domain.events import RequestFinished, SpanFinished
+from llm_manager.domain.events import RequestLeft, SpanFinished
 from llm_manager.testing import Line, Pieces, scripted
 from tests.operations.streaming import (
     ASK,
@@ -62,10 +61,11 @@ async def test_a_stream_that_is_left_gives_its_key_back_and_is_accounted_for() -
         assert stream.ended is None
         assert (await run(generate(GPT), context)).unwrap().content == "next"
     assert listener.attempts() == [("gpt-4o", "left"), ("gpt-4o", "ok")]
-    [left, _] = [event for event in listener.events if isinstance(event, RequestFinished)]
-    assert isinstance(left.answer, LLMResponse)
-    assert (left.answer.content, left.answer.finish_reason) == ("one ", "unknown")
-    assert left.answer.usage.estimated
+    [left] = [event for event in listener.events if isinstance(event, RequestLeft)]
+    assert left.reason == "left"
+    assert left.partial is not None
+    assert (left.partial.content, left.partial.finish_reason) == ("one ", "unknown")
+    assert left.partial.usage.estimated
 
 
 async def test_a_key_is_held_while_its_stream_is_open() -> None:

@@ -67,7 +67,7 @@ async def look_up(context: Context, key: str) -> Cached | None:
     now_s = context.clock.monotonic()
     found = await context.cache.get(key, now_s)
     hit = None if isinstance(found, Failure) else found.unwrap()
-    emit(context, CacheRead(at_s=now_s, key=key, hit=hit is not None))
+    emit(context, CacheRead(at_s=now_s, key=key, hit=hit is not None, run=context.run))
     return None if hit is None else Cached(_marked(hit.value))
 
 

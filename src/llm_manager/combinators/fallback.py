@@ -42,7 +42,8 @@ def first_success(alternatives: Sequence[Alternative[A]]) -> Op[A]:
                 if not alternative.accepts(last):
                     continue
                 now_s = context.clock.monotonic()
-                emit(context, FellBack(at_s=now_s, model=model, next_model=alternative.model, error=last))
+                told = FellBack(at_s=now_s, model=model, next_model=alternative.model, error=last, run=context.run)
+                emit(context, told)
             outcome = await run(alternative.op, context)
             if isinstance(outcome, Success):
                 return outcome

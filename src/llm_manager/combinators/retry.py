@@ -69,7 +69,8 @@ def retry(schedule: Schedule[LLMError], *, budget: str | None = None, model: str
                         if budget is not None and not await context.retry_budgets.spend(budget, now_s):
                             return outcome
                         asked = model or model_of(error)
-                        emit(context, RetryScheduled(at_s=now_s, model=asked, delay_s=delay_s, error=error))
+                        told = RetryScheduled(at_s=now_s, model=asked, delay_s=delay_s, error=error, run=context.run)
+                        emit(context, told)
                         await context.clock.sleep(delay_s)
 
         return effect(retrying)

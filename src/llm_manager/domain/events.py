@@ -2,17 +2,24 @@
 
 The rule of this room: an event is told once, where it happens, through the context's observer; everything that is
 shown or counted is a fold over events. To show something new, add a field or a case here. Times are seconds on the
-context's clock.
+context's clock. *run* is what the event happened in; None outside of every operation.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from llm_manager.domain.errors import LLMError, StoreUnavailable
 from llm_manager.domain.request import LLMRequest
 from llm_manager.domain.response import Attempt, LLMResponse, SchemaMode
+from llm_manager.domain.run import Run
+
+Server: TypeAlias = tuple[str, int | None]
+
+Reason: TypeAlias = Literal["left", "cancelled", "raised"]
+"""Why nobody wants the rest: the reader of a stream left it, the run was cancelled, or a bug of somebody's went through
+it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +29,7 @@ class RequestStarted:
     at_s: float
     operation: str
     request: LLMRequest
+    run: Run | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +41,20 @@ class RequestFinished:
     latency_ms: float
     request: LLMRequest
     answer: LLMResponse | LLMError
+    run: Run | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestLeft:
+    """It ended without an answer, for nobody wanted one any more; *partial* is what a stream had brought by then."""
+
+    at_s: float
+    operation: str
+    latency_ms: float
+    request: LLMRequest
+    reason: Reason
+    partial: LLMResponse | None = None
+    run: Run | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +64,7 @@ class CacheRead:
     at_s: float
     key: str
     hit: bool
+    run: Run | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,24 +75,35 @@ class TargetSkipped:
     model: str
     provider: str
     error: LLMError
+    run: Run | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptStarted:
-    """One request is about to be sent to one model."""
+    """One request is about to be sent to one model, which is reached at *server*: a host and a port.
+
+    An engine in this process has none.
+    """
 
     at_s: float
     model: str
     provider: str
+    server: Server | None = None
+    run: Run | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptFinished:
-    """It came back: one line of the ledger, and the error if it failed."""
+    """It came back, or nobody waits for it any more: one line of the ledger, with the *answer* or the *error*.
+
+    An attempt that was left has neither.
+    """
 
     at_s: float
     attempt: Attempt
     error: LLMError | None
+    answer: LLMResponse | None = None
+    run: Run | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +114,7 @@ class RetryScheduled:
     model: str
     delay_s: float
     error: LLMError
+    run: Run | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +125,7 @@ class FellBack:
     model: str
     next_model: str
     error: LLMError
+    run: Run | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +135,7 @@ class Reasked:
     at_s: float
     round: int
     error: LLMError
+    run: Run | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +145,7 @@ class SchemaModeChosen:
     at_s: float
     model: str
     mode: SchemaMode
+    run: Run | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,16 +159,28 @@ class GatewayTimed:
     retries: int
     option_index: int | None
     cache_status: str | None
+    run: Run | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpanStarted:
+    """A piece of a pipeline that its author named with ``observed`` began."""
+
+    at_s: float
+    name: str
+    run: Run | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpanFinished:
-    """A piece of a pipeline that its author named with ``observed`` ended; *error* is None when it succeeded."""
+    """It ended; *error* is None when it succeeded, and when it was left, for the *reason* given."""
 
     at_s: float
     name: str
     latency_ms: float
     error: LLMError | None
+    reason: Reason | None = None
+    run: Run | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,6 +195,7 @@ class StoreChanged:
 Event: TypeAlias = (
     RequestStarted
     | RequestFinished
+    | RequestLeft
     | CacheRead
     | TargetSkipped
     | AttemptStarted
@@ -154,6 +205,7 @@ Event: TypeAlias = (
     | Reasked
     | SchemaModeChosen
     | GatewayTimed
+    | SpanStarted
     | SpanFinished
     | StoreChanged
 )

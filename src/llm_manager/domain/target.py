@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
+from urllib.parse import urlsplit
 
 from llm_manager.domain.catalog import ModelFacts, ProviderFacts
 from llm_manager.domain.secret import Secret
@@ -36,3 +38,18 @@ class Target:
         """The limit of an answer to send when the caller names none; None where the wire does not want one."""
         default = self.provider.default_max_tokens
         return default if default is None else min(default, self.facts.max_output_tokens or default)
+
+
+@lru_cache(maxsize=256)
+def server_of(base_url: str) -> tuple[str, int | None] | None:
+    """The host and the port that *base_url* leads to, and nothing else that may stand in it; None if it is no URL.
+
+    >>> server_of("https://api.openai.com/v1"), server_of("http://127.0.0.1:8787/v1"), server_of("")
+    (('api.openai.com', 443), ('127.0.0.1', 8787), None)
+    """
+    try:
+        parts = urlsplit(base_url)
+        port = parts.port or {"https": 443, "http": 80}.get(parts.scheme)
+    except ValueError:
+        return None
+    return (parts.hostname, port) if parts.hostname else None

@@ -13,6 +13,7 @@ from llm_manager.domain.config import LLMConfig
 from llm_manager.domain.errors import LLMError
 from llm_manager.domain.events import Event
 from llm_manager.domain.request import LLMRequest
+from llm_manager.domain.run import Run
 from llm_manager.effect.strands import Stranded
 from llm_manager.ports import (
     Breakers,
@@ -31,6 +32,7 @@ from llm_manager.ports import (
     Random,
     RetryBudgets,
     Splitting,
+    Tracing,
     Turning,
 )
 
@@ -42,8 +44,9 @@ class Context(Stranded):
     """Every service a pipeline may use. Swap one with :func:`dataclasses.replace`; there is no other way to reach them.
 
     *providers* is by :attr:`Target.service <llm_manager.domain.target.Target.service>`. *budget* is None where money is
-    no object. *deadline_s* is the moment, on *clock*, by which the run must have ended; *started_s* is when the context
-    was built; *trace_id* ties together what is sent through a gateway.
+    no object, and *tracing* where nobody else is to know of traces. *deadline_s* is the moment, on *clock*, by which
+    the run must have ended; *started_s* is when the context was built; *trace_id* ties together what is sent through a
+    gateway; *run* is the operation that runs in it.
     """
 
     config: LLMConfig
@@ -62,9 +65,11 @@ class Context(Stranded):
     observer: Observer
     metrics: Metrics
     budget: Budget | None = None
+    tracing: Tracing | None = None
     started_s: float = 0.0
     deadline_s: float | None = None
     trace_id: str | None = None
+    run: Run | None = None
 
     def strand(self, name: str, request: LLMRequest | None = None, /) -> Context:
         """The context of the strand *name*: itself, unless its clock or its chance tell strands apart."""
@@ -90,6 +95,14 @@ def emit(context: Context, event: Event) -> None:
     """Tell the metrics and the observer: the one place from which events leave a pipeline."""
     context.metrics.notify(event)
     context.observer.notify(event)
+
+
+def trace_id_of(context: Context) -> str:
+    """The name that ties together all that happens in a run, in logs and at a gateway: the context's, or a new one.
+
+    Thirteen hexadecimal digits by chance are unique enough for that.
+    """
+    return context.trace_id or f"{int(context.random.random() * 2**52):013x}"
 
 
 Op: TypeAlias = RequiresContextFutureResult[A, LLMError, Context]

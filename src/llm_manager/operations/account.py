@@ -2,28 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from dataclasses import replace
 from typing import final
 
 from returns.result import Success
 
 from llm_manager.domain.errors import LLMError
-from llm_manager.domain.events import AttemptFinished, Event, RequestFinished, RequestStarted
+from llm_manager.domain.events import (
+    AttemptFinished,
+    Event,
+    GatewayTimed,
+    Reason,
+    RequestFinished,
+    RequestLeft,
+    RequestStarted,
+)
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.request import LLMRequest
 from llm_manager.domain.response import Attempt, LLMResponse, Usage
-from llm_manager.effect.context import Context, emit
+from llm_manager.domain.run import Run
+from llm_manager.effect.context import Context, emit, trace_id_of
 from llm_manager.ports import Observer
 
 
 @final
 class Account:
-    """Opened when an operation on *request* begins, closed once when it is over.
+    """Opened when an operation on *request* begins, closed once when it is over, whichever way that comes about.
 
     It is an observer that keeps the attempts and passes everything on; :attr:`context` is the one to run in.
     """
 
-    __slots__ = ("_attempts", "_next", "_operation", "_outer", "_request", "_started_s", "context")
+    __slots__ = ("_attempts", "_next", "_operation", "_outer", "_request", "_run", "_started_s", "context")
 
     def __init__(self, operation: str, request: LLMRequest, context: Context) -> None:
         context = context.strand(operation, request)
@@ -33,14 +43,27 @@ class Account:
         self._next: Observer = context.observer
         self._attempts: list[Attempt] = []
         self._started_s = context.clock.monotonic()
-        self.context = replace(context, observer=self, trace_id=context.trace_id or _trace_id(context))
-        emit(context, RequestStarted(at_s=self._started_s, operation=operation, request=request))
+        trace_id = trace_id_of(context)
+        self._run = Run(name=operation, trace_id=trace_id, parent=context.run)
+        self.context = replace(context, observer=self, trace_id=trace_id, run=self._run)
+        emit(context, RequestStarted(at_s=self._started_s, operation=operation, request=request, run=self._run))
 
     def notify(self, event: Event, /) -> None:
         """Keep a line of the ledger, and tell the next observer."""
         if isinstance(event, AttemptFinished):
             self._attempts.append(event.attempt)
+        elif isinstance(event, GatewayTimed):  # told by an adapter, which knows of no runs
+            event = replace(event, run=self._run)
         self._next.notify(event)
+
+    async def closing(self, answering: Awaitable[Outcome[LLMResponse, LLMError]]) -> Outcome[LLMResponse, LLMError]:
+        """What *answering* gives, with the account closed; also when cancellation or a bug goes through it."""
+        try:
+            outcome = await answering
+        except BaseException as raised:
+            self.abandon(raised)
+            raise
+        return self.close(outcome)
 
     def close(self, outcome: Outcome[LLMResponse, LLMError]) -> Outcome[LLMResponse, LLMError]:
         """Tell how it ended; gives *outcome* with the ledger and the whole latency in its response."""
@@ -52,7 +75,12 @@ class Account:
         emit(
             self._outer,
             RequestFinished(
-                at_s=now_s, operation=self._operation, latency_ms=latency_ms, request=self._request, answer=answer
+                at_s=now_s,
+                operation=self._operation,
+                latency_ms=latency_ms,
+                request=self._request,
+                answer=answer,
+                run=self._run,
             ),
         )
         return outcome
@@ -60,7 +88,29 @@ class Account:
     def leave(self, model: str, partial: str) -> None:
         """Tell that nobody wanted the rest of an answer of which *partial* had come."""
         usage = self._attempts[-1].usage if self._attempts else None
-        self.close(Success(LLMResponse(content=partial, model=model, usage=usage or Usage())))
+        self._left("left", LLMResponse(content=partial, model=model, usage=usage or Usage()))
+
+    def abandon(self, raised: BaseException) -> None:
+        """Tell that there is no answer because *raised* goes through the run: a cancellation, or a bug."""
+        self._left("raised" if isinstance(raised, Exception) else "cancelled")
+
+    def _left(self, reason: Reason, partial: LLMResponse | None = None) -> None:
+        now_s = self._outer.clock.monotonic()
+        latency_ms = (now_s - self._started_s) * 1000
+        if partial is not None:
+            partial = self._with_ledger(partial, latency_ms)
+        emit(
+            self._outer,
+            RequestLeft(
+                at_s=now_s,
+                operation=self._operation,
+                latency_ms=latency_ms,
+                request=self._request,
+                reason=reason,
+                partial=partial,
+                run=self._run,
+            ),
+        )
 
     def _with_ledger(self, response: LLMResponse, latency_ms: float) -> LLMResponse:
         if response.metadata.cached:
@@ -72,8 +122,3 @@ class Account:
             attempts=tuple(self._attempts),
         )
         return replace(response, metadata=metadata)
-
-
-def _trace_id(context: Context) -> str:
-    """A name for this run in the logs of a gateway: thirteen hexadecimal digits, unique enough for that."""
-    return f"{int(context.random.random() * 2**52):013x}"

@@ -21,9 +21,8 @@ the retry and the timeout have done their part when its first event is there.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from functools import partial
-from typing import TypeAlias, TypeVar, final
+from typing import NamedTuple, TypeAlias, TypeVar, final
 
 import anyio
 from returns.result import Failure, Success
@@ -39,7 +38,7 @@ from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.problem import Problem
 from llm_manager.domain.request import LLMRequest
 from llm_manager.domain.response import Attempt, LLMResponse, SchemaMode
-from llm_manager.domain.target import Target
+from llm_manager.domain.target import Target, server_of
 from llm_manager.domain.verdicts import nothing_was_sent
 from llm_manager.effect.context import Context, Op, emit, through
 from llm_manager.effect.ongoing import Ending, when_over
@@ -53,9 +52,6 @@ from llm_manager.ports import Dispatch, Lease, Provider
 
 A = TypeVar("A")
 
-Ask: TypeAlias = Callable[[Context, Provider, Dispatch, Asked], Awaitable[Outcome[A, LLMError]]]
-"""How a provider is asked: for the whole answer, or for one that comes in pieces."""
-
 
 def attempt(request: LLMRequest, target: Target) -> Op[LLMResponse]:
     """Ask *target* for a whole answer, with everything of the stack above around it.
@@ -68,7 +64,7 @@ def attempt(request: LLMRequest, target: Target) -> Op[LLMResponse]:
 
 def begin(request: LLMRequest, target: Target) -> Op[Flow]:
     """Ask *target* for an answer in pieces, with everything of the stack above around it; the first one is there."""
-    return _stacked(request, target, opened_flow)
+    return _stacked(request, target, _begun)
 
 
 def _stacked(request: LLMRequest, target: Target, ask: Ask[A]) -> Op[A]:
@@ -102,22 +98,17 @@ async def _left_alone(context: Context, target: Target) -> CircuitOpen | None:
     return CircuitOpen(target.model, wait_s) if circuit == "open" else None
 
 
-async def _whole(
-    _context: Context, provider: Provider, dispatch: Dispatch, asked: Asked
-) -> Outcome[LLMResponse, LLMError]:
-    outcome = await provider.complete(dispatch)
-    return outcome if isinstance(outcome, Failure) else Success(completed(asked, outcome.unwrap()))
-
-
 @final
 class _Pace:
-    """What one run of :func:`attempt` knows of its tries: since when it has been waiting, and what is being sent."""
+    """What one run of :func:`attempt` knows of its tries: since when it has been waiting, what is being sent, and when
+    the first piece of an answer came."""
 
-    __slots__ = ("key_id", "mode", "sent_s", "since_s")
+    __slots__ = ("first_s", "key_id", "mode", "sent_s", "since_s")
 
     def __init__(self, since_s: float) -> None:
         self.since_s = since_s
         self.sent_s: float | None = None
+        self.first_s: float | None = None
         self.key_id: str | None = None
         self.mode: SchemaMode | None = None
 
@@ -130,30 +121,59 @@ class _Pace:
         return not self.was_asked() or nothing_was_sent(error)
 
 
-async def _in_pieces(
-    context: Context, provider: Provider, dispatch: Dispatch, asked: Asked
+Ask: TypeAlias = Callable[[Context, Provider, Dispatch, Asked, _Pace], Awaitable[Outcome[A, LLMError]]]
+"""How a provider is asked: for the whole answer, or for one that comes in pieces."""
+
+
+async def _whole(
+    _context: Context, provider: Provider, dispatch: Dispatch, asked: Asked, _pace: _Pace
 ) -> Outcome[LLMResponse, LLMError]:
+    outcome = await provider.complete(dispatch)
+    return outcome if isinstance(outcome, Failure) else Success(completed(asked, outcome.unwrap()))
+
+
+async def _begun(
+    context: Context, provider: Provider, dispatch: Dispatch, asked: Asked, pace: _Pace
+) -> Outcome[Flow, LLMError]:
     opened = await opened_flow(context, provider, dispatch, asked)
-    return opened if isinstance(opened, Failure) else await whole_of(opened.unwrap())
+    if isinstance(opened, Success):
+        pace.first_s = context.clock.monotonic()
+    return opened
+
+
+async def _in_pieces(
+    context: Context, provider: Provider, dispatch: Dispatch, asked: Asked, pace: _Pace
+) -> Outcome[LLMResponse, LLMError]:
+    begun = await _begun(context, provider, dispatch, asked, pace)
+    return begun if isinstance(begun, Failure) else await whole_of(begun.unwrap())
+
+
+class _Sent(NamedTuple):
+    """What is known of a try once it has been sent and its answer is there, or has begun to be."""
+
+    target: Target
+    key_id: str | None
+    sent_s: float
+    waited_s: float
+    first_s: float | None
+    mode: SchemaMode | None
 
 
 def _one_try(request: LLMRequest, target: Target, pace: _Pace, ask: Ask[A]) -> Op[A]:
     async def trying(context: Context) -> Outcome[A, LLMError]:
-        pace.sent_s = None
+        pace.sent_s = pace.first_s = None
         limited = timeout(context.config.timeouts.attempt_s, model=target.model)(_send(request, target, pace, ask))
-        outcome = await run(limited, context)
+        try:
+            outcome = await run(limited, context)
+        except BaseException:  # nobody waits for it any more, but it was sent
+            if pace.sent_s is not None:
+                _tell(context, _sent(target, pace, pace.sent_s), Ending(None))
+            raise
         if pace.sent_s is not None:
-            line = Attempt(
-                model=target.model,
-                provider=target.provider.name,
-                key_id=pace.key_id,
-                started_s=pace.sent_s,
-                waited_s=pace.sent_s - pace.since_s,
-                schema_mode=pace.mode,
-            )
+            sent = _sent(target, pace, pace.sent_s)
 
             async def tell(ending: Ending) -> None:
-                pace.since_s = _tell(context, target, line, ending)
+                pace.since_s = _tell(context, sent, ending)
 
             await when_over(outcome, tell)
         return outcome
@@ -161,21 +181,33 @@ def _one_try(request: LLMRequest, target: Target, pace: _Pace, ask: Ask[A]) -> O
     return effect(trying)
 
 
-def _tell(context: Context, target: Target, line: Attempt, ending: Ending) -> float:
-    """Put *line* into the ledger, now that it is known how the try ended; gives the moment."""
+def _sent(target: Target, pace: _Pace, sent_s: float) -> _Sent:
+    return _Sent(target, pace.key_id, sent_s, sent_s - pace.since_s, pace.first_s, pace.mode)
+
+
+def _tell(context: Context, sent: _Sent, ending: Ending) -> float:
+    """Write its line into the ledger, now that it is known how the try ended; gives the moment."""
     now_s = context.clock.monotonic()
     error = ending.error
-    latency_ms = (now_s - line.started_s) * 1000
+    answer = ending.outcome.unwrap() if isinstance(ending.outcome, Success) else None
+    latency_ms = (now_s - sent.sent_s) * 1000
     if ending.outcome is not None:
-        context.latencies.record(target.key, latency_ms, now_s, succeeded=error is None)
-    finished = replace(
-        line,
+        context.latencies.record(sent.target.key, latency_ms, now_s, succeeded=error is None)
+    line = Attempt(
+        model=sent.target.model,
+        provider=sent.target.provider.name,
+        key_id=sent.key_id,
+        started_s=sent.sent_s,
+        waited_s=sent.waited_s,
         latency_ms=latency_ms,
+        first_ms=None if sent.first_s is None else (sent.first_s - sent.sent_s) * 1000,
         outcome="left" if ending.outcome is None else "ok" if error is None else error.tag,
         message="" if error is None else error.message,
         usage=ending.usage,
+        schema_mode=sent.mode,
     )
-    emit(context, AttemptFinished(at_s=now_s, attempt=finished, error=error))
+    told = answer if isinstance(answer, LLMResponse) else None
+    emit(context, AttemptFinished(at_s=now_s, attempt=line, error=error, answer=told, run=context.run))
     return now_s
 
 
@@ -218,14 +250,21 @@ async def _ask(
     pace.key_id = None if lease is None else lease.key_id
     asked = asked_of(request, target)
     pace.mode = asked.mode
-    emit(context, AttemptStarted(at_s=pace.sent_s, model=target.model, provider=target.provider.name))
+    started = AttemptStarted(
+        at_s=pace.sent_s,
+        model=target.model,
+        provider=target.provider.name,
+        server=server_of(target.base_url),
+        run=context.run,
+    )
+    emit(context, started)
     if asked.mode is not None:
-        emit(context, SchemaModeChosen(at_s=pace.sent_s, model=target.model, mode=asked.mode))
+        emit(context, SchemaModeChosen(at_s=pace.sent_s, model=target.model, mode=asked.mode, run=context.run))
     dispatch = _dispatch(context, asked, lease, pace.sent_s)
     if lease is None:
-        return await ask(context, provider, dispatch, asked)
+        return await ask(context, provider, dispatch, asked, pace)
     try:
-        outcome = await ask(context, provider, dispatch, asked)
+        outcome = await ask(context, provider, dispatch, asked, pace)
     except BaseException:
         with anyio.CancelScope(shield=True):  # a cancelled call gives its key back
             await context.keys.give_back(lease, None, context.clock.monotonic())
@@ -248,6 +287,7 @@ def _dispatch(context: Context, asked: Asked, lease: Lease | None, now_s: float)
         timeout_s=limit_s if context.deadline_s is None else min(limit_s, context.deadline_s - now_s),
         keys=keys if lease is None else {**keys, lease.provider: lease.secret},
         trace_id=context.trace_id,
+        headers={} if context.tracing is None or context.run is None else context.tracing.headers(context.run),
         observer=context.observer,
     )
 

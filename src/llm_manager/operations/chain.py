@@ -107,7 +107,9 @@ def _skipping(skipped: Skipped) -> Op[Any]:
         now_s = context.clock.monotonic()
         emit(
             context,
-            TargetSkipped(at_s=now_s, model=skipped.name, provider=skipped.provider, error=skipped.error),
+            TargetSkipped(
+                at_s=now_s, model=skipped.name, provider=skipped.provider, error=skipped.error, run=context.run
+            ),
         )
         return Failure(skipped.error)
 

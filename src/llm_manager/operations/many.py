@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, TypeVar, overload
 
+from llm_manager.combinators.observed import named
 from llm_manager.combinators.race import race as race_ops
 from llm_manager.domain.errors import LLMError
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.request import LLMRequest
 from llm_manager.domain.response import LLMResponse
 from llm_manager.effect import concurrent
-from llm_manager.effect.context import Op
+from llm_manager.effect.context import Context, Op
+from llm_manager.effect.op import Effect, effect
 from llm_manager.operations.generate import generate
 
 A = TypeVar("A")
@@ -23,7 +25,7 @@ def query_multiple(request: LLMRequest, models: Sequence[str]) -> Op[tuple[Outco
 
     Each model answers for itself: none falls back to another.
     """
-    return concurrent.settle([generate(_only(request, model)) for model in models])
+    return _named("query_multiple", concurrent.settle([generate(_only(request, model)) for model in models]))
 
 
 @overload
@@ -36,9 +38,18 @@ def race(*given: Any) -> Op[Any]:
     Without a success: ``AllModelsFailed`` with every error, in the order given.
     """
     if given and isinstance(given[0], LLMRequest):
-        return race_ops(*(generate(_only(given[0], str(model))) for model in given[1]))
+        return _named("race", race_ops(*(generate(_only(given[0], str(model))) for model in given[1])))
     return race_ops(*given)
 
 
 def _only(request: LLMRequest, model: str) -> LLMRequest:
     return replace(request, preferences=replace(request.preferences, model=model, fallback="none"))
+
+
+def _named(name: str, op: Effect[A, LLMError, Context]) -> Op[A]:
+    """*op*, told to the observer as what its requests belong to."""
+
+    async def naming(context: Context) -> Outcome[A, LLMError]:
+        return await named(name, op, context)
+
+    return effect(naming)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 from returns.result import Failure, Success
 
+from llm_manager.combinators.observed import named
 from llm_manager.combinators.timeout import deadline
 from llm_manager.domain.errors import ExtractionFailed, LLMError, ResponseTruncated, SchemaMismatch
 from llm_manager.domain.events import Reasked
@@ -51,13 +52,14 @@ def query_with_schema(request: LLMRequest, schema: Schema[T], max_reasks: int = 
             error = value.failure()
             if round_ == max_reasks or not _is_worth_asking_again(response, error):
                 return Failure(error)
-            emit(context, Reasked(at_s=context.clock.monotonic(), round=round_ + 1, error=error))
+            emit(context, Reasked(at_s=context.clock.monotonic(), round=round_ + 1, error=error, run=context.run))
             asked = _asked_again(asked, response, error)
         return Failure(ExtractionFailed("", message=f"max_reasks is {max_reasks}: nothing was asked"))
 
     async def bounded(context: Context) -> Outcome[T, LLMError]:
         within = context.strand("query_with_schema", request)
-        return await run(deadline(limit_s(context, request), grace_s=LAST_WORDS_S)(effect(querying)), within)
+        asking = deadline(limit_s(context, request), grace_s=LAST_WORDS_S)(effect(querying))
+        return await named("query_with_schema", asking, within)
 
     return effect(bounded)
 

@@ -179,7 +179,8 @@ class Relay:
         self._flow = opened.unwrap()
         self._seam, self._text = Seam(partial), [partial] if partial else []
         now_s = context.clock.monotonic()
-        emit(context, FellBack(at_s=now_s, model=failed, next_model=self._flow.model, error=error))
+        told = FellBack(at_s=now_s, model=failed, next_model=self._flow.model, error=error, run=context.run)
+        emit(context, told)
         return Success((StreamResumed(self._flow.model, restarted=self._restarts),))
 
     def _failed(self) -> LLMError:

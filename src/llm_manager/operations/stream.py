@@ -159,7 +159,11 @@ def streamed(request: LLMRequest, through_source: Callable[[Source], Source]) ->
 
     async def streaming(context: Context) -> Outcome[LLMStream, LLMError]:
         account = Account("generate_stream", request, context)
-        opened = await _opened(request, account, through_source)
+        try:
+            opened = await _opened(request, account, through_source)
+        except BaseException as raised:
+            account.abandon(raised)
+            raise
         if isinstance(opened, Failure):
             account.close(opened)
         return opened

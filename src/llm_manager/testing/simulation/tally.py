@@ -85,11 +85,11 @@ class _ModelTally:
         self.attempts_over_time[slot] += 1
         if finished.attempt.usage is not None:
             self.spent.add(finished.attempt.usage)
-        if finished.error is None:
+        if finished.attempt.outcome == "ok":
             self.answered += 1
             self.latencies_s.append(finished.attempt.latency_ms / 1000)
-        else:
-            self.failures[finished.error.tag] += 1
+        else:  # one that was left, by a call that was cancelled, brought nothing either
+            self.failures[finished.attempt.outcome] += 1
             self.failures_over_time[slot] += 1
 
     def report(self, target: Target, *, described: bool) -> ModelReport:

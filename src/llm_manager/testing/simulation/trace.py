@@ -14,10 +14,12 @@ from llm_manager.domain.events import (
     GatewayTimed,
     Reasked,
     RequestFinished,
+    RequestLeft,
     RequestStarted,
     RetryScheduled,
     SchemaModeChosen,
     SpanFinished,
+    SpanStarted,
     StoreChanged,
     TargetSkipped,
 )
@@ -46,6 +48,8 @@ def _facts(happening: Happening) -> dict[str, Fact]:  # noqa: C901, PLR0912  # o
         case RequestFinished(operation=operation, latency_ms=latency_ms, answer=answer):
             said = {"model": answer.model} if isinstance(answer, LLMResponse) else {"error": answer.tag}
             return {"operation": operation, **said, "latency_ms": latency_ms}
+        case RequestLeft(operation=operation, latency_ms=latency_ms, reason=reason):
+            return {"operation": operation, "reason": reason, "latency_ms": latency_ms}
         case CacheRead(hit=hit):
             return {"hit": hit}
         case TargetSkipped(model=model, error=error):
@@ -67,6 +71,8 @@ def _facts(happening: Happening) -> dict[str, Fact]:  # noqa: C901, PLR0912  # o
             return {"model": model, "latency_ms": latency_ms}
         case StoreChanged(store=store, error=error):
             return {"store": store, **({} if error is None else _failure(error))}
+        case SpanStarted(name=name):
+            return {"name": name}
         case SpanFinished(name=name, latency_ms=latency_ms):
             return {"name": name, "latency_ms": latency_ms}
         case BreakerMoved(key=key, before=before, after=after):
