@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
+
+from annotated_types import Ge
 
 Wire: TypeAlias = Literal["openai", "anthropic", "gemini", "ollama", "llama_cpp", "custom"]
 """How a provider is spoken to."""
@@ -22,16 +24,22 @@ Wish: TypeAlias = Literal["temperature", "top_p", "seed", "image_urls", "tool_ch
 ``tool_choice`` is that some tool must be called."""
 
 
+_Usd: TypeAlias = Annotated[float, Ge(0)]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Price:
     """US dollars for a million tokens, and the day on which the vendor's page *source* said so.
 
-    *cached_usd* is for prompt tokens read from the vendor's cache; None where there is no such price.
+    *cached_usd* is for prompt tokens read from the vendor's cache, *cache_write_usd* for those written to it, and
+    *reasoning_usd* for what a model thinks before it answers; None where they cost what the other tokens do.
     """
 
-    prompt_usd: float
-    completion_usd: float
-    cached_usd: float | None = None
+    prompt_usd: _Usd
+    completion_usd: _Usd
+    cached_usd: _Usd | None = None
+    cache_write_usd: _Usd | None = None
+    reasoning_usd: _Usd | None = None
     as_of: str
     source: str
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from llm_manager.domain.catalog import Price
 from llm_manager.domain.settings import (
     BreakerSettings,
     BudgetSettings,
@@ -26,11 +27,13 @@ from llm_manager.domain.settings import (
 class LLMConfig:
     """Every setting of the library; ``LLMConfig()`` is the defaults, with no provider configured.
 
-    *models* is by alias: the name a request asks for. *sources* says where each setting that is not a default came
+    *models* is by alias: the name a request asks for. *prices* is by ``provider/model`` and goes before the catalog;
+    what an alias states of its own goes before both. *sources* says where each setting that is not a default came
     from (``OPENAI_API_KEY``, ``llm.toml``), by its dotted path; it takes no part in comparison.
     """
 
     models: Mapping[str, ModelSettings] = field(default_factory=dict[str, ModelSettings])
+    prices: Mapping[str, Price] = field(default_factory=dict[str, Price])
     routing: RoutingSettings = field(default_factory=RoutingSettings)
     retry: RetrySettings = field(default_factory=RetrySettings)
     timeouts: TimeoutSettings = field(default_factory=TimeoutSettings)

@@ -68,11 +68,26 @@ def _facts(provider: str, row: _Row) -> ModelFacts:
         window_tokens=window,
         max_output_tokens=longest,
         price=Price(
-            prompt_usd=prompt_usd, completion_usd=completion_usd, cached_usd=cached_usd, as_of=AS_OF, source=SOURCE
+            prompt_usd=prompt_usd,
+            completion_usd=completion_usd,
+            cached_usd=cached_usd,
+            cache_write_usd=_CACHE_WRITES * prompt_usd if _bills_cache_writes(provider, name) else None,
+            as_of=AS_OF,
+            source=SOURCE,
         ),
         unsupported=_unsupported(provider, name),
         typical_latency_ms=latency_ms,
     )
+
+
+_CACHE_WRITES = 1.25
+"""What a prompt token costs that is also written to the vendor's cache for the usual five minutes, against one that is
+not (Anthropic, "Prompt caching", and OpenAI, "Prompt caching", for GPT-5.6; the same in genai-prices 0.2.3, read
+2026-11-21). Thoughts are billed as the rest of the answer by all four vendors."""
+
+
+def _bills_cache_writes(provider: str, name: str) -> bool:
+    return provider == "anthropic" or name.startswith("gpt-5.6")
 
 
 _SAMPLED_CLAUDES = ("claude-sonnet-4-6", "claude-haiku-4-5")

@@ -43,13 +43,15 @@ Cost: TypeAlias = ReportedCost | ComputedCost | UnknownCost
 class Usage:
     """Tokens and cost; None means the provider did not say. *estimated* when the figures are ours and not its own.
 
-    *cached_tokens* are a part of *prompt_tokens* and *reasoning_tokens* a part of *completion_tokens*; prompt and
-    completion do not overlap and add up to *total_tokens*.
+    *cached_tokens*, read from the vendor's cache, and *cache_write_tokens*, written to it, are parts of *prompt_tokens*
+    that do not overlap; *reasoning_tokens* are a part of *completion_tokens*. Prompt and completion add up to
+    *total_tokens*.
     """
 
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     cached_tokens: int | None = None
+    cache_write_tokens: int | None = None
     reasoning_tokens: int | None = None
     total_tokens: int | None = None
     cost: Cost = field(default_factory=UnknownCost)
@@ -61,7 +63,9 @@ class Attempt:
     """One line of the ledger: one request sent to one model.
 
     *key_id* names the key without revealing it; *started_s* is on the context's clock; *waited_s* is the time in queues
-    and pauses before it; *outcome* is ``ok``, the tag of the error, or ``left`` for a stream whose reader left it.
+    and pauses before it; *outcome* is ``ok``, the tag of the error, or ``left`` when nobody waited for it any more: the
+    reader of its stream left, or its run was cancelled. *first_ms* is when the first piece came of an
+    answer in pieces, counted from the start like *latency_ms*.
     *schema_mode* is the form in which a schema was put to the model: the strongest it has, which may not be its own.
     """
 
@@ -71,6 +75,7 @@ class Attempt:
     started_s: float = 0.0
     waited_s: float = 0.0
     latency_ms: float = 0.0
+    first_ms: float | None = None
     outcome: str = "ok"
     message: str = ""
     usage: Usage | None = None
@@ -79,13 +84,18 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResponseMetadata:
-    """How the answer came about. *attempts* is the whole ledger, the failed ones too."""
+    """How the answer came about. *attempts* is the whole ledger, the failed ones too.
+
+    *request_id* is what the vendor's support asks for, from a header where there is one, and *response_id* the name
+    that the answer itself bears.
+    """
 
     latency_ms: float = 0.0
     retry_count: int = 0
     cached: bool = False
     provider: str = ""
     request_id: str | None = None
+    response_id: str | None = None
     attempts: tuple[Attempt, ...] = ()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import lru_cache
 from typing import TypeAlias
 
@@ -115,7 +116,7 @@ def _target(
         Target(
             model=model,
             provider=provider,
-            facts=_merged(facts, settings, provider.lost_behind_gateway if gateway else frozenset()),
+            facts=_merged(_priced(config, facts), settings, provider.lost_behind_gateway if gateway else frozenset()),
             service="portkey" if gateway else provider.name,
             base_url=base_url,
             key=f"{provider.name}|{base_url}|{settings.path or model}",
@@ -145,6 +146,11 @@ def _missing(
     return None
 
 
+def _priced(config: LLMConfig, facts: ModelFacts) -> ModelFacts:
+    price = config.prices.get(f"{facts.provider}/{facts.name}")
+    return facts if price is None else replace(facts, price=price)
+
+
 def _merged(facts: ModelFacts, settings: ModelSettings, lost: frozenset[Capability]) -> ModelFacts:
     """The catalog's facts, without what is *lost* on the way, where the configuration states none of its own."""
     price = facts.price
@@ -153,6 +159,8 @@ def _merged(facts: ModelFacts, settings: ModelSettings, lost: frozenset[Capabili
             prompt_usd=settings.prompt_usd,
             completion_usd=settings.completion_usd,
             cached_usd=settings.cached_usd,
+            cache_write_usd=settings.cache_write_usd,
+            reasoning_usd=settings.reasoning_usd,
             as_of="",
             source="configuration",
         )

@@ -78,7 +78,9 @@ def _response(answer: Json, headers: Headers, target: Target) -> Outcome[LLMResp
             tool_calls=calls,
             reasoning="".join(as_text(block.get("thinking")) or "" for block in blocks),
             metadata=ResponseMetadata(
-                provider=target.provider.name, request_id=headers.get("request-id") or as_text(answer.get("id"))
+                provider=target.provider.name,
+                request_id=headers.get("request-id") or as_text(answer.get("id")),
+                response_id=as_text(answer.get("id")),
             ),
         )
     )
@@ -127,6 +129,7 @@ def usage_of(usage: Json, before: Usage | None = None) -> Usage:
         prompt_tokens=prompt,
         completion_tokens=completion,
         cached_tokens=told.cached_tokens if read is None else read,
+        cache_write_tokens=told.cache_write_tokens if written is None else written,
         reasoning_tokens=told.reasoning_tokens if thought is None else thought,
         total_tokens=None if prompt is None or completion is None else prompt + completion,
     )

@@ -79,7 +79,7 @@ class MessageReader:
         return self._answer.usage
 
     def _started(self, message: Json) -> None:
-        self._answer.request_id = self._answer.request_id or as_text(message.get("id"))
+        self._answer.response_id = as_text(message.get("id"))
         self._answer.usage = usage_of(as_object(message.get("usage")))
 
     def _begun(self, block: Json) -> Outcome[Sequence[Delta], LLMError]:

@@ -123,7 +123,9 @@ def _response(answer: Json, headers: Headers, target: Target) -> Outcome[LLMResp
             finish_reason="tool_calls" if calls and finish == "stop" else finish,
             tool_calls=calls,
             reasoning="".join(text_of(part) for part in parts if part.get("thought")),
-            metadata=ResponseMetadata(provider=target.provider.name, request_id=request_id_of(headers) or id_),
+            metadata=ResponseMetadata(
+                provider=target.provider.name, request_id=request_id_of(headers) or id_, response_id=id_
+            ),
         )
     )
 

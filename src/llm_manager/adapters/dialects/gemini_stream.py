@@ -37,13 +37,12 @@ from llm_manager.domain.target import Target
 class ContentReader:
     """One streamed response."""
 
-    __slots__ = ("_answer", "_failed", "_headers", "_id", "_target", "finished")
+    __slots__ = ("_answer", "_failed", "_headers", "_target", "finished")
 
     def __init__(self, headers: Headers, target: Target) -> None:
         self._headers = headers
         self._target = target
         self._answer = Assembly(target, request_id_of(headers))
-        self._id: str | None = None
         self._failed: LLMError | None = None
         self.finished = False
 
@@ -58,8 +57,7 @@ class ContentReader:
         blocked = blocked_by(piece)
         if blocked is not None:
             return Failure(ContentFiltered(self._target.model, blocked))
-        self._id = self._id or as_text(piece.get("responseId"))
-        self._answer.request_id = self._answer.request_id or self._id
+        self._answer.response_id = self._answer.response_id or as_text(piece.get("responseId"))
         usage = as_object(piece.get("usageMetadata"))
         if usage:
             self._answer.usage = usage_of(usage)
@@ -86,7 +84,7 @@ class ContentReader:
         for part in parts_of(candidate):
             text = text_of(part)
             if "functionCall" in part:
-                call = call_of(part, answer.calls_begun, self._id)
+                call = call_of(part, answer.calls_begun, answer.response_id)
                 called = answer.call(answer.calls_begun, call.id, call.name, call.arguments, call.signature)
                 if isinstance(called, Failure):
                     return called

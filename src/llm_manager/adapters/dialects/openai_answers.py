@@ -91,7 +91,9 @@ def _response(answer: Json, choice: Json, headers: Mapping[str, str], target: Ta
             tool_calls=calls,
             reasoning=reasoning_of(message),
             metadata=ResponseMetadata(
-                provider=target.provider.name, request_id=headers.get("x-request-id") or as_text(answer.get("id"))
+                provider=target.provider.name,
+                request_id=headers.get("x-request-id") or as_text(answer.get("id")),
+                response_id=as_text(answer.get("id")),
             ),
         )
     )
@@ -135,7 +137,8 @@ def signature_of(function: Json) -> str | None:
 def usage_of(usage: Json) -> Usage:
     """The tokens and the cost that *usage* tells."""
     prompt, completion = as_count(usage.get("prompt_tokens")), as_count(usage.get("completion_tokens"))
-    cached = as_count(as_object(usage.get("prompt_tokens_details")).get("cached_tokens"))
+    details = as_object(usage.get("prompt_tokens_details"))
+    cached, written = as_count(details.get("cached_tokens")), as_count(details.get("cache_write_tokens"))
     reasoned = as_count(as_object(usage.get("completion_tokens_details")).get("reasoning_tokens"))
     total = as_count(usage.get("total_tokens"))
     if prompt is not None and completion is not None:
@@ -151,6 +154,7 @@ def usage_of(usage: Json) -> Usage:
         prompt_tokens=prompt,
         completion_tokens=completion,
         cached_tokens=cached,
+        cache_write_tokens=written,
         reasoning_tokens=reasoned,
         total_tokens=total,
         cost=_cost(usage.get("cost")),

@@ -59,7 +59,7 @@ class CompletionReader:
         if chunk.get("error") is not None:
             return Failure(read_error_inside(chunk, self._headers, self._target))
         answer = self._answer
-        answer.request_id = answer.request_id or as_text(chunk.get("id"))
+        answer.response_id = answer.response_id or as_text(chunk.get("id"))
         usage = as_object(chunk.get("usage")) or as_object(as_object(chunk.get("x_groq")).get("usage"))
         if usage:
             answer.usage = usage_of(usage)

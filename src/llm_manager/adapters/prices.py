@@ -1,0 +1,81 @@
+"""Prices from somewhere newer or wider than the catalog: the table of genai-prices, which Pydantic keeps.
+
+It is an extra, ``prices``. The table that comes with the package is read, and nothing is fetched, unless a program has
+asked for that itself with the package's own ``UpdatePrices``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from llm_manager.domain.catalog import PROVIDERS, Price
+from llm_manager.domain.config import LLMConfig
+from llm_manager.domain.models import MODELS
+
+if TYPE_CHECKING:
+    from genai_prices.types import TieredPrices
+
+    _Listed: TypeAlias = Decimal | TieredPrices | None
+
+_THEIR_NAMES: Final[Mapping[str, str]] = {"gemini": "google"}
+"""What they call a provider otherwise than we do."""
+
+
+def priced(config: LLMConfig, *names: str, on: date) -> LLMConfig:
+    """*config* with the prices of genai-prices as they were, or are, *on* that day.
+
+    They are those of the catalog's models, of the models that *config* names, and of the *names* given as
+    ``provider/model``. Prices that *config* states itself are kept, and what is not in the table stays as it was. As in
+    the catalog, they are those of short prompts and standard service. Without the extra ``prices`` it raises
+    ``ImportError``.
+    """
+    wanted = dict.fromkeys((*_named(config), *names))
+    found = ((name, _price(name, on)) for name in wanted)
+    listed = {name: price for name, price in found if price is not None}
+    return replace(config, prices={**listed, **config.prices})
+
+
+def _named(config: LLMConfig) -> Iterator[str]:
+    for row in MODELS.values():
+        yield f"{row.provider}/{row.name}"
+    for alias, settings in config.models.items():
+        model = settings.model or alias
+        prefix, slash, _ = model.partition("/")
+        if settings.provider is not None:
+            yield f"{settings.provider}/{model}"
+        elif slash and prefix in PROVIDERS:
+            yield model
+
+
+def _price(name: str, day: date) -> Price | None:
+    """What the table says of ``provider/model``, None if it does not know it or states no price for tokens."""
+    from genai_prices import Usage, __version__, calc_price  # noqa: PLC0415  # an extra, and slow to import
+
+    provider, _, model = name.partition("/")
+    theirs = _THEIR_NAMES.get(provider, provider)
+    noon = datetime.combine(day, time(12), UTC)
+    try:
+        listed = calc_price(Usage(), model, provider_id=theirs, genai_request_timestamp=noon).model_price
+    except LookupError:
+        return None
+    prompt_usd, completion_usd = _usd(listed.input_mtok), _usd(listed.output_mtok)
+    if prompt_usd is None or completion_usd is None:
+        return None
+    return Price(
+        prompt_usd=prompt_usd,
+        completion_usd=completion_usd,
+        cached_usd=_usd(listed.cache_read_mtok),
+        cache_write_usd=_usd(listed.cache_write_mtok),
+        as_of=day.isoformat(),
+        source=f"genai-prices {__version__}",
+    )
+
+
+def _usd(listed: _Listed) -> float | None:
+    if listed is None:
+        return None
+    return float(listed) if isinstance(listed, Decimal) else float(listed.base)

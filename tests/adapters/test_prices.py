@@ -1,0 +1,97 @@
+"""Prices of a well-kept table: held beside the catalog's, and used where they are asked for."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from llm_manager import (
+    ComputedCost,
+    Cost,
+    HttpSettings,
+    KeySettings,
+    LLMConfig,
+    LLMRequest,
+    ModelSettings,
+    Preferences,
+    Secret,
+    UnknownCost,
+    custom,
+    generate,
+    parse_config,
+    priced,
+    run,
+)
+from llm_manager.domain.catalog import Price
+from llm_manager.domain.models import AS_OF, MODELS
+from llm_manager.testing.simulator import Say, Simulator
+
+pytestmark = pytest.mark.anyio
+
+DAY = date.fromisoformat(AS_OF)
+LLAMA = "groq/llama-3.3-70b-versatile"
+
+
+def test_the_catalog_and_the_table_agree_on_the_catalogs_day() -> None:
+    listed = priced(LLMConfig(), on=DAY).prices
+    differing = {
+        name: (row.price, theirs)
+        for name, row in MODELS.items()
+        if (theirs := listed.get(f"{row.provider}/{name}")) is not None
+        and row.price is not None
+        and (row.price.prompt_usd, row.price.completion_usd) != (theirs.prompt_usd, theirs.completion_usd)
+    }
+    assert differing == {}
+    assert len(listed) >= len(MODELS) - 2
+
+
+def test_a_price_is_that_of_its_day() -> None:
+    before, after = (
+        priced(LLMConfig(), on=day).prices["openai/gpt-5.6-terra"] for day in (date(2026, 7, 1), date(2026, 8, 1))
+    )
+    assert (before.prompt_usd, before.completion_usd, before.cache_write_usd) == (2.5, 15.0, 3.125)
+    assert (after.prompt_usd, after.completion_usd, after.cache_write_usd) == (2.0, 12.0, 2.5)
+    assert (after.as_of, after.source.partition(" ")[0]) == ("2026-08-01", "genai-prices")
+
+
+def test_what_is_named_is_looked_up_and_what_is_stated_or_unknown_stays() -> None:
+    mine = Price(prompt_usd=7.0, completion_usd=7.0, as_of="2026-01-01", source="a contract")
+    config = LLMConfig(
+        models={
+            "fast": ModelSettings(provider="groq", model="llama-3.1-8b-instant"),
+            "other": ModelSettings(model="groq/qwen/qwen3-32b"),
+            "mine": ModelSettings(provider="lm_studio"),
+            "gpt": ModelSettings(model="gpt-5.5"),
+        },
+        prices={"openai/gpt-4o": mine},
+    )
+    listed = priced(config, LLAMA, "nonsense", "openai/no-such-model", on=DAY).prices
+    assert listed["openai/gpt-4o"] is mine
+    assert {"groq/llama-3.1-8b-instant", "groq/qwen/qwen3-32b", LLAMA} <= listed.keys()
+    assert not {"nonsense", "openai/no-such-model", "lm_studio/mine"} & listed.keys()
+
+
+def test_a_file_may_state_prices_of_its_own() -> None:
+    stated = {"prompt_usd": 1.0, "completion_usd": 2.0, "as_of": "2026-11-01", "source": "a contract"}
+    config = parse_config({"prices": {"groq/some-model": stated}}).unwrap()
+    assert config.prices == {
+        "groq/some-model": Price(prompt_usd=1.0, completion_usd=2.0, as_of="2026-11-01", source="a contract")
+    }
+    wrong = parse_config({"prices": {"groq/some-model": {**stated, "prompt_usd": -1.0}}}).failure()
+    assert [problem.path for problem in wrong.problems] == ["prices.groq/some-model.prompt_usd"]
+
+
+async def test_an_answer_of_a_model_outside_the_catalog_has_a_cost_when_its_price_is_known() -> None:
+    async with Simulator() as simulator:
+        simulator.script("llama-3.3-70b-versatile", [Say("x", usage=(1_000, 1_000))] * 2)
+        config = LLMConfig(
+            keys=KeySettings(providers={"groq": (Secret("any-key-will-do-here"),)}),
+            http=HttpSettings(base_urls={"groq": f"{simulator.url}/openai/v1"}),
+        )
+        ask = LLMRequest(prompt="Why?", preferences=Preferences(model=LLAMA))
+        costs: list[Cost] = []
+        for each in (config, priced(config, LLAMA, on=DAY)):
+            async with custom(each) as context:
+                costs.append((await run(generate(ask), context)).unwrap().usage.cost)
+    assert costs == [UnknownCost(), ComputedCost(0.00138)]
