@@ -32,10 +32,12 @@ from llm_manager.domain.events import (
     GatewayTimed,
     Reasked,
     RequestFinished,
+    RequestLeft,
     RequestStarted,
     RetryScheduled,
     SchemaModeChosen,
     SpanFinished,
+    SpanStarted,
     StoreChanged,
     TargetSkipped,
 )
@@ -68,10 +70,12 @@ EVENTS: tuple[Event, ...] = (
     FellBack(at_s=0, model="gpt", next_model="claude", error=BUSY),
     Reasked(at_s=0, round=1, error=BUSY),
     GatewayTimed(at_s=0, model="gpt", trace_id="t", latency_ms=1.0, retries=0, option_index=None, cache_status=None),
+    SpanStarted(at_s=0, name="mine"),
     SpanFinished(at_s=0, name="mine", latency_ms=1.0, error=None),
     StoreChanged(at_s=0, store="redis", error=StoreUnavailable("redis", "cache.example: cannot be reached")),
     RequestFinished(at_s=1, operation="generate", latency_ms=30.0, request=REQUEST, answer=ANSWER),
     RequestFinished(at_s=1, operation="generate", latency_ms=30.0, request=REQUEST, answer=BUSY),
+    RequestLeft(at_s=1, operation="generate", latency_ms=30.0, request=REQUEST, reason="cancelled"),
 )
 
 
@@ -84,7 +88,8 @@ def test_metrics_add_up_totals_and_models() -> None:
     for event in EVENTS:
         metrics.notify(event)
     now = metrics.snapshot()
-    assert (now.totals.requests, now.totals.successes, now.totals.failures) == (2, 1, {"ServerError": 1})
+    assert (now.totals.requests, now.totals.successes, now.totals.failures) == (3, 1, {"ServerError": 1})
+    assert now.totals.left == 1
     assert (now.totals.retries, now.totals.fallbacks, now.cache_hits, now.cache_misses) == (1, 1, 0, 1)
     assert (now.totals.prompt_tokens, now.totals.completion_tokens, now.totals.cost) == (10, 5, ComputedCost(0.5))
     gpt = now.models["gpt"]
@@ -122,8 +127,8 @@ def logged(**settings: object) -> str:
 def test_every_event_is_one_json_line_and_failures_are_warnings() -> None:
     lines = [json.loads(line) for line in logged(log="json").splitlines()]
     assert [line["event"] for line in lines] == [type(event).__name__ for event in EVENTS]
-    assert [line["level"] for line in lines].count("warning") == 5
-    assert lines[-2]["cost_usd"] == 0.5
+    assert [line["level"] for line in lines].count("warning") == 6
+    assert lines[-3]["cost_usd"] == 0.5
 
 
 def test_prompts_and_answers_are_shown_only_when_asked_for() -> None:

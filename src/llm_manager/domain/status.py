@@ -11,6 +11,8 @@ from llm_manager.domain.response import Cost, UnknownCost
 
 CircuitState: TypeAlias = Literal["closed", "open", "half-open"]
 
+OTHER_MODELS = "(other models)"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelHealthStatus:
@@ -28,29 +30,44 @@ class ModelHealthStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelMetrics:
-    """Counts since the last reset; latencies in milliseconds, None before the first answer. *failures* by error tag.
+    """Counts since the last reset. *requests* are *successes*, *failures* by error tag, and those that were *left*: the
+    reader of a stream left it, or the run was cancelled.
 
-    *tokens* and *cost* add up what is known; *unpriced* counts the answers whose price is not.
+    Tokens and *cost* add up what is known of all that was sent, failures too; *unpriced* counts what used tokens whose
+    price is not known. *cached_tokens* are among *prompt_tokens*, *reasoning_tokens* among *completion_tokens*.
+    Latencies, and the times until the *first* piece of what came in pieces, are in milliseconds, None before there was
+    one; quantiles are within 2.5 % of the exact ones.
     """
 
     requests: int = 0
     successes: int = 0
     failures: Mapping[str, int] = field(default_factory=dict[str, int])
+    left: int = 0
     retries: int = 0
     fallbacks: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    cached_tokens: int = 0
+    reasoning_tokens: int = 0
     cost: Cost = field(default_factory=UnknownCost)
     unpriced: int = 0
     latency_mean_ms: float | None = None
     latency_p50_ms: float | None = None
     latency_p95_ms: float | None = None
     latency_p99_ms: float | None = None
+    first_mean_ms: float | None = None
+    first_p50_ms: float | None = None
+    first_p95_ms: float | None = None
+    first_p99_ms: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricsSnapshot:
-    """Totals over all operations, the same per model over its attempts, and the cache."""
+    """Totals over all operations, the same per model over its attempts, and the cache.
+
+    Tokens, cost and first pieces of the totals are those of all attempts, for an answer from the cache uses nothing.
+    When a program names very many models, the later ones are counted together as :data:`OTHER_MODELS`.
+    """
 
     totals: ModelMetrics = field(default_factory=ModelMetrics)
     models: Mapping[str, ModelMetrics] = field(default_factory=dict[str, ModelMetrics])

@@ -19,10 +19,12 @@ from llm_manager.domain.events import (
     GatewayTimed,
     Reasked,
     RequestFinished,
+    RequestLeft,
     RequestStarted,
     RetryScheduled,
     SchemaModeChosen,
     SpanFinished,
+    SpanStarted,
     StoreChanged,
     TargetSkipped,
 )
@@ -55,13 +57,33 @@ class LogObserver:
 
     def notify(self, event: Event, /) -> None:
         """Write it."""
-        failed = isinstance(event, AttemptFinished | TargetSkipped | RetryScheduled | FellBack | StoreChanged) and (
-            getattr(event, "error", None) is not None
-        )
-        has_text = self._settings.prompts and isinstance(event, RequestStarted | RequestFinished)
+        run = None if isinstance(event, StoreChanged) else event.run
+        trace = {} if run is None or run.trace_id is None else {"trace": run.trace_id}
+        has_text = self._settings.prompts and isinstance(event, RequestStarted | RequestFinished | RequestLeft)
         log = self._logger
-        write = log.debug if has_text else log.warning if failed else log.info
-        write(type(event).__name__, **_fields(event, with_text=self._settings.prompts))
+        write = log.debug if has_text else log.warning if _has_failed(event) else log.info
+        write(type(event).__name__, **trace, **_fields(event, with_text=self._settings.prompts))
+
+
+def _has_failed(event: Event) -> bool:
+    """Whether it is something that somebody should look at."""
+    match event:
+        case RequestFinished(answer=answer):
+            return not isinstance(answer, LLMResponse)
+        case (
+            AttemptFinished(error=error)
+            | TargetSkipped(error=error)
+            | RetryScheduled(error=error)
+            | FellBack(error=error)
+            | StoreChanged(error=error)
+        ):
+            return error is not None
+        case SpanFinished(error=error, reason=reason):
+            return error is not None or reason == "raised"
+        case RequestLeft(reason=reason):
+            return reason == "raised"
+        case _:  # nothing has gone wrong yet
+            return False
 
 
 def _fields(event: Event, *, with_text: bool) -> dict[str, Any]:  # noqa: C901, PLR0912  # one flat table
@@ -73,13 +95,15 @@ def _fields(event: Event, *, with_text: bool) -> dict[str, Any]:  # noqa: C901, 
         case RequestFinished(operation=operation, latency_ms=latency_ms, request=request, answer=answer):
             told = {"operation": operation, "latency_ms": round(latency_ms, 1), **_labels(request)}
             return {**told, **_answer(answer, with_text=with_text)}
+        case RequestLeft(operation=operation, latency_ms=latency_ms, request=request, reason=reason, partial=partial):
+            left = {"operation": operation, "latency_ms": round(latency_ms, 1), "reason": reason, **_labels(request)}
+            return left if partial is None else {**left, **_answer(partial, with_text=with_text)}
         case CacheRead(hit=hit):
             return {"hit": hit}
         case AttemptStarted(model=model, provider=provider):
             return {"model": model, "provider": provider}
-        case AttemptFinished(attempt=attempt, error=error):
-            told = {"model": attempt.model, "key": attempt.key_id, "latency_ms": round(attempt.latency_ms, 1)}
-            return {**told, "waited_s": round(attempt.waited_s, 3), "outcome": attempt.outcome, **_error(error)}
+        case AttemptFinished():
+            return _attempt(event)
         case RetryScheduled(model=model, delay_s=delay_s, error=error):
             return {"model": model, "delay_s": round(delay_s, 3), **_error(error)}
         case FellBack(model=model, next_model=next_model, error=error):
@@ -90,8 +114,11 @@ def _fields(event: Event, *, with_text: bool) -> dict[str, Any]:  # noqa: C901, 
             return {"round": round_, **_error(error)}
         case SchemaModeChosen(model=model, mode=mode):
             return {"model": model, "mode": mode}
-        case SpanFinished(name=name, latency_ms=latency_ms, error=error):
-            return {"name": name, "latency_ms": round(latency_ms, 1), **_error(error)}
+        case SpanStarted(name=name):
+            return {"name": name}
+        case SpanFinished(name=name, latency_ms=latency_ms, error=error, reason=reason):
+            why = {} if reason is None else {"reason": reason}
+            return {"name": name, "latency_ms": round(latency_ms, 1), **why, **_error(error)}
         case StoreChanged(store=store, error=error):
             return {"store": store, "away": error is not None, **_error(error)}
         case GatewayTimed():
@@ -103,6 +130,15 @@ def _fields(event: Event, *, with_text: bool) -> dict[str, Any]:  # noqa: C901, 
                 "option_index": event.option_index,
                 "cache_status": event.cache_status,
             }
+
+
+def _attempt(finished: AttemptFinished) -> dict[str, Any]:
+    """One line of the ledger."""
+    attempt = finished.attempt
+    told = {"model": attempt.model, "key": attempt.key_id, "latency_ms": round(attempt.latency_ms, 1)}
+    if attempt.first_ms is not None:
+        told["first_ms"] = round(attempt.first_ms, 1)
+    return {**told, "waited_s": round(attempt.waited_s, 3), "outcome": attempt.outcome, **_error(finished.error)}
 
 
 def _labels(request: LLMRequest) -> dict[str, Any]:
