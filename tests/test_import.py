@@ -16,7 +16,7 @@ class Watched(type(os.environ)):
 os.environ.__class__ = Watched
 import MODULE
 print(seen)
-heavy = ("httpx2", "httpx", "pydantic", "structlog", "h11", "hypothesis", "jinja2")
+heavy = ("httpx2", "httpx", "pydantic", "structlog", "h11", "hypothesis", "jinja2", "opentelemetry", "genai_prices")
 print([name for name in heavy if name in sys.modules])
 """
 

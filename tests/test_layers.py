@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import fields
 
 import pytest
@@ -26,7 +27,7 @@ from llm_manager import (
     run,
 )
 from llm_manager.adapters.observers.log import LogObserver
-from llm_manager.adapters.observers.plain import Only, Silent
+from llm_manager.adapters.observers.plain import Only, Several, Silent
 from llm_manager.testing import scripted
 from llm_manager.testing.simulator import Say, Simulator
 
@@ -72,19 +73,37 @@ async def test_dev_shows_everything_that_happens(capsys: pytest.CaptureFixture[s
 
 async def test_a_context_logs_what_its_settings_ask_for() -> None:
     quiet = LLMConfig()
+    traced = LLMConfig(observe=ObserveSettings(otel=True, traceparent=True))
     timed = LLMConfig(http=HttpSettings(portkey=PortkeySettings(timings=True)))
     loud = LLMConfig(observe=ObserveSettings(log="json"))
     kinds: list[type] = []
-    for settings in (quiet, timed, loud):
+    for settings in (quiet, timed, loud, traced):
         async with custom(settings) as context:
             kinds.append(type(context.observer))
-    assert kinds == [Silent, Only, LogObserver]
+            assert (context.tracing is None) is (settings is not traced)
+    assert kinds == [Silent, Only, LogObserver, Several]
+
+
+async def test_spans_without_opentelemetry_are_a_wrong_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "opentelemetry", None)  # as where the extra is not installed
+    error = (await provide(generate(ASK), custom(LLMConfig(observe=ObserveSettings(otel=True))))).failure()
+    assert isinstance(error, ConfigurationError)
+    assert [str(problem) for problem in error.problems] == [
+        "observe.otel: OpenTelemetry is not installed: pip install 'llm-manager[otel]'"
+    ]
+
+
+async def test_a_traceparent_without_traces_is_a_wrong_configuration() -> None:
+    settings = LLMConfig(observe=ObserveSettings(traceparent=True))
+    error = (await provide(generate(ASK), custom(settings))).failure()
+    assert isinstance(error, ConfigurationError)
+    assert [problem.path for problem in error.problems] == ["observe.traceparent"]
 
 
 async def test_every_service_can_be_replaced_and_the_others_stay() -> None:
     async with scripted({"gpt": []}) as mine, scripted({"gpt": []}) as other:
         for field in fields(Context):
-            if field.name in ("started_s", "deadline_s", "trace_id", "providers"):
+            if field.name in ("started_s", "deadline_s", "trace_id", "run", "providers"):
                 continue
             service = getattr(other, field.name)
             changed = replacing(**{field.name: service})(mine)

@@ -14,6 +14,7 @@ from llm_manager.adapters.conversations.services import sqlite_conversations as 
 from llm_manager.adapters.conversations.services import sqlite_url as sqlite_url
 from llm_manager.adapters.journals.memory import memory_journal as memory_journal
 from llm_manager.adapters.journals.sqlite import journal_file as journal_file
+from llm_manager.adapters.prices import priced as priced
 from llm_manager.adapters.redis.services import redis_breakers as redis_breakers
 from llm_manager.adapters.redis.services import redis_budget as redis_budget
 from llm_manager.adapters.redis.services import redis_cache as redis_cache
@@ -36,6 +37,7 @@ from llm_manager.combinators.retry import retry_after as retry_after
 from llm_manager.combinators.retry import transient_only as transient_only
 from llm_manager.combinators.timeout import deadline as deadline
 from llm_manager.combinators.timeout import timeout as timeout
+from llm_manager.domain.catalog import Price as Price
 from llm_manager.domain.codec import from_json as from_json
 from llm_manager.domain.codec import parse_request as parse_request
 from llm_manager.domain.codec import to_json as to_json
@@ -162,7 +164,9 @@ from llm_manager.effect.scope import Scope as Scope
 from llm_manager.effect.scope import acquire_use_release as acquire_use_release
 from llm_manager.layers import custom as custom
 from llm_manager.layers import dev as dev
+from llm_manager.layers import listening as listening
 from llm_manager.layers import live as live
+from llm_manager.layers import otel_observer as otel_observer
 from llm_manager.layers import replacing as replacing
 from llm_manager.operations.batch import Batch as Batch
 from llm_manager.operations.batch import JournalLayer as JournalLayer

@@ -8,19 +8,23 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from returns.result import Failure, Success
 
 from llm_manager.adapters.config_file import config_from_env
 from llm_manager.adapters.in_process import in_process_context
-from llm_manager.adapters.observers.plain import Only, Silent
+from llm_manager.adapters.observers.otel.names import OPT_IN, names_for
+from llm_manager.adapters.observers.plain import Only, Several, Silent
 from llm_manager.adapters.system import SystemClock, SystemRandom
 from llm_manager.domain.catalog import PROVIDERS
 from llm_manager.domain.config import LLMConfig
 from llm_manager.domain.errors import ConfigurationError, StoreUnavailable
 from llm_manager.domain.events import GatewayTimed, StoreChanged
 from llm_manager.domain.outcome import Outcome
+from llm_manager.domain.problem import Problem
+from llm_manager.domain.settings import ObserveSettings
 from llm_manager.effect.context import Context, emit
 from llm_manager.effect.layer import Layer, scoped
 from llm_manager.effect.scope import Scope
@@ -40,11 +44,13 @@ from llm_manager.ports import (
     Provider,
     Random,
     RetryBudgets,
+    Tracing,
 )
 
 if TYPE_CHECKING:
     from llm_manager.adapters.http.driver import Http
     from llm_manager.adapters.http.httpx_engine import Client
+    from llm_manager.adapters.observers.otel.made import MeterProvider, OtelObserver, TracerProvider
 
 
 def live(
@@ -102,6 +108,7 @@ def replacing(
     places: Places | None = None,
     conversations: ConversationStore | None = None,
     budget: Budget | None = None,
+    tracing: Tracing | None = None,
     clock: Clock | None = None,
     random: Random | None = None,
     observer: Observer | None = None,
@@ -123,6 +130,7 @@ def replacing(
             places=places or context.places,
             conversations=conversations or context.conversations,
             budget=budget or context.budget,
+            tracing=tracing or context.tracing,
             clock=clock or context.clock,
             random=random or context.random,
             observer=observer or context.observer,
@@ -130,9 +138,38 @@ def replacing(
             started_s=context.started_s,
             deadline_s=context.deadline_s,
             trace_id=context.trace_id,
+            run=context.run,
         )
 
     return change
+
+
+def listening(*observers: Observer) -> Callable[[Context], Context]:
+    """A change to a context: *observers* hear of everything, too, after whoever listens already."""
+
+    def change(context: Context) -> Context:
+        return replace(context, observer=Several(context.observer, *observers))
+
+    return change
+
+
+def otel_observer(
+    settings: ObserveSettings | None = None,
+    *,
+    tracer_provider: TracerProvider | None = None,
+    meter_provider: MeterProvider | None = None,
+    opt_in: str | None = None,
+) -> OtelObserver:
+    """An observer that makes OpenTelemetry spans and metrics of what happens: ``live() | listening(otel_observer())``.
+
+    The providers are the program's own, its global ones if None. *opt_in* says which names are spoken, the variable
+    ``OTEL_SEMCONV_STABILITY_OPT_IN`` if None. It needs the extra ``otel``, without which it raises ``ImportError``.
+    """
+    from llm_manager.adapters.observers.otel.made import observer  # noqa: PLC0415  # an extra
+
+    words = names_for(os.environ.get(OPT_IN, "") if opt_in is None else opt_in)
+    with_text = settings is not None and settings.prompts
+    return observer(tracer_provider, meter_provider, words, with_text=with_text)
 
 
 def _configuration(config: LLMConfig | None) -> Outcome[LLMConfig, ConfigurationError]:
@@ -156,6 +193,10 @@ def _context(config: LLMConfig, scope: Scope, http_client: Client | None) -> Out
         random=SystemRandom(),
         observer=_observer(config),
     )
+    traced = _traced(context)
+    if isinstance(traced, Failure):
+        return traced
+    context = traced.unwrap()
     shared = Success(context) if config.redis.url is None else _shared(context, scope)
     return shared if isinstance(shared, Failure) else _storing(shared.unwrap(), scope)
 
@@ -197,6 +238,24 @@ def _observer(config: LLMConfig) -> Observer:
 
     log = LogObserver(config.observe)
     return Only(GatewayTimed, log) if quiet else log
+
+
+def _traced(context: Context) -> Outcome[Context, ConfigurationError]:
+    """*context*, told to OpenTelemetry if its settings say so."""
+    settings = context.config.observe
+    if not settings.otel:
+        if settings.traceparent:
+            return _wrong("observe.traceparent", "needs the traces of observe.otel: set that, too")
+        return Success(context)
+    if find_spec("opentelemetry") is None:
+        return _wrong("observe.otel", "OpenTelemetry is not installed: pip install 'llm-manager[otel]'")
+    observer = otel_observer(settings)
+    traced = replace(context, tracing=observer) if settings.traceparent else context
+    return Success(listening(observer)(traced))
+
+
+def _wrong(path: str, said: str) -> Failure[ConfigurationError]:
+    return Failure(ConfigurationError((Problem(path, said),)))
 
 
 def _providers(config: LLMConfig, scope: Scope, clock: Clock, http: Http) -> Mapping[str, Provider]:

@@ -30,6 +30,7 @@ from llm_manager.domain.events import Event
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.request import LLMRequest
 from llm_manager.domain.response import LLMResponse, Usage
+from llm_manager.domain.run import Run
 from llm_manager.domain.secret import Secret
 from llm_manager.domain.status import CacheStatus, CircuitState, MetricsSnapshot
 from llm_manager.domain.stream import Delta
@@ -108,9 +109,18 @@ class Observer(Protocol):
         ...
 
 
+class Tracing(Protocol):
+    """Somebody who keeps the traces to which requests belong."""
+
+    def headers(self, run: Run, /) -> Mapping[str, str]:
+        """What tells the other side to which trace the request belongs that *run* is about to send."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dispatch:
-    """One request on its way to one target. *keys* is by provider name; *trace_id* ties the calls of one run together.
+    """One request on its way to one target. *keys* is by provider name; *trace_id* ties the calls of one run together,
+    and *headers* are to be sent with it.
 
     *sent_s* is now, on the context's clock, and *timeout_s* what is left for this attempt: a provider that can tell a
     gateway or an engine does; who enforces it is the caller. *observer* is for what only the provider knows.
@@ -122,6 +132,7 @@ class Dispatch:
     timeout_s: float
     keys: Mapping[str, Secret] = field(default_factory=dict[str, Secret])
     trace_id: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
     observer: Observer
 
 

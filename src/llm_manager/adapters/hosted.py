@@ -111,7 +111,7 @@ class Hosted:
         target = dispatch.target
         encoded = self._dialect.encode(dispatch.request, target, streamed)
         accepted = self._dialect.stream_type if streamed else "application/json"
-        headers = self._headers(accepted, self._route.headers(target, keys, dispatch))
+        headers = self._headers(accepted, {**dispatch.headers, **self._route.headers(target, keys, dispatch)})
         return _call("POST", encoded.path, target, headers, encoded.body)
 
     def _headers(self, accepted: str, known: Headers) -> Headers:

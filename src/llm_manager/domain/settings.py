@@ -48,6 +48,8 @@ class ModelSettings:
     prompt_usd: Amount | None = None
     completion_usd: Amount | None = None
     cached_usd: Amount | None = None
+    cache_write_usd: Amount | None = None
+    reasoning_usd: Amount | None = None
     path: str | None = None
     context_tokens: Count | None = None
     threads: Count | None = None
@@ -234,7 +236,13 @@ class ConversationSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObserveSettings:
-    """What is logged. Prompts and answers only when *prompts* says so; keys never."""
+    """What is logged, and whether spans and metrics go to OpenTelemetry (extra ``otel``). Prompts and answers only when
+    *prompts* says so; keys never.
+
+    *traceparent* tells the gateway or the provider to which trace a request belongs (W3C Trace Context).
+    """
 
     log: LogFormat = "off"
     prompts: bool = False
+    otel: bool = False
+    traceparent: bool = False

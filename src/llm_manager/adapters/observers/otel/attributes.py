@@ -1,0 +1,186 @@
+"""What is said of a request and its answer, in the words of one set of names. Pure: events in, attributes out.
+
+Prompts and answers are said only when asked for, and only in the newest set, which has attributes for them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
+
+from llm_manager.adapters.observers.otel import names
+from llm_manager.adapters.observers.otel.names import Names
+from llm_manager.domain.events import (
+    AttemptFinished,
+    AttemptStarted,
+    CacheRead,
+    Event,
+    FellBack,
+    GatewayTimed,
+    Reasked,
+    RequestFinished,
+    RequestLeft,
+    RetryScheduled,
+    SchemaModeChosen,
+    TargetSkipped,
+)
+from llm_manager.domain.request import LLMRequest, Message, TextPart
+from llm_manager.domain.response import LLMResponse, UnknownCost, Usage
+
+Value: TypeAlias = str | bool | int | float | Sequence[str]
+Attributes: TypeAlias = dict[str, Value]
+
+
+def asked(event: AttemptStarted, words: Names) -> Attributes:
+    """What is known when a request is sent: the same for its span and for what is measured of it."""
+    told: Attributes = {
+        names.OPERATION: operation_of(event.provider),
+        words.provider: names.PROVIDERS.get(event.provider, event.provider),
+        names.REQUEST_MODEL: event.model,
+    }
+    if event.server is not None:
+        host, port = event.server
+        told[names.SERVER_ADDRESS] = host
+        if port is not None:
+            told[names.SERVER_PORT] = port
+    return told
+
+
+def operation_of(provider: str) -> str:
+    """What the conventions call asking *provider*."""
+    return names.OPERATIONS.get(provider, "chat")
+
+
+def wished(request: LLMRequest, words: Names, *, streamed: bool, with_text: bool) -> Attributes:
+    """How the caller would like to be answered."""
+    preferences = request.preferences
+    wishes: Mapping[str, Value | None] = {
+        names.REQUEST_MAX_TOKENS: preferences.max_tokens,
+        names.REQUEST_TEMPERATURE: None if preferences.temperature is None else float(preferences.temperature),
+        names.REQUEST_TOP_P: None if preferences.top_p is None else float(preferences.top_p),
+        names.REQUEST_SEED: preferences.seed,
+        names.REQUEST_STOP: preferences.stop or None,
+        names.OUTPUT_TYPE: None if request.response_format is None else "json",
+    }
+    told: Attributes = {name: value for name, value in wishes.items() if value is not None}
+    if words.streamed is not None and streamed:
+        told[words.streamed] = True
+    return {**told, **_prompts(request, words)} if with_text else told
+
+
+def answered(event: AttemptFinished, words: Names, *, with_text: bool) -> Attributes:
+    """What came of it: the line of the ledger, and the answer."""
+    attempt, answer = event.attempt, event.answer
+    told: Attributes = {names.WAITED_S: attempt.waited_s}
+    if attempt.key_id is not None:
+        told[names.KEY_ID] = attempt.key_id
+    if attempt.outcome != "ok":
+        told[names.ERROR_TYPE] = attempt.outcome
+    if words.first_chunk is not None and attempt.first_ms is not None:
+        told[words.first_chunk] = attempt.first_ms / 1000
+    if attempt.usage is not None:
+        told |= used(attempt.usage, words)
+    if answer is not None:
+        told |= _answer(answer)
+        if with_text and words.output_messages is not None:
+            told[words.output_messages] = json.dumps([_said(answer)], ensure_ascii=False)
+    return told
+
+
+def used(usage: Usage, words: Names) -> Attributes:
+    """Tokens and cost, as far as they are known."""
+    counts = {
+        names.INPUT_TOKENS: usage.prompt_tokens,
+        names.OUTPUT_TOKENS: usage.completion_tokens,
+        words.cache_read: usage.cached_tokens,
+        words.cache_write: usage.cache_write_tokens,
+        words.reasoning: usage.reasoning_tokens,
+    }
+    told: Attributes = {name: count for name, count in counts.items() if name is not None and count is not None}
+    if not isinstance(usage.cost, UnknownCost):
+        told[names.COST_USD] = usage.cost.usd
+        told[names.COST_KIND] = usage.cost.tag
+    return told
+
+
+def ended(event: RequestFinished | RequestLeft) -> Attributes:
+    """How an operation ended. Tokens are said of its attempts, where they were used."""
+    if isinstance(event, RequestLeft):
+        told: Attributes = {names.RUN_ENDED: event.reason}
+        return {**told, names.ERROR_TYPE: names.OTHER_ERROR} if event.reason == "raised" else told
+    if not isinstance(event.answer, LLMResponse):
+        return {names.RUN_ENDED: "failed", names.ERROR_TYPE: event.answer.tag}
+    metadata = event.answer.metadata
+    return {
+        names.RUN_ENDED: "answered",
+        names.RUN_CACHED: metadata.cached,
+        names.RUN_ATTEMPTS: len(metadata.attempts),
+    }
+
+
+def marked(event: Event) -> Attributes:
+    """What an event says that is but a mark on the span of its run."""
+    match event:
+        case RetryScheduled(model=model, delay_s=delay_s, error=error):
+            return {names.REQUEST_MODEL: model, names.DELAY_S: delay_s, names.ERROR_TYPE: error.tag}
+        case FellBack(model=model, next_model=next_model, error=error):
+            return {names.REQUEST_MODEL: model, names.NEXT_MODEL: next_model, names.ERROR_TYPE: error.tag}
+        case TargetSkipped(model=model, error=error):
+            return {names.REQUEST_MODEL: model, names.ERROR_TYPE: error.tag}
+        case CacheRead(hit=hit):
+            return {names.CACHE_HIT: hit}
+        case Reasked(round=round_, error=error):
+            return {names.ROUND: round_, names.ERROR_TYPE: error.tag}
+        case SchemaModeChosen(model=model, mode=mode):
+            return {names.REQUEST_MODEL: model, names.SCHEMA_MODE: mode}
+        case GatewayTimed(model=model, latency_ms=latency_ms, retries=retries):
+            return {names.REQUEST_MODEL: model, names.GATEWAY_S: latency_ms / 1000, names.GATEWAY_RETRIES: retries}
+        case _:  # the others begin or end a span
+            return {}
+
+
+def _answer(answer: LLMResponse) -> Attributes:
+    told: Attributes = {names.RESPONSE_MODEL: answer.model, names.FINISH_REASONS: (answer.finish_reason,)}
+    if answer.metadata.response_id is not None:
+        told[names.RESPONSE_ID] = answer.metadata.response_id
+    if answer.metadata.request_id is not None:
+        told[names.REQUEST_ID] = answer.metadata.request_id
+    return told
+
+
+def _prompts(request: LLMRequest, words: Names) -> Attributes:
+    told: Attributes = {}
+    if words.instructions is not None and request.system_prompt is not None:
+        told[words.instructions] = json.dumps([_text(request.system_prompt)], ensure_ascii=False)
+    if words.input_messages is not None:
+        asked_last = (Message(role="user", content=request.prompt),) if request.prompt else ()
+        turns = [_turn(message) for message in (*request.messages, *asked_last)]
+        told[words.input_messages] = json.dumps(turns, ensure_ascii=False)
+    return told
+
+
+def _turn(message: Message) -> dict[str, object]:
+    """One message in the shape of the conventions; of a picture only that there was one."""
+    parts: list[dict[str, object]] = []
+    if message.tool_call_id is not None:
+        parts.append({"type": "tool_call_response", "id": message.tool_call_id, "result": message.content})
+    elif isinstance(message.content, str):
+        parts += [_text(message.content)] if message.content else []
+    else:
+        parts += [_text(part.text) if isinstance(part, TextPart) else _IMAGE for part in message.content]
+    for call in message.tool_calls:
+        parts.append({"type": "tool_call", "id": call.id, "name": call.name, "arguments": call.arguments})
+    return {"role": message.role, "parts": parts}
+
+
+_IMAGE: dict[str, object] = {"type": "image"}
+
+
+def _said(answer: LLMResponse) -> dict[str, object]:
+    message = Message(role="assistant", content=answer.content, tool_calls=answer.tool_calls)
+    return {**_turn(message), "finish_reason": answer.finish_reason}
+
+
+def _text(text: str) -> dict[str, object]:
+    return {"type": "text", "content": text}
