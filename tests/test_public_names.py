@@ -169,6 +169,8 @@ CONTRACT = (
     "acquire_use_release",
     "batch",
     "Batch",
+    "batch_at_vendor",
+    "VendorBatchStream",
     "JournalLayer",
     "journal_file",
     "memory_journal",

@@ -200,6 +200,8 @@ from llm_manager.operations.stream import LLMStream as LLMStream
 from llm_manager.operations.stream import collect as collect
 from llm_manager.operations.stream import generate_stream as generate_stream
 from llm_manager.operations.stream import texts as texts
+from llm_manager.operations.vendor_batch import VendorBatchStream as VendorBatchStream
+from llm_manager.operations.vendor_batch import batch_at_vendor as batch_at_vendor
 
 
 def __getattr__(name: str) -> str:

@@ -29,6 +29,7 @@ from llm_manager.effect.context import Context, emit
 from llm_manager.effect.layer import Layer, scoped
 from llm_manager.effect.scope import Scope
 from llm_manager.ports import (
+    BatchProvider,
     Breakers,
     Budget,
     Cache,
@@ -98,6 +99,7 @@ def replacing(
     *,
     config: LLMConfig | None = None,
     providers: Mapping[str, Provider] | None = None,
+    batches: Mapping[str, BatchProvider] | None = None,
     cache: Cache | None = None,
     limiter: Limiter | None = None,
     breakers: Breakers | None = None,
@@ -114,12 +116,14 @@ def replacing(
     observer: Observer | None = None,
     metrics: Metrics | None = None,
 ) -> Callable[[Context], Context]:
-    """A change to a context: ``live() | replacing(cache=mine)``. *providers* are added to those that are there."""
+    """A change to a context: ``live() | replacing(cache=mine)``. *providers* and *batches* are added to those that
+    are there."""
 
     def change(context: Context) -> Context:
         return Context(
             config=config or context.config,
             providers={**context.providers, **(providers or {})},
+            batches={**context.batches, **(batches or {})},
             cache=cache or context.cache,
             limiter=limiter or context.limiter,
             breakers=breakers or context.breakers,
@@ -197,6 +201,7 @@ def _context(config: LLMConfig, scope: Scope, http_client: Client | None) -> Out
     if isinstance(traced, Failure):
         return traced
     context = traced.unwrap()
+    context = replace(context, batches=_batches(config, http))
     shared = Success(context) if config.redis.url is None else _shared(context, scope)
     return shared if isinstance(shared, Failure) else _storing(shared.unwrap(), scope)
 
@@ -281,3 +286,16 @@ def _providers(config: LLMConfig, scope: Scope, clock: Clock, http: Http) -> Map
     gateway_keys = config.keys.providers.get("portkey", ())
     gateway = Gateway(config.http.portkey, gateway_keys[0] if gateway_keys else None, clock)
     return {**direct, "portkey": Hosted(http, config, openai.DIALECT, gateway), "llama_cpp": engines}
+
+
+def _batches(config: LLMConfig, http: Http) -> Mapping[str, BatchProvider]:
+    """The vendors' own batches, of those that have them."""
+    from llm_manager.adapters.batches import anthropic, openai  # noqa: PLC0415  # as above
+    from llm_manager.adapters.hosted_batches import HostedBatches  # noqa: PLC0415  # as above
+
+    wires = {"openai": openai.WIRE, "anthropic": anthropic.WIRE}
+    return {
+        row.name: HostedBatches(http, config.http, wires[row.wire])
+        for row in PROVIDERS.values()
+        if row.batches is not None and row.wire in wires
+    }

@@ -35,6 +35,7 @@ from llm_manager.domain.secret import Secret
 from llm_manager.domain.status import CacheStatus, CircuitState, MetricsSnapshot
 from llm_manager.domain.stream import Delta
 from llm_manager.domain.target import Target
+from llm_manager.domain.vendor_batch import BatchPage, Desk, Inquiry, Result, Submission, Uploaded, VendorBatch
 from llm_manager.policies.latency import Latency
 
 T = TypeVar("T")
@@ -171,6 +172,38 @@ class Provider(Protocol):
 
     async def models(self, target: Target, keys: Mapping[str, Secret], /) -> Outcome[tuple[str, ...], LLMError]:
         """The models that the provider of *target* offers now, empty when it cannot say; asking costs nothing."""
+        ...
+
+
+class BatchResults(Protocol):
+    """The results of a batch as they come, in any order. They have one reader, and whoever opened them closes them."""
+
+    async def pull(self) -> Outcome[Sequence[Result] | None, LLMError]:
+        """What came next, which may be nothing yet; None once there are no more."""
+        ...
+
+    async def aclose(self) -> None:
+        """Let go of them."""
+        ...
+
+
+class BatchProvider(Protocol):
+    """A vendor that takes many requests at once and answers them later. Each method sends once, and never waits."""
+
+    def line(self, custom_id: str, request: LLMRequest, target: Target, /) -> bytes:
+        """*request* as one of many: what a :class:`~llm_manager.domain.vendor_batch.Load` is made of."""
+        ...
+
+    async def submit(self, desk: Desk, submission: Submission, /) -> Outcome[Uploaded | VendorBatch, LLMError]:
+        """Hand it in. Where the wire wants a file first, that is all that is done of a load."""
+        ...
+
+    async def find(self, desk: Desk, inquiry: Inquiry, /) -> Outcome[BatchPage, LLMError]:
+        """What the vendor says of the batches that are asked about."""
+        ...
+
+    async def results(self, desk: Desk, place: str, /) -> Outcome[BatchResults, LLMError]:
+        """What is at one of the places of a batch that has ended."""
         ...
 
 

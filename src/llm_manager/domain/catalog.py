@@ -45,6 +45,23 @@ class Price:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BatchFacts:
+    """A vendor's own batches: what may be in one, and what part of the standard price its tokens cost.
+
+    *cached_factor* is for the price of cached tokens, where it differs. *window_s* is within how long the vendor
+    answers or gives up. As of the day on which the vendor's page *source* said so.
+    """
+
+    price_factor: float
+    cached_factor: float
+    most_requests: int
+    most_bytes: int
+    window_s: float
+    as_of: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelFacts:
     """One model of one provider. None means unknown: a window is then not checked and a price not computed.
 
@@ -75,7 +92,8 @@ class ProviderFacts:
 
     *schema_refuses* are the keywords of JSON schema that its native form refuses; ``strict`` stands for every schema
     that leaves something open. *lost_behind_gateway* is what the gateway does not pass on to it, and
-    *numbers_calls_behind_gateway* is false where it gives all tool calls of a stream the same number.
+    *numbers_calls_behind_gateway* is false where it gives all tool calls of a stream the same number. *batches* is None
+    for a provider that takes none.
     """
 
     name: str
@@ -94,6 +112,7 @@ class ProviderFacts:
     default_max_tokens: int | None = None
     prefixes: tuple[str, ...] = ()
     limit_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
+    batches: BatchFacts | None = None
 
 
 _FULL: frozenset[Capability] = frozenset({"vision", "tools", "json_mode", "json_schema"})
@@ -115,6 +134,39 @@ _ANTHROPIC_REFUSES = frozenset(
     }
 )
 
+_DAY_S = 24 * 3600.0
+
+_OPENAI_BATCHES = BatchFacts(
+    price_factor=0.5,
+    cached_factor=0.5,
+    most_requests=50_000,
+    most_bytes=200_000_000,
+    window_s=_DAY_S,
+    as_of="2026-11-21",
+    source='OpenAI, "Batch API"',
+)
+
+_ANTHROPIC_BATCHES = BatchFacts(
+    price_factor=0.5,
+    cached_factor=0.5,
+    most_requests=100_000,
+    most_bytes=256_000_000,
+    window_s=_DAY_S,
+    as_of="2026-11-21",
+    source='Anthropic, "Batch processing"',
+)
+
+# Nothing is said of a further discount for cached tokens, which cost half anyway: no more is reckoned with.
+_GROQ_BATCHES = BatchFacts(
+    price_factor=0.5,
+    cached_factor=1.0,
+    most_requests=50_000,
+    most_bytes=200_000_000,
+    window_s=_DAY_S,
+    as_of="2026-11-21",
+    source='Groq, "Batch processing"',
+)
+
 _PROVIDERS = (
     ProviderFacts(
         name="openai",
@@ -125,6 +177,7 @@ _PROVIDERS = (
         capabilities=_FULL,
         prefixes=("gpt-", "chatgpt-", "o1", "o3", "o4"),
         limit_field="max_completion_tokens",
+        batches=_OPENAI_BATCHES,
     ),
     ProviderFacts(
         name="groq",
@@ -134,6 +187,7 @@ _PROVIDERS = (
         portkey_slug="groq",
         capabilities=_TEXT,
         prefixes=("llama-", "meta-llama/", "qwen/"),
+        batches=_GROQ_BATCHES,
     ),
     ProviderFacts(
         name="anthropic",
@@ -147,6 +201,7 @@ _PROVIDERS = (
         schema_refuses=_ANTHROPIC_REFUSES,
         default_max_tokens=16_384,
         prefixes=("claude-",),
+        batches=_ANTHROPIC_BATCHES,
     ),
     ProviderFacts(
         name="gemini",

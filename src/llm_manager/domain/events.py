@@ -14,6 +14,7 @@ from llm_manager.domain.errors import LLMError, StoreUnavailable
 from llm_manager.domain.request import LLMRequest
 from llm_manager.domain.response import Attempt, LLMResponse, SchemaMode
 from llm_manager.domain.run import Run
+from llm_manager.domain.vendor_batch import VendorBatch
 
 Server: TypeAlias = tuple[str, int | None]
 
@@ -192,6 +193,16 @@ class StoreChanged:
     error: StoreUnavailable | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VendorBatchSeen:
+    """A vendor was asked how a batch of ours is."""
+
+    at_s: float
+    model: str
+    provider: str
+    batch: VendorBatch
+
+
 Event: TypeAlias = (
     RequestStarted
     | RequestFinished
@@ -208,4 +219,5 @@ Event: TypeAlias = (
     | SpanStarted
     | SpanFinished
     | StoreChanged
+    | VendorBatchSeen
 )

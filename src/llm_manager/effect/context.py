@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Protocol, TypeAlias, TypeVar
 
@@ -16,6 +16,7 @@ from llm_manager.domain.request import LLMRequest
 from llm_manager.domain.run import Run
 from llm_manager.effect.strands import Stranded
 from llm_manager.ports import (
+    BatchProvider,
     Breakers,
     Budget,
     Cache,
@@ -43,8 +44,8 @@ A = TypeVar("A")
 class Context(Stranded):
     """Every service a pipeline may use. Swap one with :func:`dataclasses.replace`; there is no other way to reach them.
 
-    *providers* is by :attr:`Target.service <llm_manager.domain.target.Target.service>`. *budget* is None where money is
-    no object, and *tracing* where nobody else is to know of traces. *deadline_s* is the moment, on *clock*, by which
+    *providers* is by :attr:`Target.service <llm_manager.domain.target.Target.service>`, and so is *batches*, the
+    vendors' own. *budget* is None where money is no object, and *tracing* where nobody else is to know of traces. *deadline_s* is the moment, on *clock*, by which
     the run must have ended; *started_s* is when the context was built; *trace_id* ties together what is sent through a
     gateway; *run* is the operation that runs in it.
     """
@@ -64,6 +65,7 @@ class Context(Stranded):
     random: Random
     observer: Observer
     metrics: Metrics
+    batches: Mapping[str, BatchProvider] = field(default_factory=dict[str, BatchProvider])
     budget: Budget | None = None
     tracing: Tracing | None = None
     started_s: float = 0.0

@@ -27,6 +27,7 @@ from llm_manager.domain.events import (
     SpanStarted,
     StoreChanged,
     TargetSkipped,
+    VendorBatchSeen,
 )
 from llm_manager.domain.request import LLMRequest
 from llm_manager.domain.response import LLMResponse, UnknownCost
@@ -121,6 +122,9 @@ def _fields(event: Event, *, with_text: bool) -> dict[str, Any]:  # noqa: C901, 
             return {"name": name, "latency_ms": round(latency_ms, 1), **why, **_error(error)}
         case StoreChanged(store=store, error=error):
             return {"store": store, "away": error is not None, **_error(error)}
+        case VendorBatchSeen(model=model, batch=batch):
+            counts = {"total": batch.total, "succeeded": batch.succeeded, "failed": batch.failed}
+            return {"model": model, "batch": batch.id, "status": batch.status, **counts}
         case GatewayTimed():
             return {
                 "model": event.model,

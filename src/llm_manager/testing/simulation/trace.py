@@ -22,6 +22,7 @@ from llm_manager.domain.events import (
     SpanStarted,
     StoreChanged,
     TargetSkipped,
+    VendorBatchSeen,
 )
 from llm_manager.domain.response import LLMResponse
 from llm_manager.testing.simulation.tally import Happening
@@ -73,6 +74,8 @@ def _facts(happening: Happening) -> dict[str, Fact]:  # noqa: C901, PLR0912  # o
             return {"store": store, **({} if error is None else _failure(error))}
         case SpanStarted(name=name):
             return {"name": name}
+        case VendorBatchSeen(model=model, batch=batch):
+            return {"model": model, "batch": batch.id, "status": batch.status}
         case SpanFinished(name=name, latency_ms=latency_ms):
             return {"name": name, "latency_ms": latency_ms}
         case BreakerMoved(key=key, before=before, after=after):

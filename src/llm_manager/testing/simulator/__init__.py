@@ -14,6 +14,7 @@ To add a wire, write its module under ``wires``; to add a fault, add its name to
 It needs the extra ``testing``.
 """
 
+from llm_manager.testing.simulator.batches import Course
 from llm_manager.testing.simulator.faults import FAULTS
 from llm_manager.testing.simulator.received import Received
 from llm_manager.testing.simulator.replies import RETRY_AFTER, CallTools, Fault, FaultKind, Reply, Say, Status
@@ -23,6 +24,7 @@ __all__ = [
     "FAULTS",
     "RETRY_AFTER",
     "CallTools",
+    "Course",
     "Fault",
     "FaultKind",
     "Received",

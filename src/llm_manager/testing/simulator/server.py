@@ -14,6 +14,7 @@ import anyio
 import anyio.abc
 import h11
 
+from llm_manager.testing.simulator.batches import BatchRoom, Course
 from llm_manager.testing.simulator.exchange import exchange
 from llm_manager.testing.simulator.play import End, Pause, Play
 from llm_manager.testing.simulator.received import Received
@@ -37,10 +38,21 @@ class Simulator:
         self.connections = 0
         self._scripts: dict[str, deque[Reply]] = {}
         self._to_drop = 0
+        self._room = BatchRoom()
 
     def script(self, model_or_path: str, replies: Sequence[Reply]) -> None:
         """What a model, or a path such as ``/v1/models``, answers next, one reply a request; a path goes first."""
         self._scripts.setdefault(model_or_path, deque()).extend(replies)
+
+    def script_batches(self, courses: Sequence[Course]) -> None:
+        """What becomes of the next batches. The paths of their endpoints are scripted with the method in front, such as
+        ``POST /v1/batches``; there a fault loses the answer and not what was asked."""
+        self._room.courses.extend(courses)
+
+    @property
+    def batches(self) -> int:
+        """How many batches were handed in."""
+        return len(self._room.batches)
 
     def clear_scripts(self) -> None:
         """Forget every reply that has not been given."""
@@ -107,7 +119,7 @@ class Simulator:
                 return
             unread, _ = parser.trailing_data
             self.received.append(received)
-            end = await _perform(stream, exchange(received, len(self.received), self._take))
+            end = await _perform(stream, exchange(received, len(self.received), self._take, self._room))
             if received.headers.get("connection") == "close":
                 return
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from llm_manager.testing.simulator.asked import Asked
 from llm_manager.testing.simulator.received import Received
 from llm_manager.testing.simulator.replies import Answered, CallTools, Say, Status
+from llm_manager.testing.simulator.wires import anthropic_batches
 from llm_manager.testing.simulator.wires.anthropic_rules import asked_by
 from llm_manager.testing.simulator.wires.values import Fields, as_bytes, fragments, words
 from llm_manager.testing.simulator.wires.wire import Wire
@@ -176,4 +177,5 @@ WIRE = Wire(
         {"id": "msg_0", "type": "message", "role": "assistant", "model": "", "content": [], "stop_reason": "end_turn"}
     ),
     ping=b'event: ping\ndata: {"type": "ping"}\n\n',
+    desk=anthropic_batches.desk,
 )

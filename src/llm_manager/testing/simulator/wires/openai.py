@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from llm_manager.testing.simulator.asked import Asked
 from llm_manager.testing.simulator.received import Received
 from llm_manager.testing.simulator.replies import Answered, Arguments, CallTools, Say, Status, Usage
+from llm_manager.testing.simulator.wires import openai_batches
 from llm_manager.testing.simulator.wires.openai_rules import asked_by
 from llm_manager.testing.simulator.wires.values import Fields, as_bytes, fragments, words
 from llm_manager.testing.simulator.wires.wire import Wire
@@ -183,4 +184,5 @@ WIRE = Wire(
     stream_type="text/event-stream; charset=utf-8",
     empty=as_bytes({"id": "chatcmpl-0", "object": "chat.completion", "created": _CREATED, "model": "", "choices": []}),
     ping=b": ping\n\n",
+    desk=openai_batches.desk,
 )

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from llm_manager.testing.simulator.asked import Asked
+from llm_manager.testing.simulator.batches import Desk
 from llm_manager.testing.simulator.faults import ACCENTED, WORD, Sound
 from llm_manager.testing.simulator.play import Answer
 from llm_manager.testing.simulator.received import Received
@@ -20,7 +21,8 @@ class Wire:
     """One vendor's way of speaking. Pure: the number of a request makes its ids, and nothing else varies.
 
     *owns* says whether a request is this vendor's; *read* makes of it what it asks for, or the vendor's refusal;
-    *listing* is the answer to a request that names no model, None if it does name one.
+    *listing* is the answer to a request that names no model, None if it does name one. *desk* are its endpoints for
+    batches, None without any.
     """
 
     owns: Callable[[Received], bool]
@@ -34,6 +36,7 @@ class Wire:
     stream_type: str
     empty: bytes
     ping: bytes
+    desk: Desk | None = None
 
 
 def sound(wire: Wire, asked: Asked, number: int) -> Sound:

@@ -1,0 +1,113 @@
+"""What is told of requests at a vendor's batch: to the reader, to the journal, to the budget and to all observers."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import TypeAlias, final
+
+from returns.result import Failure, Success
+
+from llm_manager.domain.codec import to_json
+from llm_manager.domain.errors import LLMError
+from llm_manager.domain.events import AttemptFinished, AttemptStarted, RequestFinished, RequestStarted
+from llm_manager.domain.outcome import Outcome
+from llm_manager.domain.request import LLMRequest
+from llm_manager.domain.response import Attempt, LLMResponse, UnknownCost
+from llm_manager.domain.target import Target
+from llm_manager.domain.verdicts import is_ambiguous
+from llm_manager.effect.context import Context, emit
+from llm_manager.operations.parcel_book import Member, Parcel, ParcelBook
+from llm_manager.policies.asked import completed
+from llm_manager.policies.planning import key_owner
+
+Told: TypeAlias = tuple[int, Outcome[LLMResponse, LLMError]]
+
+OPERATION = "batch_at_vendor"
+
+
+@final
+class Teller:
+    """The outcomes of one run that nobody has taken yet, and what goes with each."""
+
+    __slots__ = ("_book", "_context", "_key_id", "_target", "ready")
+
+    def __init__(self, context: Context, book: ParcelBook, target: Target) -> None:
+        owner = key_owner(context.config, target)
+        self._context = context
+        self._book = book
+        self._target = target
+        self._key_id = None if owner is None else f"{owner}#1"
+        self.ready: deque[Told] = deque()
+
+    def kept(self, index: int, response: LLMResponse) -> None:
+        """An earlier run had the answer, and told of it."""
+        self.ready.append((index, Success(response)))
+
+    def refused(self, index: int, request: LLMRequest, error: LLMError) -> None:
+        """It was not sent."""
+        now_s = self._context.clock.monotonic()
+        emit(self._context, RequestStarted(at_s=now_s, operation=OPERATION, request=request))
+        self._finish(index, request, now_s, Failure(error))
+
+    async def answered(self, parcel: Parcel, member: Member, outcome: Outcome[LLMResponse, LLMError]) -> None:
+        """The vendor told what became of it: one line of the ledger."""
+        now_s = self._context.clock.monotonic()
+        latency_ms = (now_s - parcel.since_s) * 1000
+        error = outcome.failure() if isinstance(outcome, Failure) else None
+        response = None if isinstance(outcome, Failure) else completed(member.asked, outcome.unwrap())
+        line = Attempt(
+            model=self._target.model,
+            provider=self._target.provider.name,
+            key_id=self._key_id,
+            started_s=parcel.since_s,
+            latency_ms=latency_ms,
+            outcome="ok" if error is None else error.tag,
+            message="" if error is None else error.message,
+            usage=None if response is None else response.usage,
+            schema_mode=member.asked.mode,
+        )
+        emit(self._context, RequestStarted(at_s=parcel.since_s, operation=OPERATION, request=member.request))
+        emit(self._context, AttemptStarted(at_s=parcel.since_s, model=line.model, provider=line.provider))
+        emit(self._context, AttemptFinished(at_s=now_s, attempt=line, error=error))
+        if response is not None:
+            metadata = replace(response.metadata, latency_ms=latency_ms, attempts=(line,))
+            response = replace(response, metadata=metadata)
+            await self._book.keep(member, to_json(response))
+        await self._settle(member, _used_usd(response, error, member.worst_usd))
+        told = outcome if response is None else Success(response)
+        self._finish(member.index, member.request, parcel.since_s, told)
+
+    async def failed(self, members: Iterable[Member], error: LLMError, since_s: float, *, is_paid: bool) -> None:
+        """None of *members* was answered, for one reason; *is_paid* if the vendor may work on them all the same."""
+        for member in members:
+            emit(self._context, RequestStarted(at_s=since_s, operation=OPERATION, request=member.request))
+            await self._settle(member, member.worst_usd if is_paid else 0.0)
+            self._finish(member.index, member.request, since_s, Failure(error))
+
+    def _finish(self, index: int, request: LLMRequest, since_s: float, outcome: Outcome[LLMResponse, LLMError]) -> None:
+        now_s = self._context.clock.monotonic()
+        answer = outcome.unwrap() if isinstance(outcome, Success) else outcome.failure()
+        emit(
+            self._context,
+            RequestFinished(
+                at_s=now_s,
+                operation=OPERATION,
+                latency_ms=(now_s - since_s) * 1000,
+                request=request,
+                answer=answer,
+            ),
+        )
+        self.ready.append((index, outcome))
+
+    async def _settle(self, member: Member, used_usd: float) -> None:
+        if self._context.budget is not None:
+            await self._context.budget.settle(member.worst_usd, used_usd)
+
+
+def _used_usd(response: LLMResponse | None, error: LLMError | None, worst_usd: float) -> float:
+    if response is not None:
+        cost = response.usage.cost
+        return worst_usd if isinstance(cost, UnknownCost) else cost.usd
+    return worst_usd if error is not None and is_ambiguous(error) else 0.0
