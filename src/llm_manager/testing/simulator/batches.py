@@ -90,6 +90,8 @@ class BatchRoom:
         self.files: dict[str, bytes] = {}
         self.batches: dict[str, Batch] = {}
         self.courses: list[Course] = []
+        self.page_size = 1_000
+        """The most that a page of a list has, whatever was asked for."""
 
     def next_course(self) -> Course:
         """The course of the next batch."""
@@ -99,7 +101,8 @@ class BatchRoom:
         """At most *limit* batches, newest first, from behind *after*; and whether there are more."""
         ids = list(reversed(self.batches))
         behind = ids[ids.index(after) + 1 :] if after in ids else ids
-        return [self.batches[id_] for id_ in behind[:limit]], len(behind) > limit
+        most = min(limit, self.page_size)
+        return [self.batches[id_] for id_ in behind[:most]], len(behind) > most
 
 
 AskOne: TypeAlias = Callable[[object], tuple[int, object]]

@@ -28,7 +28,8 @@ class Simulator:
     """Listens on a free port of 127.0.0.1 inside its ``async with`` block, on asyncio and trio.
 
     A model answers from its script, and sensibly once that is used up. A request with Portkey's headers is answered as
-    Portkey's gateway would. *received* is what arrived, and *connections* how many were opened for it. Leaving the
+    Portkey's gateway would. *received* is what arrived, *connections* how many were opened for it, and *room* has the
+    batches that were handed in. Leaving the
     block ends every connection at once, in the middle of whatever it does.
     """
 
@@ -38,7 +39,7 @@ class Simulator:
         self.connections = 0
         self._scripts: dict[str, deque[Reply]] = {}
         self._to_drop = 0
-        self._room = BatchRoom()
+        self.room = BatchRoom()
 
     def script(self, model_or_path: str, replies: Sequence[Reply]) -> None:
         """What a model, or a path such as ``/v1/models``, answers next, one reply a request; a path goes first."""
@@ -47,12 +48,7 @@ class Simulator:
     def script_batches(self, courses: Sequence[Course]) -> None:
         """What becomes of the next batches. The paths of their endpoints are scripted with the method in front, such as
         ``POST /v1/batches``; there a fault loses the answer and not what was asked."""
-        self._room.courses.extend(courses)
-
-    @property
-    def batches(self) -> int:
-        """How many batches were handed in."""
-        return len(self._room.batches)
+        self.room.courses.extend(courses)
 
     def clear_scripts(self) -> None:
         """Forget every reply that has not been given."""
@@ -119,7 +115,7 @@ class Simulator:
                 return
             unread, _ = parser.trailing_data
             self.received.append(received)
-            end = await _perform(stream, exchange(received, len(self.received), self._take, self._room))
+            end = await _perform(stream, exchange(received, len(self.received), self._take, self.room))
             if received.headers.get("connection") == "close":
                 return
 
