@@ -51,7 +51,8 @@ _RATE_HEADERS = {
 
 
 def _owns(received: Received) -> bool:
-    return received.path.split("?")[0].endswith("/messages") or "anthropic-version" in received.headers
+    path = received.path.split("?")[0]
+    return path.endswith("/messages") or "/messages/batches" in path or "anthropic-version" in received.headers
 
 
 def _listing(received: Received) -> bytes | None:

@@ -26,25 +26,26 @@ def desk(
     found = _PATH.search(parts.path)
     if found is None:
         return None
-    if not headers.get("x-api-key"):
+    if not (headers.get("x-api-key") or headers.get("authorization", "").removeprefix("Bearer ")):
         return Status(401, None, "x-api-key header is required")
     if "anthropic-version" not in headers:
         return Status(400, None, "anthropic-version: header is required")
     id_, verb = found.groups()
+    here = f"http://{headers.get('host', '')}/v1/messages/batches"
     match method, id_, verb:
         case "POST", None, None:
-            return _create(body, room, ask)
+            return _create(body, room, ask, here)
         case "GET", None, None:
-            return _list(parse_qs(parts.query), room)
+            return _list(parse_qs(parts.query), room, here)
         case ("GET", str(), None) | ("POST", str(), "cancel"):
-            return _one(id_, room, cancel=verb == "cancel")
+            return _one(id_, room, here, cancel=verb == "cancel")
         case "GET", str(), "results":
             return _results(id_, room)
         case _:
             return Status(404, None, "Not found")
 
 
-def _create(body: bytes, room: BatchRoom, ask: AskOne) -> Booked | Status:
+def _create(body: bytes, room: BatchRoom, ask: AskOne, here: str) -> Booked | Status:
     rows = rows_in(object_in(body) or {}, "requests")
     complaint = _complaint(rows, len(body))
     if complaint is not None:
@@ -56,7 +57,7 @@ def _create(body: bytes, room: BatchRoom, ask: AskOne) -> Booked | Status:
         course=room.next_course(),
     )
     room.batches[batch.id] = batch
-    return Booked(as_bytes(_told(batch, batch.step)))
+    return Booked(as_bytes(_told(batch, batch.step, here)))
 
 
 def _complaint(rows: Sequence[Fields], size: int) -> Status | None:
@@ -75,18 +76,18 @@ def _complaint(rows: Sequence[Fields], size: int) -> Status | None:
     return None
 
 
-def _list(query: Mapping[str, Sequence[str]], room: BatchRoom) -> Booked:
+def _list(query: Mapping[str, Sequence[str]], room: BatchRoom, here: str) -> Booked:
     found, more = room.newest(query.get("after_id", [None])[0], int(query.get("limit", ["20"])[0]))
-    rows = [_told(batch, batch.look()) for batch in found]
+    rows = [_told(batch, batch.look(), here) for batch in found]
     ends = {"first_id": rows[0]["id"], "last_id": rows[-1]["id"]} if rows else {"first_id": None, "last_id": None}
     return Booked(as_bytes({"data": rows, "has_more": more, **ends}))
 
 
-def _one(id_: str, room: BatchRoom, *, cancel: bool) -> Booked | Status:
+def _one(id_: str, room: BatchRoom, here: str, *, cancel: bool) -> Booked | Status:
     batch = room.batches.get(id_)
     if batch is None:
         return Status(404, None, f"Message batch {id_} not found")
-    return Booked(as_bytes(_told(batch, batch.cancel() if cancel else batch.look())))
+    return Booked(as_bytes(_told(batch, batch.cancel() if cancel else batch.look(), here)))
 
 
 def _results(id_: str, room: BatchRoom) -> Booked | Status:
@@ -107,7 +108,7 @@ def _line(batch: Batch, answer: Answer) -> Fields:
     return {"custom_id": answer.custom_id, "result": result}
 
 
-def _told(batch: Batch, step: Step) -> Fields:
+def _told(batch: Batch, step: Step, here: str) -> Fields:
     ended = step in ENDS
     return {
         "id": batch.id,
@@ -119,7 +120,7 @@ def _told(batch: Batch, step: Step) -> Fields:
         "ended_at": _WHEN if ended else None,
         "archived_at": None,
         "cancel_initiated_at": _WHEN if step in ("cancelling", "cancelled") else None,
-        "results_url": f"https://api.anthropic.com/v1/messages/batches/{batch.id}/results" if ended else None,
+        "results_url": f"{here}/{batch.id}/results" if ended else None,
     }
 
 
