@@ -7,7 +7,7 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, final
 
@@ -22,6 +22,7 @@ from llm_manager import (
     Outcome,
     StoreUnavailable,
     UnknownCost,
+    batch_at_vendor,
     effect,
     journal_file,
     live,
@@ -31,9 +32,12 @@ from llm_manager import (
 from llm_manager import batch as batch_stream
 from llm_manager.cli.batch_lines import BatchLines
 from llm_manager.cli.batch_output import OrderedLines
+from llm_manager.cli.batch_watch import BatchWatch
 from llm_manager.cli.json_schema import read_schema
 from llm_manager.cli.progress import Progress
 from llm_manager.cli.show import FAILED, dollars, failed, misused, print_line, seconds
+from llm_manager.effect.stream import Stream
+from llm_manager.policies.parcels import NOTES
 from llm_manager.ports import Journal, Work
 
 if TYPE_CHECKING:
@@ -63,7 +67,12 @@ def command(arguments: argparse.Namespace) -> int:
         checked = lines.check()
         if isinstance(checked, Failure):
             return failed(checked.failure(), as_json=arguments.json)
-        job = _Job(lines, OrderedLines(outside, checked.unwrap()), checked.unwrap(), arguments.concurrency)
+        model = arguments.model if arguments.at_vendor else None
+        others = sorted(str(each) for each in lines.models - {model})
+        if model is not None and others:
+            return misused(f"--at-vendor asks one model, {model}, and some lines want {others[0]}")
+        output = OrderedLines(outside, checked.unwrap())
+        job = _Job(lines, output, checked.unwrap(), arguments.concurrency, model, cancel=arguments.cancel)
     except OSError as bad:
         return misused(f"{bad.filename}: {bad.strerror}")
     return _performed(job, journal, schema, outside, arguments)
@@ -72,6 +81,12 @@ def command(arguments: argparse.Namespace) -> int:
 def _misuse(inside: Path, outside: Path, journal: Path, arguments: argparse.Namespace) -> str | None:
     if arguments.concurrency < 1:
         return "--concurrency is how many requests are under way at once: at least 1"
+    if arguments.at_vendor and arguments.model is None:
+        return "--at-vendor hands everything in to one model: name it with --model"
+    if arguments.at_vendor and arguments.schema is not None:
+        return "--schema is for requests that are asked one by one, and again if need be: leave --at-vendor out"
+    if arguments.cancel and not arguments.at_vendor:
+        return "--cancel is about the vendor's batches: it goes with --at-vendor"
     if len({inside.resolve(), outside.resolve(), journal.resolve()}) < len((inside, outside, journal)):
         return "the requests, the answers and the journal are three files"
     if outside.exists() and not journal.exists() and not arguments.overwrite:
@@ -144,9 +159,20 @@ def _told(tally: _Tally, outside: Path, journal: Path) -> str:
 class _Job:
     """One run of a batch."""
 
-    def __init__(self, lines: BatchLines, output: OrderedLines, total: int, concurrency: int) -> None:
+    def __init__(
+        self,
+        lines: BatchLines,
+        output: OrderedLines,
+        total: int,
+        concurrency: int,
+        vendors_model: str | None,
+        *,
+        cancel: bool,
+    ) -> None:
         self._lines = lines
         self._concurrency = concurrency
+        self._vendors_model = vendors_model
+        self._cancel = cancel
         self.output = output
         self.total = total
         self.progress = Progress(total)
@@ -168,12 +194,10 @@ class _Job:
         self, context: Context, journal: JournalLayer, schema: TypeAdapter[Any] | None
     ) -> Outcome[_Tally, LLMError]:
         """Ask for everything and write it down; ``StoreUnavailable`` when the journal breaks."""
-        stream = (
-            batch_stream(self._lines, concurrency=self._concurrency, journal=journal)
-            if schema is None
-            else batch_stream(self._lines, concurrency=self._concurrency, journal=journal, schema=schema)
-        )
-        async with stream.opened(context) as outcomes:
+        if self._vendors_model is not None:
+            watch = BatchWatch(self.progress, lambda: self.kept, context.observer)
+            context = replace(context, observer=watch)
+        async with self._stream(journal, schema).opened(context) as outcomes:
             async for index, outcome in outcomes:
                 if isinstance(outcome, Failure) and isinstance(broken := outcome.failure(), StoreUnavailable):
                     return Failure(broken)
@@ -195,6 +219,15 @@ class _Job:
                 seconds=self.progress.elapsed_s,
             )
         )
+
+    def _stream(
+        self, journal: JournalLayer, schema: TypeAdapter[Any] | None
+    ) -> Stream[tuple[int, Outcome[Any, LLMError]], LLMError, Context]:
+        if self._vendors_model is not None:
+            return batch_at_vendor(self._lines, model=self._vendors_model, journal=journal, cancel=self._cancel)
+        if schema is None:
+            return batch_stream(self._lines, concurrency=self._concurrency, journal=journal)
+        return batch_stream(self._lines, concurrency=self._concurrency, journal=journal, schema=schema)
 
     def _put(self, index: int, outcome: Outcome[Any, LLMError], schema: TypeAdapter[Any] | None) -> None:
         if isinstance(outcome, Failure):
@@ -231,7 +264,8 @@ class _Counting:
     async def claim(self, key: str, /) -> Outcome[Work, StoreUnavailable]:
         """As the journal does."""
         claimed = await self._journal.claim(key)
-        if isinstance(claimed, Success) and claimed.unwrap().text is not None:
+        is_answer = not key.startswith(NOTES)
+        if is_answer and isinstance(claimed, Success) and claimed.unwrap().text is not None:
             self._note()
         return claimed
 

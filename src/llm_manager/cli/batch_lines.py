@@ -40,6 +40,7 @@ class BatchLines:
         self._defaults = defaults
         self.numbers: list[int] = []
         self.ids: list[str | None] = []
+        self.models: set[str | None] = set()
 
     def check(self) -> Outcome[int, InvalidRequest]:
         """How many requests there are, or everything that is wrong with the file, line by line."""
@@ -53,6 +54,7 @@ class BatchLines:
                     found = (Problem(f"line {number}.id", f"{line.id!r} is the id of line {seen[line.id]} too"),)
                 elif line.id is not None:
                     seen[line.id] = number
+                self.models.add(line.request.preferences.model)
                 self.numbers.append(number)
                 self.ids.append(line.id)
             room = MOST_PROBLEMS - len(problems)

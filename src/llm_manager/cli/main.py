@@ -54,6 +54,12 @@ def parser() -> argparse.ArgumentParser:
     many.add_argument("answers", metavar="OUT.jsonl", help="where the answers go, in the same order")
     many.add_argument("--concurrency", type=int, default=10, metavar="N", help="how many at once (10)")
     many.add_argument("--journal", metavar="FILE", help="what is answered already (OUT.jsonl.journal)")
+    many.add_argument(
+        "--at-vendor",
+        action="store_true",
+        help="hand them in as the vendor's own batch: within a day, at its lower price; wants --model",
+    )
+    many.add_argument("--cancel", action="store_true", help="cancel the vendor's batch when interrupted")
     many.add_argument("--overwrite", action="store_true", help="replace OUT.jsonl though it is from no batch of ours")
     _wishing(many)
     listing = _command(commands, "templates", templates.command, "prompt templates and the variables they take")
