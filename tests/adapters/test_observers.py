@@ -40,7 +40,9 @@ from llm_manager.domain.events import (
     SpanStarted,
     StoreChanged,
     TargetSkipped,
+    VendorBatchSeen,
 )
+from llm_manager.domain.vendor_batch import VendorBatch
 
 BUSY = ServerError("gpt", 503, "busy")
 REQUEST = LLMRequest(prompt="a secret question")
@@ -73,6 +75,7 @@ EVENTS: tuple[Event, ...] = (
     SpanStarted(at_s=0, name="mine"),
     SpanFinished(at_s=0, name="mine", latency_ms=1.0, error=None),
     StoreChanged(at_s=0, store="redis", error=StoreUnavailable("redis", "cache.example: cannot be reached")),
+    VendorBatchSeen(at_s=0, model="gpt", provider="p", batch=VendorBatch(id="b", status="validating", ended=False)),
     RequestFinished(at_s=1, operation="generate", latency_ms=30.0, request=REQUEST, answer=ANSWER),
     RequestFinished(at_s=1, operation="generate", latency_ms=30.0, request=REQUEST, answer=BUSY),
     RequestLeft(at_s=1, operation="generate", latency_ms=30.0, request=REQUEST, reason="cancelled"),

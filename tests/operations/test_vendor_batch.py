@@ -162,7 +162,7 @@ async def test_handing_in_is_tried_again_but_never_done_twice(
 async def test_a_batch_whose_acceptance_was_garbled_is_found_by_the_next_run(simulator: Simulator) -> None:
     kept: Kept = {}
     simulator.script(f"POST {OPENAI.batches}", [Fault("html")])
-    async with context_for(OPENAI, simulator) as context:
+    async with context_for(OPENAI, simulator, max_retries=0) as context:
         first = await told(context, OPENAI, ASKED[:2], kept=kept)
         second = await told(context, OPENAI, ASKED[:2], kept=kept)
     assert texts(first) == {0: "MalformedResponse", 1: "MalformedResponse"}
@@ -182,7 +182,7 @@ async def test_a_batch_of_somebody_else_and_of_the_same_size_is_not_taken_for_ou
 async def test_the_account_is_searched_page_by_page(simulator: Simulator) -> None:
     kept: Kept = {}
     simulator.script(f"POST {OPENAI.batches}", [Fault("html")])
-    async with context_for(OPENAI, simulator) as context:
+    async with context_for(OPENAI, simulator, max_retries=0) as context:
         await told(context, OPENAI, ASKED[:1], kept=kept)
         await told(context, OPENAI, ASKED[1:3])
         simulator.room.page_size = 1
@@ -260,8 +260,8 @@ async def test_results_that_break_off_are_read_again_and_told_once(vendor: Vendo
 
 async def test_results_that_cannot_be_read_are_left_for_the_next_run(simulator: Simulator) -> None:
     kept: Kept = {}
-    simulator.script("GET /v1/files/file-2/content", [Fault("html")])
-    async with context_for(OPENAI, simulator) as context:
+    simulator.script("GET /v1/files/file-2/content", [Fault("error_in_ok")])
+    async with context_for(OPENAI, simulator, max_retries=0) as context:
         first = await told(context, OPENAI, ASKED[:1], kept=kept)
         second = await told(context, OPENAI, ASKED[:1], kept=kept)
     assert (texts(first), texts(second)) == ({0: "MalformedResponse"}, {0: "You said: n0"})

@@ -20,8 +20,10 @@ from llm_manager.domain.events import (
     SchemaModeChosen,
     SpanFinished,
     TargetSkipped,
+    VendorBatchSeen,
 )
 from llm_manager.domain.response import Attempt
+from llm_manager.domain.vendor_batch import VendorBatch
 from llm_manager.testing.simulation import BreakerMoved, CallRefused, Happening, Queued, trace_line
 
 DOWN = ServerError("gpt", 503, "a secret")
@@ -67,6 +69,10 @@ ANSWER = LLMResponse(content="a secret", model="gpt")
                 at_s=1, model="gpt", trace_id="t", latency_ms=3.0, retries=0, option_index=None, cache_status=None
             ),
             {"model": "gpt", "latency_ms": 3.0},
+        ),
+        (
+            VendorBatchSeen(at_s=1, model="gpt", provider="p", batch=VendorBatch(id="b", status="ended", ended=True)),
+            {"model": "gpt", "batch": "b", "status": "ended"},
         ),
         (SpanFinished(at_s=1, name="mine", latency_ms=3.0, error=None), {"name": "mine", "latency_ms": 3.0}),
         (
