@@ -5,14 +5,19 @@ from __future__ import annotations
 import io
 import json
 import os
-from collections.abc import Iterator
+import resource
+import signal
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import anyio.from_thread
 import pytest
+from returns.result import Success
 
-from llm_manager.cli.batch_lines import LONGEST_LINE
+from llm_manager import describe
+from llm_manager.cli.batch_lines import LONGEST_LINE, BatchLines
+from llm_manager.cli.batch_output import OrderedLines
 from llm_manager.cli.main import main
 from llm_manager.cli.progress import Progress
 from llm_manager.testing.simulator import Say, Simulator, Status
@@ -170,6 +175,10 @@ def test_a_file_that_is_somebody_elses_is_not_replaced_unless_that_is_wanted(cap
     [
         (["none.jsonl", "out.jsonl"], "none.jsonl: No such file"),
         (["in.jsonl", "in.jsonl"], "three files"),
+        (["out.jsonl.part", "out.jsonl"], "three files"),
+        (["in.jsonl", "out.jsonl", "--journal", "out.jsonl.sorted"], "three files"),
+        (["in.jsonl", "folder"], "folder: Is a directory"),
+        (["pipe", "out.jsonl"], "pipe: is read twice"),
         (["in.jsonl", "no/out.jsonl"], "No such file"),
         (["in.jsonl", "out.jsonl", "--concurrency", "0"], "at least 1"),
         (["in.jsonl", "out.jsonl", "--schema", "none.json"], "none.json: cannot be read"),
@@ -178,6 +187,8 @@ def test_a_file_that_is_somebody_elses_is_not_replaced_unless_that_is_wanted(cap
 )
 def test_what_cannot_work_is_said_in_one_line(capsys: Capture, arguments: list[str], said: str) -> None:
     ask({"prompt": "one"})
+    Path("folder").mkdir()
+    os.mkfifo("pipe")
     assert main(["batch", *arguments]) in (1, 2)
     err = capsys.readouterr().err
     if said != "unknown task":
@@ -200,6 +211,88 @@ def test_nothing_to_ask_is_nothing_to_do(capsys: Capture) -> None:
     assert batch() == 0
     assert "0 of 0 answered" in capsys.readouterr().err
     assert told() == []
+
+
+@pytest.mark.usefixtures("files")
+def test_a_second_run_beside_one_that_is_under_way_leaves_its_answers_alone(
+    simulator: Simulator, capsys: Capture
+) -> None:
+    Path("in.jsonl").write_text('{"prompt": "one"}\n{"prompt": "two"}\n', encoding="utf-8")
+    with OrderedLines(Path("out.jsonl"), 2) as under_way:
+        under_way.put(1, '"second"')
+        assert batch("--journal", "another.journal") == 2
+        assert "out.jsonl.part: another run is writing it" in capsys.readouterr().err
+        under_way.put(0, '"first"')
+        under_way.finish()
+    assert Path("out.jsonl").read_text(encoding="utf-8") == '"first"\n"second"\n'
+    assert simulator.received == []
+
+
+@pytest.mark.usefixtures("files", "simulator")
+def test_the_answers_are_their_owners_alone_whoever_could_read_what_was_there() -> None:
+    ask({"prompt": "one"})
+    for name in ("out.jsonl.part", "out.jsonl.sorted"):
+        Path(name).touch(mode=0o666)
+    assert batch() == 0
+    assert Path("out.jsonl").stat().st_mode & 0o777 == 0o600
+
+
+CHANGES: dict[str, Callable[[Path], object]] = {
+    "another line": lambda file: file.write_text('{"id": "a", "prompt": "one"}\n{"id": "b", "prompt": "new"}\n'),
+    "a line less": lambda file: file.write_text('{"id": "a", "prompt": "one"}\n'),
+    "no line any more": lambda file: file.write_text('{"id": "a", "prompt": "one"}\n{"id"'),
+    "a line before": lambda file: file.write_text(f"\n{file.read_text()}"),
+    "removed": lambda file: file.unlink(),
+}
+
+
+@pytest.mark.usefixtures("files", "simulator")
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_a_file_that_is_changed_between_check_and_asking_is_an_error_and_no_wrong_line(
+    change: Callable[[Path], object],
+) -> None:
+    ask({"id": "a", "prompt": "one"}, {"id": "b", "prompt": "two"})
+    lines = BatchLines(Path("in.jsonl"), {})
+    assert lines.check() == Success(2)
+    change(Path("in.jsonl"))
+    asked = [request.prompt for request in lines]
+    assert asked in ([], ["one"])
+    assert lines.changed is not None
+    assert ("changed after it was checked" in describe(lines.changed)) == Path("in.jsonl").exists()
+
+
+@pytest.mark.usefixtures("files")
+def test_a_line_that_is_added_while_it_runs_is_for_the_next_run(simulator: Simulator) -> None:
+    ask({"prompt": "one"}, {"prompt": "two"})
+
+    lines = BatchLines(Path("in.jsonl"), {})
+    assert lines.check() == Success(2)
+    with Path("in.jsonl").open("a", encoding="utf-8") as file:
+        file.write('\n{"prompt": "three"}\n')
+    assert [request.prompt for request in lines] == ["one", "two"]
+    assert lines.changed is None
+    assert batch() == 0
+    assert len(simulator.received) == 3
+
+
+@pytest.mark.usefixtures("files", "simulator")
+def test_a_disk_that_fills_up_under_the_answers_is_an_error(capsys: Capture) -> None:
+    ask(*({"prompt": str(number)} for number in range(40)))
+    assert batch() == 0
+    Path("out.jsonl").unlink()
+    was = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, was[1]))
+    try:
+        code = batch("--json")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, was)
+        signal.signal(signal.SIGXFSZ, ignored)
+    error = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert (code, error["tag"], error["store"]) == (1, "StoreUnavailable", "answers")
+    assert "out.jsonl.part: File too large" in error["message"]
+    assert batch() == 0
+    assert len(told()) == 40
 
 
 class Terminal(io.StringIO):

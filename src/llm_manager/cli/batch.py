@@ -31,7 +31,7 @@ from llm_manager import (
 )
 from llm_manager import batch as batch_stream
 from llm_manager.cli.batch_lines import BatchLines
-from llm_manager.cli.batch_output import OrderedLines
+from llm_manager.cli.batch_output import OrderedLines, beside
 from llm_manager.cli.batch_watch import BatchWatch
 from llm_manager.cli.json_schema import read_schema
 from llm_manager.cli.progress import Progress
@@ -87,8 +87,13 @@ def _misuse(inside: Path, outside: Path, journal: Path, arguments: argparse.Name
         return "--schema is for requests that are asked one by one, and again if need be: leave --at-vendor out"
     if arguments.cancel and not arguments.at_vendor:
         return "--cancel is about the vendor's batches: it goes with --at-vendor"
-    if len({inside.resolve(), outside.resolve(), journal.resolve()}) < len((inside, outside, journal)):
-        return "the requests, the answers and the journal are three files"
+    files = (inside, outside, journal, *beside(outside))
+    if len({each.resolve() for each in files}) < len(files):
+        return "the requests, the answers and the journal are three files, and OUT.part and OUT.sorted are two more"
+    if outside.is_dir():
+        return f"{outside}: Is a directory"
+    if inside.exists() and not (inside.is_file() or inside.is_dir()):
+        return f"{inside}: is read twice, and must be a file"
     if outside.exists() and not journal.exists() and not arguments.overwrite:
         return f"{outside}: exists, and not from a batch that can be gone on with: --overwrite replaces it"
     return None
@@ -193,7 +198,10 @@ class _Job:
     async def run(
         self, context: Context, journal: JournalLayer, schema: TypeAdapter[Any] | None
     ) -> Outcome[_Tally, LLMError]:
-        """Ask for everything and write it down; ``StoreUnavailable`` when the journal breaks."""
+        """Ask for everything and write it down.
+
+        Fails when the journal breaks or an answer cannot be written, and when the requests are changed meanwhile.
+        """
         if self._vendors_model is not None:
             watch = BatchWatch(self.progress, lambda: self.kept, context.observer)
             context = replace(context, observer=watch)
@@ -201,23 +209,28 @@ class _Job:
             async for index, outcome in outcomes:
                 if isinstance(outcome, Failure) and isinstance(broken := outcome.failure(), StoreUnavailable):
                     return Failure(broken)
-                self._put(index, outcome, schema)
+                put = self._put(index, outcome, schema)
+                if isinstance(put, Failure):
+                    return put
                 failures = self.failed.total()
                 self.progress.show(self.answered + failures, self.kept, failures, lambda: _spent(context))
         if outcomes.failure is not None:
             return outcomes.failure
-        self.output.finish()
+        if self._lines.changed is not None:
+            return Failure(self._lines.changed)
+        finished = self.output.finish()
+        return finished if isinstance(finished, Failure) else Success(self._tally(context))
+
+    def _tally(self, context: Context) -> _Tally:
         totals = context.metrics.snapshot().totals
-        return Success(
-            _Tally(
-                requests=self.total,
-                answered=self.answered,
-                kept=self.kept,
-                failed=dict(self.failed.most_common()),
-                usd=None if isinstance(totals.cost, UnknownCost) else totals.cost.usd,
-                unpriced=totals.unpriced,
-                seconds=self.progress.elapsed_s,
-            )
+        return _Tally(
+            requests=self.total,
+            answered=self.answered,
+            kept=self.kept,
+            failed=dict(self.failed.most_common()),
+            usd=None if isinstance(totals.cost, UnknownCost) else totals.cost.usd,
+            unpriced=totals.unpriced,
+            seconds=self.progress.elapsed_s,
         )
 
     def _stream(
@@ -229,14 +242,16 @@ class _Job:
             return batch_stream(self._lines, concurrency=self._concurrency, journal=journal)
         return batch_stream(self._lines, concurrency=self._concurrency, journal=journal, schema=schema)
 
-    def _put(self, index: int, outcome: Outcome[Any, LLMError], schema: TypeAdapter[Any] | None) -> None:
+    def _put(
+        self, index: int, outcome: Outcome[Any, LLMError], schema: TypeAdapter[Any] | None
+    ) -> Outcome[None, StoreUnavailable]:
         if isinstance(outcome, Failure):
             self.failed[outcome.failure().tag] += 1
         else:
             self.answered += 1
         id_ = self._lines.ids[index]
         head = f'"line":{self._lines.numbers[index]}' + ("" if id_ is None else f',"id":{json.dumps(id_)}')
-        self.output.put(index, f"{{{head},{_body(outcome, schema)}}}")
+        return self.output.put(index, f"{{{head},{_body(outcome, schema)}}}")
 
 
 def _body(outcome: Outcome[Any, LLMError], schema: TypeAdapter[Any] | None) -> str:

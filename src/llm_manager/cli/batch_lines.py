@@ -6,10 +6,12 @@ Each line has the fields of a request, and an ``id`` of the user's own if wanted
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from array import array
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, cast, final
+from typing import Any, Final, TypeAlias, cast, final
 
 from returns.result import Failure, Success
 
@@ -31,9 +33,17 @@ class Line:
     request: LLMRequest
 
 
+_Read: TypeAlias = tuple[int, int, Outcome[Line, InvalidRequest]]
+"""The number of a line that is not blank, a digest of it, and what it says."""
+
+
 @final
 class BatchLines:
-    """The file at *path*. *defaults* are fields that a line need not have, ``preferences`` among them."""
+    """The file at *path*. *defaults* are fields that a line need not have, ``preferences`` among them.
+
+    What was checked is what is asked: iterating stops where the file is another one by then, and :attr:`changed` says
+    so. Lines that were added behind are for the next run.
+    """
 
     def __init__(self, path: Path, defaults: Mapping[str, Any]) -> None:
         self._path = path
@@ -41,12 +51,14 @@ class BatchLines:
         self.numbers: list[int] = []
         self.ids: list[str | None] = []
         self.models: set[str | None] = set()
+        self.changed: InvalidRequest | None = None
+        self._digests = array("q")
 
     def check(self) -> Outcome[int, InvalidRequest]:
         """How many requests there are, or everything that is wrong with the file, line by line."""
         problems: list[Problem] = []
         more, seen = 0, dict[str, int]()
-        for number, read in self._read():
+        for number, digest, read in self._read():
             found = read.failure().problems if isinstance(read, Failure) else ()
             if isinstance(read, Success):
                 line = read.unwrap()
@@ -57,6 +69,7 @@ class BatchLines:
                 self.models.add(line.request.preferences.model)
                 self.numbers.append(number)
                 self.ids.append(line.id)
+                self._digests.append(digest)
             room = MOST_PROBLEMS - len(problems)
             problems.extend(found[:room])
             more += len(found[room:]) if room >= 0 else len(found)
@@ -65,21 +78,35 @@ class BatchLines:
         return Failure(InvalidRequest(tuple(problems))) if problems else Success(len(self.numbers))
 
     def __iter__(self) -> Iterator[LLMRequest]:
-        for _, read in self._read():
-            if isinstance(read, Success):
-                yield read.unwrap().request
+        with closing(self._read()) as lines:
+            for number, digest in zip(self.numbers, self._digests, strict=True):
+                again = self._again(lines, number, digest)
+                if isinstance(again, Failure):
+                    self.changed = again.failure()
+                    return
+                yield again.unwrap()
 
-    def _read(self) -> Iterator[tuple[int, Outcome[Line, InvalidRequest]]]:
+    def _again(self, lines: Iterator[_Read], number: int, digest: int) -> Outcome[LLMRequest, InvalidRequest]:
+        """The next request, if its line is still what was checked."""
+        try:
+            found = next(lines, None)
+        except OSError as bad:
+            return Failure(InvalidRequest((Problem(str(self._path), bad.strerror or str(bad)),)))
+        if found is None or found[:2] != (number, digest) or isinstance(found[2], Failure):
+            return _wrong(number, "was changed after it was checked: run the same command again")
+        return Success(found[2].unwrap().request)
+
+    def _read(self) -> Generator[_Read, None, None]:
         with self._path.open("rb") as file:
             number = 0
             while line := file.readline(LONGEST_LINE + 1):
                 number += 1
                 if len(line) > LONGEST_LINE:
-                    yield number, _wrong(number, f"is longer than {LONGEST_LINE:,} bytes: one request a line")
+                    yield number, 0, _wrong(number, f"is longer than {LONGEST_LINE:,} bytes: one request a line")
                     while line and not line.endswith(b"\n"):
                         line = file.readline(LONGEST_LINE)
-                elif line.strip():
-                    yield number, self._line(number, line)
+                elif text := line.strip():
+                    yield number, hash(text), self._line(number, line)
 
     def _line(self, number: int, line: bytes) -> Outcome[Line, InvalidRequest]:
         try:
