@@ -201,6 +201,7 @@ class VendorBatchSeen:
     model: str
     provider: str
     batch: VendorBatch
+    run: Run | None = None
 
 
 Event: TypeAlias = (

@@ -235,8 +235,12 @@ class VendorDesk:
         return await run(retry(default_schedule(settings))(effect(errand)), self._context)
 
     def _seen(self, batch: VendorBatch) -> None:
-        now_s, target = self._context.clock.monotonic(), self._desk.target
-        emit(
-            self._context,
-            VendorBatchSeen(at_s=now_s, model=target.model, provider=target.provider.name, batch=batch),
+        context, target = self._context, self._desk.target
+        seen = VendorBatchSeen(
+            at_s=context.clock.monotonic(),
+            model=target.model,
+            provider=target.provider.name,
+            batch=batch,
+            run=context.run,
         )
+        emit(context, seen)

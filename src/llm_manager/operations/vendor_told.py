@@ -15,7 +15,8 @@ from llm_manager.domain.events import AttemptFinished, AttemptStarted, RequestFi
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.request import LLMRequest
 from llm_manager.domain.response import Attempt, LLMResponse, UnknownCost
-from llm_manager.domain.target import Target
+from llm_manager.domain.run import Run
+from llm_manager.domain.target import Target, server_of
 from llm_manager.domain.verdicts import is_ambiguous
 from llm_manager.effect.context import Context, emit
 from llm_manager.operations.parcel_book import Member, Parcel, ParcelBook
@@ -48,8 +49,7 @@ class Teller:
     def refused(self, index: int, request: LLMRequest, error: LLMError) -> None:
         """It was not sent."""
         now_s = self._context.clock.monotonic()
-        emit(self._context, RequestStarted(at_s=now_s, operation=OPERATION, request=request))
-        self._finish(index, request, now_s, Failure(error))
+        self._finish(index, request, now_s, Failure(error), self._begin(request, now_s))
 
     async def answered(self, parcel: Parcel, member: Member, outcome: Outcome[LLMResponse, LLMError]) -> None:
         """The vendor told what became of it: one line of the ledger."""
@@ -68,25 +68,39 @@ class Teller:
             usage=None if response is None else response.usage,
             schema_mode=member.asked.mode,
         )
-        emit(self._context, RequestStarted(at_s=parcel.since_s, operation=OPERATION, request=member.request))
-        emit(self._context, AttemptStarted(at_s=parcel.since_s, model=line.model, provider=line.provider))
-        emit(self._context, AttemptFinished(at_s=now_s, attempt=line, error=error))
+        run = self._begin(member.request, parcel.since_s)
+        started = AttemptStarted(
+            at_s=parcel.since_s,
+            model=line.model,
+            provider=line.provider,
+            server=server_of(self._target.base_url),
+            run=run,
+        )
+        emit(self._context, started)
+        emit(self._context, AttemptFinished(at_s=now_s, attempt=line, error=error, run=run))
         if response is not None:
             metadata = replace(response.metadata, latency_ms=latency_ms, attempts=(line,))
             response = replace(response, metadata=metadata)
             await self._book.keep(member, to_json(response))
         await self._settle(member, _used_usd(response, error, member.worst_usd))
         told = outcome if response is None else Success(response)
-        self._finish(member.index, member.request, parcel.since_s, told)
+        self._finish(member.index, member.request, parcel.since_s, told, run)
 
     async def failed(self, members: Iterable[Member], error: LLMError, since_s: float, *, is_paid: bool) -> None:
         """None of *members* was answered, for one reason; *is_paid* if the vendor may work on them all the same."""
         for member in members:
-            emit(self._context, RequestStarted(at_s=since_s, operation=OPERATION, request=member.request))
             await self._settle(member, member.worst_usd if is_paid else 0.0)
-            self._finish(member.index, member.request, since_s, Failure(error))
+            run = self._begin(member.request, since_s)
+            self._finish(member.index, member.request, since_s, Failure(error), run)
 
-    def _finish(self, index: int, request: LLMRequest, since_s: float, outcome: Outcome[LLMResponse, LLMError]) -> None:
+    def _begin(self, request: LLMRequest, since_s: float) -> Run:
+        run = Run(name=OPERATION, trace_id=self._context.trace_id, parent=self._context.run)
+        emit(self._context, RequestStarted(at_s=since_s, operation=OPERATION, request=request, run=run))
+        return run
+
+    def _finish(
+        self, index: int, request: LLMRequest, since_s: float, outcome: Outcome[LLMResponse, LLMError], run: Run
+    ) -> None:
         now_s = self._context.clock.monotonic()
         answer = outcome.unwrap() if isinstance(outcome, Success) else outcome.failure()
         emit(
@@ -97,6 +111,7 @@ class Teller:
                 latency_ms=(now_s - since_s) * 1000,
                 request=request,
                 answer=answer,
+                run=run,
             ),
         )
         self.ready.append((index, outcome))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
-from llm_manager.domain.catalog import BatchFacts, Price
+from llm_manager.domain.catalog import BatchFacts
 from llm_manager.domain.errors import (
     InvalidRequest,
     LLMError,
@@ -92,14 +92,21 @@ def at_batch_price(target: Target) -> Target:
     facts, price = target.provider.batches, target.facts.price
     if facts is None or price is None:
         return target
-    reduced = Price(
-        prompt_usd=price.prompt_usd * facts.price_factor,
-        completion_usd=price.completion_usd * facts.price_factor,
-        cached_usd=None if price.cached_usd is None else price.cached_usd * facts.cached_factor,
-        as_of=price.as_of,
+    factor = facts.price_factor
+    reduced = replace(
+        price,
+        prompt_usd=price.prompt_usd * factor,
+        completion_usd=price.completion_usd * factor,
+        cached_usd=_times(price.cached_usd, facts.cached_factor),
+        cache_write_usd=_times(price.cache_write_usd, factor),
+        reasoning_usd=_times(price.reasoning_usd, factor),
         source=f"{price.source}; {facts.source}",
     )
     return replace(target, facts=replace(target.facts, price=reduced))
+
+
+def _times(usd: float | None, factor: float) -> float | None:
+    return None if usd is None else usd * factor
 
 
 def may_be_accepted(error: LLMError) -> bool:
