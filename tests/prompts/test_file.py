@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -136,6 +137,35 @@ def test_a_file_that_is_wrong_is_told_where(text: str, problem: str) -> None:
     assert said(text)[0].startswith(problem)
 
 
+HOSTILE = {
+    "dotted": "a" + ".a" * 100_000 + " = 1",
+    "dotted default": "name = 'a'\nprompt = '{{ x }}'\nvariables.x.default" + ".a" * 100_000 + " = 1",
+    "dotted table": "[a" + " . 'a'" * 20_000 + "]",
+    "long word": "a" * 250_000,
+    "quotes": "'" * 250_000,
+    "words": "a.b " * 60_000,
+    "unknown fields": "".join(f"f{number} = 1\n" for number in range(10_000)),
+    "unknown names": "+++\nname = 'a'\n"
+    + "".join(f"[variables.n{number}]\n" for number in range(900))
+    + "+++\n"
+    + "".join(f"{{{{ m{number} }}}}" for number in range(9_000)),
+    "names": "+++\nname = 'a'\n" + "".join(f"[variables.n{number}]\n" for number in range(9_000)) + "+++\n",
+    "nested": "a = " + "{a = " * 50_000,
+}
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())
+def test_a_hostile_file_is_refused_in_seconds(text: str) -> None:
+    begun = time.process_time()
+    assert parse_template(text, "f.toml").failure().problems
+    assert time.process_time() - begun < 20
+
+
+def test_no_more_problems_are_told_than_somebody_reads() -> None:
+    text = "+++\nname = 'a'\n+++\n" + "".join(f"{{{{ m{number} }}}}" for number in range(200))
+    assert len(said(text)) == 50
+
+
 def write(folder: Path, **texts: str) -> Path:
     for name, text in texts.items():
         (folder / name.replace("_dot_", ".")).write_text(text, encoding="utf-8")
@@ -174,14 +204,14 @@ def test_one_version_in_two_files_is_told(tmp_path: Path) -> None:
 
 def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     (tmp_path / "bytes.prompt").write_bytes(b"\xff\xfe")
-    (tmp_path / "huge.prompt").write_bytes(b"a" * (1024 * 1024 + 1))
+    (tmp_path / "huge.prompt").write_bytes(b"a" * (256 * 1024 + 1))
     (tmp_path / "folder.prompt").mkdir()
     told = {name: template_from_file(tmp_path / f"{name}.prompt") for name in ("bytes", "huge", "folder", "none")}
     assert told == {
         name: Failure(ConfigurationError((Problem("", message, str(tmp_path / f"{name}.prompt")),)))
         for name, message in {
             "bytes": "is not UTF-8 text",
-            "huge": "is larger than 1,048,576 bytes",
+            "huge": "is larger than 262,144 bytes",
             "folder": "cannot be read: Is a directory",
             "none": "there is no such file",
         }.items()

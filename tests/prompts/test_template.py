@@ -149,6 +149,15 @@ def test_what_is_no_data_is_refused(values: object, path: str, said: str) -> Non
     assert problems(GREET, values) == (Problem(path, said, "greet@2"),)
 
 
+def test_more_variables_than_anybody_has_are_refused_at_once() -> None:
+    many = {f"name{number}": 1 for number in range(100_000)}
+    assert problems(GREET, many) == (Problem("", "are 100,000 variables, and at most 1,000 are taken", "greet@2"),)
+
+
+def test_a_template_that_says_nothing_is_told() -> None:
+    assert template({}, " \n", name="a").problems()[0].message == "is empty: give the model something to answer"
+
+
 def test_what_cannot_become_data_is_refused() -> None:
     endless: list[object] = []
     endless.append(endless)

@@ -23,7 +23,7 @@ from llm_manager.prompts.template import PromptTemplate, Values
 
 ENDINGS: Final = (".prompt", ".toml")
 
-MOST_BYTES: Final = 1024 * 1024
+MOST_BYTES: Final = 256 * 1024
 """The largest file that is read."""
 
 

@@ -25,6 +25,10 @@ from llm_manager.prompts.variable import Variable
 
 FENCE: Final = "+++"
 
+_PARTS: Final = 32
+_LONG_NAME: Final = re.compile(rf"""(?<![\w-])(?:(?:[\w-]+|"[^"\n]*"|'[^'\n]*')[ \t]*\.[ \t]*){{{_PARTS}}}""")
+"""A dotted name of many parts, for which Python's reader of TOML takes time that grows with their square."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TemplateFile:
@@ -51,6 +55,8 @@ def parse_template(text: str, source: str) -> Outcome[PromptTemplate[Values], Co
     if split is None:
         said = f"begins with {FENCE} and has no second line of {FENCE}, with the prompt below it"
         return _failed((Problem("", said),), source)
+    if _LONG_NAME.search(split.toml):
+        return _failed((Problem("", f"has a name of more than {_PARTS} parts with dots between them"),), source)
     try:
         tree = tomllib.loads(split.toml)
     except tomllib.TOMLDecodeError as bad:

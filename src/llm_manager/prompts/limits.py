@@ -20,5 +20,11 @@ a filter or a comparison looks at. All of it takes about a second."""
 NESTING: Final = 32
 """How deep blocks and expressions, each ``elif`` among them, and the values of variables may be nested."""
 
+VARIABLES: Final = 1_000
+"""The most variables that a template may take, and that it may be given."""
+
+PROBLEMS: Final = 50
+"""How many problems of one template are told; who has mended these is told the next."""
+
 NUMBER_BITS: Final = 4_096
 """The largest whole number: some 1,200 digits. Python itself writes none of more than 4,300 as text."""

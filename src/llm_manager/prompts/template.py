@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias, TypeVar, overload
 
 from returns.result import Failure, Success
@@ -24,6 +25,7 @@ from llm_manager.domain.request import LLMRequest, Preferences, TaskType
 from llm_manager.domain.request_problems import request_problems
 from llm_manager.prompts.engine import prepared, rendered
 from llm_manager.prompts.inputs import Inputs, agreement_problems, described, names, read
+from llm_manager.prompts.limits import PROBLEMS, VARIABLES
 from llm_manager.prompts.sandbox import environment
 from llm_manager.prompts.values import Data
 from llm_manager.prompts.variable import Variable, declaration_problems
@@ -82,7 +84,8 @@ class PromptTemplate(Generic[V]):
 
     def problems(self) -> tuple[Problem, ...]:
         """Everything that is wrong with the template itself, with its place; empty when it can be used."""
-        return tuple(replace(each, source=each.source or self.source or label(self)) for each in _problems(self))
+        found = islice(_problems(self), PROBLEMS)
+        return tuple(replace(each, source=each.source or self.source or label(self)) for each in found)
 
     def variables(self) -> dict[str, Variable]:
         """What it takes, by name."""
@@ -213,9 +216,15 @@ def _problems(template: PromptTemplate[Any]) -> Iterator[Problem]:
         yield Problem("name", f"{template.name!r} is no name: use small letters, digits and - _ . between them")
     if not _VERSION.fullmatch(template.version):
         yield Problem("version", f"{template.version!r} is no version: write numbers with points, such as 2 or 1.3")
+    if not template.prompt.strip():
+        yield Problem("prompt", "is empty: give the model something to answer")
     asked = LLMRequest(prompt="x", task_type=template.task_type, preferences=template.preferences)
     yield from request_problems(asked)
-    for name, variable in (template.inputs.declared or {}).items():
+    declared = template.inputs.declared or {}
+    if len(declared) > VARIABLES:
+        yield Problem("variables", f"are {len(declared):,}, and at most {VARIABLES:,} are taken")
+        return
+    for name, variable in declared.items():
         if not name.isidentifier() or name.startswith("_"):
             yield Problem(f"variables.{name}", "is no name that a template can use: write it like a Python name")
         yield from declaration_problems(variable, f"variables.{name}")

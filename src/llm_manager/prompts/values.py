@@ -14,7 +14,7 @@ from returns.result import Failure, Success
 
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.problem import Problem
-from llm_manager.prompts.limits import NESTING, NUMBER_BITS, VALUES_CHARS
+from llm_manager.prompts.limits import NESTING, NUMBER_BITS, VALUES_CHARS, VARIABLES
 
 Data: TypeAlias = "str | int | float | bool | list[Data] | dict[str, Data] | None"
 """JSON data."""
@@ -35,6 +35,8 @@ def as_data(values: object) -> Outcome[dict[str, Data], tuple[Problem, ...]]:
     if not isinstance(tree, dict):
         return Failure((Problem("", f"is a {type(values).__name__}: give a record or a mapping of variables"),))
     data = cast("dict[str, Data]", tree)
+    if len(data) > VARIABLES:
+        return Failure((Problem("", f"are {len(data):,} variables, and at most {VARIABLES:,} are taken"),))
     problems = tuple(_problems(data, ""))
     if not problems and characters(data) > VALUES_CHARS:
         problems = (Problem("", f"hold more than {VALUES_CHARS:,} characters together: leave something out"),)
