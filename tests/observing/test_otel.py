@@ -194,8 +194,9 @@ async def test_what_is_wished_for_is_said() -> None:
     config = replace(uncached(), retry=RetrySettings(max_retries=0))
     wishes = Preferences(max_tokens=9, seed=7, stop=("END",), temperature=1, top_p=0.5)
     async with scripted({"gpt": ["{}"]}, config=config) | listening(mine.observer) as context:
-        await run(generate(replace(FULL, preferences=wishes)), context)
-    [_, sent] = mine.finished()
+        await run(generate(replace(FULL, preferences=wishes, labels={"template": "sky"})), context)
+    [whole, sent] = mine.finished()
+    assert said(whole)["llm_manager.label.template"] == "sky"
     told = said(sent)
     assert {name: told[name] for name in told if name.startswith(("gen_ai.request", "gen_ai.output"))} == {
         "gen_ai.request.model": "gpt",

@@ -15,10 +15,12 @@ from llm_manager.domain.events import (
     GatewayTimed,
     Reasked,
     RequestFinished,
+    RequestLeft,
     RequestStarted,
     RetryScheduled,
     SchemaModeChosen,
     SpanFinished,
+    SpanStarted,
     TargetSkipped,
     VendorBatchSeen,
 )
@@ -42,6 +44,10 @@ ANSWER = LLMResponse(content="a secret", model="gpt")
         (
             RequestFinished(at_s=1, operation="generate", latency_ms=2.0, request=REQUEST, answer=DOWN),
             {"operation": "generate", "error": "ServerError", "latency_ms": 2.0},
+        ),
+        (
+            RequestLeft(at_s=1, operation="generate", latency_ms=2.0, request=REQUEST, reason="left", partial=ANSWER),
+            {"operation": "generate", "reason": "left", "latency_ms": 2.0},
         ),
         (CacheRead(at_s=1, key="k", hit=False), {"hit": False}),
         (TargetSkipped(at_s=1, model="gpt", provider="openai", error=DOWN), {"model": "gpt", "error": "ServerError"}),
@@ -74,6 +80,7 @@ ANSWER = LLMResponse(content="a secret", model="gpt")
             VendorBatchSeen(at_s=1, model="gpt", provider="p", batch=VendorBatch(id="b", status="ended", ended=True)),
             {"model": "gpt", "batch": "b", "status": "ended"},
         ),
+        (SpanStarted(at_s=1, name="mine"), {"name": "mine"}),
         (SpanFinished(at_s=1, name="mine", latency_ms=3.0, error=None), {"name": "mine", "latency_ms": 3.0}),
         (
             BreakerMoved(at_s=1, key="openai|gpt", before="closed", after="open"),

@@ -32,6 +32,12 @@ Value: TypeAlias = str | bool | int | float | Sequence[str]
 Attributes: TypeAlias = dict[str, Value]
 
 
+def begun(request: LLMRequest) -> Attributes:
+    """What an operation is about, and the labels that its caller gave it for those who watch."""
+    labels = {f"{names.LABEL}{name}": text for name, text in request.labels.items()}
+    return {names.RUN_TASK: request.task_type, **labels}
+
+
 def asked(event: AttemptStarted, words: Names) -> Attributes:
     """What is known when a request is sent: the same for its span and for what is measured of it."""
     told: Attributes = {

@@ -89,6 +89,8 @@ OPERATIONS: Final[Mapping[str, str]] = {"gemini": "generate_content"}
 # Our own words, for what the conventions have none.
 RUN_OPERATION: Final = "llm_manager.operation"
 RUN_TASK: Final = "llm_manager.task_type"
+LABEL: Final = "llm_manager.label."
+"""Stands before the name of each label that a request bears."""
 RUN_CACHED: Final = "llm_manager.cached"
 RUN_ATTEMPTS: Final = "llm_manager.attempts"
 RUN_ENDED: Final = "llm_manager.ended"

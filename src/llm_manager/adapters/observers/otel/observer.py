@@ -95,7 +95,7 @@ class OtelObserver:
         """Begin, mark or end a span, and count."""
         match event:
             case RequestStarted(run=run, at_s=at_s, request=request):
-                self._begin(run, at_s, {names.RUN_TASK: request.task_type}, self._wished(event))
+                self._begin(run, at_s, attributes.begun(request), self._wished(event))
             case SpanStarted(run=run, at_s=at_s):
                 self._begin(run, at_s, {}, {})
             case AttemptStarted():
