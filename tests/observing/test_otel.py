@@ -53,9 +53,11 @@ from llm_manager.domain.events import (
     SpanFinished,
     StoreChanged,
     TargetSkipped,
+    VendorBatchSeen,
 )
 from llm_manager.domain.request import ImagePart, TextPart
 from llm_manager.domain.run import Run
+from llm_manager.domain.vendor_batch import VendorBatch
 from llm_manager.testing import Line, Pause, Pieces, ScriptedProvider, VirtualClock, scripted
 from llm_manager.testing.simulator import CallTools, Fault, Say, Simulator, Status
 from tests.observing.traced import Traced, id_of, said, trace_of, traced
@@ -472,8 +474,11 @@ async def test_an_observer_that_comes_in_the_middle_says_nothing_of_what_it_did_
         mine.observer.notify(SpanFinished(at_s=0, name="mine", latency_ms=0, error=None, run=run_))
     mine.observer.notify(RequestStarted(at_s=0, operation="generate", request=ASK))
     mine.observer.notify(StoreChanged(at_s=0, store="redis", error=None))
+    seen = VendorBatch(id="b", status="in_progress", ended=False)
+    mine.observer.notify(VendorBatchSeen(at_s=0, model="m", provider="p", batch=seen))
     assert mine.finished() == []
     assert mine.observer.open_runs == 0
+    assert [point.count for point in mine.points("gen_ai.client.operation.duration")] == [2]
     assert mine.observer.headers(Run(name="generate")) == {}
 
 

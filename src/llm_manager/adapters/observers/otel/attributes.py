@@ -40,11 +40,7 @@ def begun(request: LLMRequest) -> Attributes:
 
 def asked(event: AttemptStarted, words: Names) -> Attributes:
     """What is known when a request is sent: the same for its span and for what is measured of it."""
-    told: Attributes = {
-        names.OPERATION: operation_of(event.provider),
-        words.provider: names.PROVIDERS.get(event.provider, event.provider),
-        names.REQUEST_MODEL: event.model,
-    }
+    told = named(event.model, event.provider, words)
     if event.server is not None:
         host, port = event.server
         told[names.SERVER_ADDRESS] = host
@@ -53,9 +49,13 @@ def asked(event: AttemptStarted, words: Names) -> Attributes:
     return told
 
 
-def operation_of(provider: str) -> str:
-    """What the conventions call asking *provider*."""
-    return names.OPERATIONS.get(provider, "chat")
+def named(model: str, provider: str, words: Names) -> Attributes:
+    """Who is asked, and what the conventions call that."""
+    return {
+        names.OPERATION: names.OPERATIONS.get(provider, "chat"),
+        words.provider: names.PROVIDERS.get(provider, provider),
+        names.REQUEST_MODEL: model,
+    }
 
 
 def wished(request: LLMRequest, words: Names, *, streamed: bool, with_text: bool) -> Attributes:

@@ -39,6 +39,7 @@ from llm_manager.domain.events import (
     SpanStarted,
     StoreChanged,
     TargetSkipped,
+    VendorBatchSeen,
 )
 from llm_manager.domain.response import LLMResponse
 from llm_manager.domain.run import Run
@@ -75,7 +76,8 @@ class OtelObserver:
 
     A span is begun and ended at the moments that the events tell, on the context's clock; what the wall clock said when
     the outermost run began is what they are counted from. A run whose stream was neither ended nor closed keeps no
-    memory once it is gone, but its span is never told.
+    memory once it is gone, but its span is never told. What is told without a run is counted and makes no span, such as
+    the requests of a vendor's batch, which are told when they are long over.
     """
 
     __slots__ = ("_instruments", "_open", "_propagator", "_tracer", "_unix_s", "_with_text", "_words")
@@ -112,7 +114,7 @@ class OtelObserver:
                 self._mark(event.run, event.at_s, event)
             case TargetSkipped() | Reasked() | SchemaModeChosen() | GatewayTimed():
                 self._mark(event.run, event.at_s, event)
-            case StoreChanged():  # belongs to no run: the log tells it
+            case StoreChanged() | VendorBatchSeen():  # of no run that goes on: the log tells them
                 pass
 
     @property
@@ -162,9 +164,11 @@ class OtelObserver:
         return attributes.wished(started.request, self._words, streamed=streamed, with_text=self._with_text)
 
     def _receive(self, event: AttemptFinished) -> None:
+        attempt = event.attempt
         open_ = None if event.run is None else self._open.get(event.run)
-        sent = None if open_ is None else open_.sent.pop((event.attempt.model, event.attempt.started_s), None)
+        sent = None if open_ is None else open_.sent.pop((attempt.model, attempt.started_s), None)
         if open_ is None or sent is None:
+            self._instruments.attempted(event, attributes.named(attempt.model, attempt.provider, self._words))
             return
         self._instruments.attempted(event, sent.asked)
         sent.span.set_attributes(attributes.answered(event, self._words, with_text=self._with_text))
