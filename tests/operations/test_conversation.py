@@ -152,6 +152,25 @@ async def test_the_result_of_a_tool_follows_its_call_with_the_proof_its_vendor_w
     ]
 
 
+async def test_what_the_system_says_in_the_middle_holds_from_then_on() -> None:
+    seen = Seen()
+    lines = {"gpt": [seen.says("Hello."), seen.says("Bonjour."), seen.says("Oui.")]}
+    french = Message(role="system", content="From now on speak French.")
+    async with scripted(lines) as context:
+        id_ = await started(context, "Be brief.")
+        await run(continue_conversation(id_, "Hi."), context)
+        await run(continue_conversation(id_, LLMRequest(prompt="Hi again.", messages=(french,))), context)
+        await run(continue_conversation(id_, "Really?"), context)
+    assert [request.system_prompt for request in seen.requests] == ["Be brief."] * 3
+    assert [(each.role, each.content) for each in seen.requests[2].messages] == [
+        ("user", "Hi."),
+        ("assistant", "Hello."),
+        ("system", "From now on speak French."),
+        ("user", "Hi again."),
+        ("assistant", "Bonjour."),
+    ]
+
+
 async def test_a_result_for_a_call_that_nobody_made_is_refused_and_nothing_is_stored() -> None:
     async with scripted({"gpt": ["never said"]}) as context:
         id_ = await started(context)
@@ -397,6 +416,14 @@ async def test_a_conversation_is_begun_with_data_and_an_id_of_ones_own() -> None
         assert (await whole(context, "mine")).metadata == {"user": 7}
         wrong = start_conversation(conversation_id="", metadata={"not JSON": object()})
         assert [problem.path for problem in _problems(await run(wrong, context))] == ["conversation_id", "metadata"]
+
+
+async def test_a_fork_without_a_name_is_refused_as_a_beginning_is() -> None:
+    async with scripted({}) as context:
+        id_ = await started(context)
+        began = await run(start_conversation(conversation_id=""), context)
+        assert await run(fork_conversation(id_, new_id=""), context) == began
+    assert began.failure().tag == "InvalidRequest"
 
 
 async def test_ids_are_of_128_bits_and_no_two_are_equal() -> None:

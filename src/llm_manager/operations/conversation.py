@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
-from typing import Any, TypeVar, final
+from typing import Any, Final, TypeVar, final
 
 import anyio
 from returns.result import Failure, Success
@@ -71,10 +71,13 @@ def start_conversation(
     return effect(starting)
 
 
+_NAMELESS: Final = Problem("conversation_id", "is empty: give a name, or none to have one made")
+
+
 def _problems(conversation_id: str | None, opening: Opening) -> tuple[Problem, ...]:
     found: list[Problem] = []
     if conversation_id == "":
-        found.append(Problem("conversation_id", "is empty: give a name, or none to have one made"))
+        found.append(_NAMELESS)
     bad = not_json(opening.metadata)
     if bad is not None:
         found.append(Problem("metadata", f"is not JSON: {bad}"))
@@ -139,6 +142,8 @@ def fork_conversation(conversation_id: str, version: int | None = None, *, new_i
     """
 
     async def forking(context: Context) -> Outcome[str, LLMError]:
+        if new_id == "":
+            return Failure(InvalidRequest((_NAMELESS,)))
         context = context.strand("fork_conversation")
         loaded = await context.conversations.load(conversation_id)
         if isinstance(loaded, Failure):

@@ -64,15 +64,20 @@ async def begun(conversation_id: str, message: str | LLMRequest, context: Contex
 
 
 def _with_history(asked: LLMRequest, history: Sequence[StoredMessage]) -> LLMRequest:
-    """*asked* after all that was said. A system prompt of its own holds for this turn in place of the one stored."""
-    system = next((each.content for each in history if each.role == "system"), None)
-    told = [_as_message(each) for each in history if each.role != "system" and not _is_nothing(each)]
+    """*asked* after all that was said. A system prompt of its own holds for this turn in place of the one that the
+    conversation began with; what the system said later stays where it was said."""
+    opening = next((each for each in history if each.version == 1 and each.role == "system"), None)
+    told = [_as_message(each) for each in history if each is not opening and not _is_nothing(each)]
     return replace(
         asked,
         messages=(*told, *asked.messages),
-        system_prompt=asked.system_prompt or (system if isinstance(system, str) else None),
+        system_prompt=asked.system_prompt or _prompt_of(opening),
         truncation="auto",
     )
+
+
+def _prompt_of(opening: StoredMessage | None) -> str | None:
+    return opening.content if opening is not None and isinstance(opening.content, str) else None
 
 
 def _as_message(stored: StoredMessage) -> Message:
