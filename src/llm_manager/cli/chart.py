@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, TextIO, TypeAlias
 
-Colour: TypeAlias = Literal["plain", "bold", "red", "green", "yellow"]
+Colour: TypeAlias = Literal["plain", "bold", "dim", "red", "green", "yellow"]
 
-_CODES: Final[Mapping[Colour, str]] = {"plain": "", "bold": "1", "red": "31", "green": "32", "yellow": "33"}
+_CODES: Final[Mapping[Colour, str]] = {"plain": "", "bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33"}
 
 Paint: TypeAlias = Callable[[str, Colour], str]
 """Text in a colour, or as it is."""

@@ -37,7 +37,7 @@ from llm_manager import (
     texts,
 )
 from llm_manager.cli.ask import plan_text
-from llm_manager.cli.show import FAILED, dollars, print_line, print_text, seconds
+from llm_manager.cli.show import FAILED, dollars, print_line, print_painted, print_text, seconds
 from llm_manager.testing.simulator import Say, Simulator, Status
 
 
@@ -195,7 +195,7 @@ def _failed(error: LLMError) -> bool:
 
 def _title(what: str, code: str) -> None:
     bold, plain = ("\033[1m", "\033[0m") if sys.stdout.isatty() else ("", "")
-    _say(f"\n{bold}{what}{plain}\n  {code}")
+    print_painted(f"\n{bold}{what}{plain}\n  {code}")
 
 
 def _say(text: str) -> None:

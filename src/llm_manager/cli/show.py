@@ -9,6 +9,8 @@ from dataclasses import asdict
 from typing import TextIO
 
 from llm_manager import ConfigurationError, InvalidRequest, LLMError, describe, to_json
+from llm_manager.cli.cells import cells, padded
+from llm_manager.cli.harmless import shown
 from llm_manager.testing import NotRecorded, RecordingUnusable
 
 FAILED, USAGE = 1, 2
@@ -35,17 +37,23 @@ def misused(said: str) -> int:
 
 
 def print_line(text: str, stream: TextIO | None = None) -> None:
-    """Write *text* and a line break; what the terminal cannot show is replaced."""
+    """Write *text* and a line break, made harmless for a terminal; what it cannot show is replaced."""
     out = sys.stdout if stream is None else stream
-    encoding = out.encoding or "utf-8"
-    out.write(text.encode(encoding, "replace").decode(encoding) + "\n")
+    out.write(shown(text, out) + "\n")
 
 
 def print_text(text: str) -> None:
-    """Write *text* as it is, and have it seen at once."""
-    encoding = sys.stdout.encoding or "utf-8"
-    sys.stdout.write(text.encode(encoding, "replace").decode(encoding))
+    """Write *text* as :func:`print_line` does, without a line break, and have it seen at once."""
+    sys.stdout.write(shown(text, sys.stdout))
     sys.stdout.flush()
+
+
+def print_painted(text: str, stream: TextIO | None = None) -> None:
+    """Write *text* and a line break as they are. It may hold colours of ours, so what others wrote is for the caller
+    to make :func:`~llm_manager.cli.harmless.harmless`."""
+    out = sys.stdout if stream is None else stream
+    encoding = out.encoding or "utf-8"
+    out.write(text.encode(encoding, "replace").decode(encoding) + "\n")
 
 
 def print_json(value: object) -> None:
@@ -55,10 +63,10 @@ def print_json(value: object) -> None:
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Columns as wide as they must be, two spaces apart; the last one is not padded."""
-    widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
+    widths = [max(cells(row[column]) for row in (head, *rows)) for column in range(len(head))]
 
-    def line(cells: Sequence[str]) -> str:
-        return "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
+    def line(row: Sequence[str]) -> str:
+        return "  ".join(padded(cell, width) for cell, width in zip(row, widths, strict=True)).rstrip()
 
     return "\n".join((line(head), line(["-" * width for width in widths]), *map(line, rows)))
 
@@ -75,3 +83,12 @@ def seconds(count: float) -> str:
 def dollars(usd: float | None) -> str:
     """An amount for people; what is not known is a question mark, never 0."""
     return "?" if usd is None else f"${usd:.4f}" if usd < 1 else f"${usd:.2f}"
+
+
+def number(count: int | None) -> str:
+    """A count for people; what is not known is a question mark, never 0.
+
+    >>> number(12345), number(None)
+    ('12,345', '?')
+    """
+    return "?" if count is None else f"{count:,}"

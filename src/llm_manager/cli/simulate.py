@@ -18,7 +18,7 @@ from returns.result import Failure, Success
 
 from llm_manager import ConfigurationError, LLMConfig, Outcome, config_from_env, generate, to_json
 from llm_manager.cli.report import comparison_text, report_text
-from llm_manager.cli.show import failed, misused, print_line
+from llm_manager.cli.show import failed, misused, print_line, print_painted
 from llm_manager.domain.environment import CONFIG_FILE
 from llm_manager.testing.simulation import (
     Happening,
@@ -44,7 +44,10 @@ def command(arguments: argparse.Namespace) -> int:
     if isinstance(outcome, Failure):
         return failed(outcome.failure(), as_json=arguments.json)
     reports = outcome.unwrap()
-    print_line(_json(reports) if arguments.json else _text(reports))
+    if arguments.json:
+        print_line(_json(reports))
+    else:
+        print_painted(_text(reports))
     if sys.stderr.isatty() and not arguments.json:
         took_s = perf_counter() - started_s
         calls = sum(report.calls for report in reports.values())
