@@ -11,7 +11,7 @@ from returns.result import Failure, Success
 
 from llm_manager import LLMRequest, LLMResponse, Outcome, UnknownCost
 from llm_manager.cli.json_schema import read_schema
-from llm_manager.cli.show import dollars, failed, misused, print_line, seconds
+from llm_manager.cli.show import dollars, failed, misused, number, print_line, seconds
 from llm_manager.cli.templates import from_template
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def asked(arguments: argparse.Namespace) -> Asked | int:
     made = from_template(arguments.template, arguments.vars, arguments.var or ())
     if isinstance(made, Success):
         request, answer = made.unwrap()
-        return Asked(_wished(request, arguments), schema.unwrap() or answer)
+        return Asked(wished(request, arguments), schema.unwrap() or answer)
     error = made.failure()
     return misused(error) if isinstance(error, str) else failed(error, as_json=arguments.json)
 
@@ -58,10 +58,10 @@ def _schema(name: str | None) -> Outcome[Schema[Any] | None, str]:
 def _request(arguments: argparse.Namespace) -> LLMRequest:
     """Without a prompt, standard input is it."""
     prompt: Any = arguments.prompt
-    return _wished(LLMRequest(prompt=sys.stdin.read() if prompt is None or prompt == "-" else prompt), arguments)
+    return wished(LLMRequest(prompt=sys.stdin.read() if prompt is None or prompt == "-" else prompt), arguments)
 
 
-def _wished(request: LLMRequest, arguments: argparse.Namespace) -> LLMRequest:
+def wished(request: LLMRequest, arguments: argparse.Namespace) -> LLMRequest:
     """*request* with what the command line says of it."""
     wishes = {
         "model": arguments.model,
@@ -77,13 +77,13 @@ def _wished(request: LLMRequest, arguments: argparse.Namespace) -> LLMRequest:
     )
 
 
-def _account(response: LLMResponse) -> str:
+def account(response: LLMResponse) -> str:
     """One line of what the answer took."""
     cost = response.usage.cost
     parts = (
         response.model,
         "from the cache" if response.metadata.cached else seconds(response.metadata.latency_ms / 1000),
-        f"{response.usage.total_tokens} tokens",
+        f"{number(response.usage.total_tokens)} tokens",
         dollars(None if isinstance(cost, UnknownCost) else cost.usd),
         f"{response.metadata.retry_count} retries",
     )
@@ -93,4 +93,4 @@ def _account(response: LLMResponse) -> str:
 def tell_account(response: LLMResponse, arguments: argparse.Namespace) -> None:
     """What the answer took, for a person who is looking."""
     if sys.stderr.isatty() and not arguments.json:
-        print_line(_account(response), sys.stderr)
+        print_line(account(response), sys.stderr)

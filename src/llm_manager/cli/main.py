@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from llm_manager.cli import ask, batch, inspect, simulate, templates
+from llm_manager.cli.chat.command import chat, options
 from llm_manager.cli.demo import demo
 from llm_manager.cli.extract import extract
 from llm_manager.cli.taped import taping
@@ -42,6 +43,9 @@ def parser() -> argparse.ArgumentParser:
     answering.add_argument("--stream", action="store_true", help="print the answer while it comes")
     taping(answering)
     _asking(_command(commands, "plan", ask.plan, "which models would be asked, in order, and the most it can take"))
+    talking = _command(commands, "chat", chat, "talk with a model; conversations are kept, and can be gone on with")
+    options(talking)
+    _wishing(talking, schema=False)
     reading = _command(commands, "extract", extract, "find the JSON in text from standard input")
     reading.add_argument("--schema", metavar="FILE", help="a JSON schema the value must satisfy")
     reading.add_argument(
@@ -97,13 +101,15 @@ def _asking(command: argparse.ArgumentParser) -> None:
     filling(command)
 
 
-def _wishing(command: argparse.ArgumentParser) -> None:
+def _wishing(command: argparse.ArgumentParser, *, model: bool = True, schema: bool = True) -> None:
     command.add_argument("--task", help="which chain of models to use (general)")
-    command.add_argument("--model", help="the model to ask first")
+    if model:
+        command.add_argument("--model", help="the model to ask first")
     command.add_argument("--system", metavar="TEXT", help="the system prompt")
     command.add_argument("--max-tokens", type=int, metavar="N", help="the longest answer")
     command.add_argument("--temperature", type=float, metavar="T", help="0 to 2")
-    command.add_argument("--schema", metavar="FILE", help="a JSON schema that the answer must satisfy")
+    if schema:
+        command.add_argument("--schema", metavar="FILE", help="a JSON schema that the answer must satisfy")
 
 
 if __name__ == "__main__":

@@ -49,7 +49,7 @@ def _text(request: LLMRequest, arguments: argparse.Namespace) -> int:
         opened = await run(generate_stream(request), context)
         if isinstance(opened, Failure):
             return opened
-        return await (collect if arguments.json else _printed)(opened.unwrap())
+        return await (collect if arguments.json else printed)(opened.unwrap())
 
     match perform(effect(reading), arguments):
         case Success(response):
@@ -61,7 +61,7 @@ def _text(request: LLMRequest, arguments: argparse.Namespace) -> int:
             return failed(error, as_json=arguments.json)
 
 
-async def _printed(answer: LLMStream) -> Outcome[LLMResponse, LLMError]:
+async def printed(answer: LLMStream) -> Outcome[LLMResponse, LLMError]:
     """What :func:`collect` gives, with the text on the terminal by then; a second start is on a line of its own."""
     async with answer:
         async for event in answer:
