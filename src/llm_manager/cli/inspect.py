@@ -27,6 +27,7 @@ from llm_manager import (
     to_json,
 )
 from llm_manager.cli.show import FAILED, dollars, failed, print_json, print_line, seconds, table
+from llm_manager.cli.watch import watch
 from llm_manager.domain.models import MODELS
 from llm_manager.domain.status import CacheStatus
 
@@ -88,7 +89,9 @@ def _health_table(statuses: tuple[ModelHealthStatus, ...]) -> str:
 
 
 def status(arguments: argparse.Namespace) -> int:
-    """Print health, metrics and cache; fails when no model can be reached."""
+    """Print health, metrics and cache, once or again and again; fails when no model can be reached."""
+    if arguments.watch is not None:
+        return watch(arguments.watch, as_json=arguments.json)
     outcome = _run(get_status(), arguments)
     if isinstance(outcome, int):
         return outcome

@@ -9,6 +9,8 @@ from typing import Any
 
 from llm_manager.cli import ask, batch, inspect, simulate, templates
 from llm_manager.cli.chat.command import chat, options
+from llm_manager.cli.compare import compare
+from llm_manager.cli.completion import SHELLS, completion
 from llm_manager.cli.demo import demo
 from llm_manager.cli.extract import extract
 from llm_manager.cli.taped import taping
@@ -46,6 +48,11 @@ def parser() -> argparse.ArgumentParser:
     talking = _command(commands, "chat", chat, "talk with a model; conversations are kept, and can be gone on with")
     options(talking)
     _wishing(talking, schema=False)
+    comparing = _command(commands, "compare", compare, "what several models answer, side by side, and what it takes")
+    _asking(comparing, model=False)
+    comparing.add_argument("--models", required=True, metavar="A,B,C", help="whom to ask, with commas between")
+    comparing.set_defaults(model=None)
+    taping(comparing)
     reading = _command(commands, "extract", extract, "find the JSON in text from standard input")
     reading.add_argument("--schema", metavar="FILE", help="a JSON schema the value must satisfy")
     reading.add_argument(
@@ -66,12 +73,27 @@ def parser() -> argparse.ArgumentParser:
     many.add_argument("--cancel", action="store_true", help="cancel the vendor's batch when interrupted")
     many.add_argument("--overwrite", action="store_true", help="replace OUT.jsonl though it is from no batch of ours")
     _wishing(many)
+    _looking(commands)
+    _playing(commands)
+    _completing(commands)
+    return top
+
+
+def _looking(commands: Any) -> None:
+    """What there is, and how it is doing."""
     listing = _command(commands, "templates", templates.command, "prompt templates and the variables they take")
     listing.add_argument("folder", nargs="?", metavar="FOLDER", help="those in its files, and not the ready-made ones")
     _command(commands, "models", inspect.models, "the models that can be asked for")
     _command(commands, "health", inspect.health, "ask every configured provider whether it is there")
-    _command(commands, "status", inspect.status, "health, metrics and cache")
+    standing = _command(commands, "status", inspect.status, "health, metrics and cache")
+    standing.add_argument(
+        "--watch", type=float, nargs="?", const=5.0, metavar="SECONDS", help="again and again (every 5 s), until Ctrl-C"
+    )
     _command(commands, "config", inspect.config, "the settings in force and where each came from; keys hidden")
+
+
+def _playing(commands: Any) -> None:
+    """What needs no account."""
     playing = _command(commands, "simulate", simulate.command, "what a day of faults would do to a configuration")
     playing.add_argument("scenario", metavar="SCENARIO.toml", help="who calls when, and how the models behave")
     playing.add_argument(
@@ -85,7 +107,18 @@ def parser() -> argparse.ArgumentParser:
     showing = _command(commands, "demo", demo, "the main job on simulated vendors; needs no account")
     showing.add_argument("--portkey", metavar="URL", help="go through the Portkey gateway at this address")
     showing.add_argument("--gguf", metavar="FILE", help="also ask this model in process")
-    return top
+
+
+def _completing(commands: Any) -> None:
+    """It has no ``--json``: a shell reads it."""
+    about = "print what makes a shell complete this command, its options, models and tasks"
+    command: argparse.ArgumentParser = commands.add_parser("completion", help=about, description=about)
+    command.add_argument("shell", choices=SHELLS)
+    command.set_defaults(run=_complete)
+
+
+def _complete(arguments: argparse.Namespace) -> int:
+    return completion(parser(), arguments.shell)
 
 
 def _command(commands: Any, name: str, run: Any, help_: str) -> argparse.ArgumentParser:
@@ -95,9 +128,9 @@ def _command(commands: Any, name: str, run: Any, help_: str) -> argparse.Argumen
     return command
 
 
-def _asking(command: argparse.ArgumentParser) -> None:
+def _asking(command: argparse.ArgumentParser, *, model: bool = True) -> None:
     command.add_argument("prompt", nargs="?", help="standard input when left out")
-    _wishing(command)
+    _wishing(command, model=model)
     filling(command)
 
 

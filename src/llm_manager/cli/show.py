@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import TextIO
 
 from llm_manager import ConfigurationError, InvalidRequest, LLMError, describe, to_json
@@ -92,3 +93,8 @@ def number(count: int | None) -> str:
     ('12,345', '?')
     """
     return "?" if count is None else f"{count:,}"
+
+
+def local_time(at: float, form: str = "%Y-%m-%d %H:%M") -> str:
+    """A time in Unix seconds, where the user is."""
+    return datetime.fromtimestamp(at, UTC).astimezone().strftime(form)

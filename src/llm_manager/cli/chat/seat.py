@@ -66,11 +66,12 @@ def turn(seat: Seat, text: str, reading: Reading) -> Op[Seat]:
             if isinstance(begun, Failure):
                 return begun
             id_ = begun.unwrap()
-        answered: Outcome[LLMResponse, LLMError] | None = None
+        is_stored = False
         try:
             answered = await _answered(id_, replace(seat.wishes, prompt=text), reading, context)
+            is_stored = isinstance(answered, Success)
         finally:
-            if seat.id is None and not isinstance(answered, Success):
+            if seat.id is None and not is_stored:
                 await _forget(id_, context)
         if isinstance(answered, Failure):
             return answered

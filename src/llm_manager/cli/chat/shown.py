@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Final
 
 from llm_manager import (
@@ -18,7 +17,7 @@ from llm_manager import (
     to_json,
 )
 from llm_manager.cli.chat.seat import TITLE
-from llm_manager.cli.show import dollars, number, table
+from llm_manager.cli.show import dollars, local_time, number, table
 from llm_manager.domain.status import ModelMetrics
 
 _HEX_ID: Final = 32
@@ -54,11 +53,6 @@ def short_id(id_: str) -> str:
     """
     is_random = len(id_) == _HEX_ID and all(char in "0123456789abcdef" for char in id_)
     return id_[:8] if is_random else id_
-
-
-def local_time(at: float) -> str:
-    """A time in Unix seconds, where the user is."""
-    return f"{datetime.fromtimestamp(at, UTC).astimezone():%Y-%m-%d %H:%M}"
 
 
 def cost_text(last: LLMResponse | None, whole: ConversationUsage | None, sitting: ModelMetrics) -> str:
