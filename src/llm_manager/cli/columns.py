@@ -29,16 +29,18 @@ def side_by_side(blocks: Sequence[Block], width: int, paint: Paint, rule: str = 
     each = (width - len(rule) * (len(blocks) - 1)) // len(blocks)
     if each < NARROWEST:
         return None
-    columns = [list(_column(block, each, paint)) for block in blocks]
+    remarks = max(len(wrapped(block.remark, each)) for block in blocks)
+    columns = [list(_column(block, each, remarks, paint)) for block in blocks]
     rows = zip_longest(*columns, fillvalue=" " * each)
     return "\n".join(rule.join(row).rstrip() for row in rows)
 
 
-def _column(block: Block, width: int, paint: Paint) -> Iterator[str]:
+def _column(block: Block, width: int, remarks: int, paint: Paint) -> Iterator[str]:
+    """The lines of a column. The texts of all begin on one line, so there are as many *remarks* as the longest has."""
     yield paint(padded(cropped(block.head, width), width), "bold")
-    for row in wrapped(block.remark, width):
+    rows = wrapped(block.remark, width)
+    for row in (*rows, *[""] * (remarks - len(rows) + 1)):
         yield paint(padded(row, width), "dim")
-    yield " " * width
     for row in wrapped(block.text, width):
         yield paint(padded(row, width), block.colour)
 

@@ -82,8 +82,16 @@ def seconds(count: float) -> str:
 
 
 def dollars(usd: float | None) -> str:
-    """An amount for people; what is not known is a question mark, never 0."""
-    return "?" if usd is None else f"${usd:.4f}" if usd < 1 else f"${usd:.2f}"
+    """An amount for people; what is not known is a question mark, never 0, and neither is a little.
+
+    >>> dollars(None), dollars(0.0), dollars(0.000004), dollars(0.25), dollars(12)
+    ('?', '$0.0000', '<$0.0001', '$0.2500', '$12.00')
+    """
+    if usd is None:
+        return "?"
+    if 0 < usd < 0.00005:
+        return "<$0.0001"
+    return f"${usd:.4f}" if usd < 1 else f"${usd:.2f}"
 
 
 def number(count: int | None) -> str:

@@ -18,9 +18,10 @@ Complete = Callable[[str], Sequence[str]]
 
 
 class Editor:
-    """Reads messages. With a *history*, its lines are those of earlier chats too."""
+    """Reads messages. With a *history*, its lines are those of earlier chats too; *read* reads an edited line."""
 
-    def __init__(self, complete: Complete, history: Path | None = None) -> None:
+    def __init__(self, complete: Complete, history: Path | None = None, read: Callable[[str], str] = input) -> None:
+        self._read = read
         self._is_edited = sys.stdin.isatty() and sys.stdout.isatty() and _prepare(complete)
         self._history = history if self._is_edited and history is not None and _recall(history) else None
 
@@ -67,7 +68,7 @@ class Editor:
     def line(self, prompt: str) -> str:
         """One line; raises ``EOFError`` at the end of the input."""
         if self._is_edited:
-            return input(_invisible(prompt))
+            return self._read(_invisible(prompt))
         sys.stderr.write(prompt)
         sys.stderr.flush()
         line = sys.stdin.readline()
