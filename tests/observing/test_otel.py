@@ -51,6 +51,7 @@ from llm_manager.domain.events import (
     RequestStarted,
     SchemaModeChosen,
     SpanFinished,
+    SpanStarted,
     StoreChanged,
     TargetSkipped,
     VendorBatchSeen,
@@ -373,6 +374,40 @@ async def test_prompts_and_answers_are_on_no_span_unless_asked_for_where_there_i
     async with scripted({"gpt": ["a secret answer"]}) | listening(mine.observer) as context:
         await run(generate(TALK), context)
     assert "secret" not in "".join(span.to_json() for span in mine.finished())
+
+
+async def test_a_result_in_parts_is_told_as_parts_and_the_call_goes_on() -> None:
+    mine = traced(prompts=True)
+    shown = (TextPart("secret result"), ImagePart(url="https://example.com/secret.png"))
+    said_before = (
+        Message(role="user", content="look"),
+        Message(role="assistant", tool_calls=(ToolCall(id="1", name="f", arguments="{}"),)),
+        Message(role="tool", tool_call_id="1", content=shown),
+    )
+    async with scripted({"gpt": ["fine"]}) | listening(mine.observer) as context:
+        answer = await run(generate(LLMRequest(messages=said_before)), context)
+    assert answer.unwrap().content == "fine"
+    [_, sent] = (said(span) for span in mine.finished())
+    result = [{"type": "text", "content": "secret result"}, {"type": "image"}]
+    assert json.loads(sent["gen_ai.input.messages"])[-1] == {
+        "role": "tool",
+        "parts": [{"type": "tool_call_response", "id": "1", "result": result}],
+    }
+
+
+async def test_a_batch_that_was_looked_at_is_a_mark_on_the_span_it_was_looked_at_in() -> None:
+    mine, mine_run = traced(), Run(name="nightly")
+    batch = VendorBatch(id="b", status="validating", ended=False)
+    mine.observer.notify(SpanStarted(at_s=0.0, name="nightly", run=mine_run))
+    for run_ in (mine_run, None):  # one of no run is told nowhere
+        mine.observer.notify(VendorBatchSeen(at_s=1.0, model="gpt", provider="p", batch=batch, run=run_))
+    mine.observer.notify(SpanFinished(at_s=2.0, name="nightly", latency_ms=2000.0, error=None, run=mine_run))
+    [span] = mine.finished()
+    [event] = span.events
+    assert (event.name, dict(event.attributes or {})) == (
+        "VendorBatchSeen",
+        {"gen_ai.request.model": "gpt", "llm_manager.batch.id": "b", "llm_manager.batch.status": "validating"},
+    )
 
 
 async def test_prompts_and_answers_have_the_shape_of_the_conventions() -> None:

@@ -24,6 +24,7 @@ from llm_manager.domain.events import (
     RetryScheduled,
     SchemaModeChosen,
     TargetSkipped,
+    VendorBatchSeen,
 )
 from llm_manager.domain.request import LLMRequest, Message, TextPart
 from llm_manager.domain.response import LLMResponse, UnknownCost, Usage
@@ -142,6 +143,8 @@ def marked(event: Event) -> Attributes:
             return {names.REQUEST_MODEL: model, names.SCHEMA_MODE: mode}
         case GatewayTimed(model=model, latency_ms=latency_ms, retries=retries):
             return {names.REQUEST_MODEL: model, names.GATEWAY_S: latency_ms / 1000, names.GATEWAY_RETRIES: retries}
+        case VendorBatchSeen(model=model, batch=batch):
+            return {names.REQUEST_MODEL: model, names.BATCH_ID: batch.id, names.BATCH_STATUS: batch.status}
         case _:  # the others begin or end a span
             return {}
 
@@ -168,16 +171,20 @@ def _prompts(request: LLMRequest, words: Names) -> Attributes:
 
 def _turn(message: Message) -> dict[str, object]:
     """One message in the shape of the conventions; of a picture only that there was one."""
-    parts: list[dict[str, object]] = []
     if message.tool_call_id is not None:
-        parts.append({"type": "tool_call_response", "id": message.tool_call_id, "result": message.content})
-    elif isinstance(message.content, str):
-        parts += [_text(message.content)] if message.content else []
+        result = message.content if isinstance(message.content, str) else _parts(message)
+        parts: list[dict[str, object]] = [{"type": "tool_call_response", "id": message.tool_call_id, "result": result}]
     else:
-        parts += [_text(part.text) if isinstance(part, TextPart) else _IMAGE for part in message.content]
+        parts = _parts(message)
     for call in message.tool_calls:
         parts.append({"type": "tool_call", "id": call.id, "name": call.name, "arguments": call.arguments})
     return {"role": message.role, "parts": parts}
+
+
+def _parts(message: Message) -> list[dict[str, object]]:
+    if isinstance(message.content, str):
+        return [_text(message.content)] if message.content else []
+    return [_text(part.text) if isinstance(part, TextPart) else _IMAGE for part in message.content]
 
 
 _IMAGE: dict[str, object] = {"type": "image"}

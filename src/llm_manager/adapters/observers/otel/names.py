@@ -106,6 +106,8 @@ SCHEMA_MODE: Final = "llm_manager.schema_mode"
 GATEWAY_S: Final = "llm_manager.gateway.latency_s"
 GATEWAY_RETRIES: Final = "llm_manager.gateway.retries"
 CACHE_HIT: Final = "llm_manager.cache.hit"
+BATCH_ID: Final = "llm_manager.batch.id"
+BATCH_STATUS: Final = "llm_manager.batch.status"
 
 RUN_DURATION: Final = "llm_manager.operation.duration"
 COST: Final = "llm_manager.cost"

@@ -112,7 +112,7 @@ class OtelObserver:
             case RetryScheduled() | FellBack() | CacheRead():
                 self._instruments.counted(event)
                 self._mark(event.run, event.at_s, event)
-            case TargetSkipped() | Reasked() | SchemaModeChosen() | GatewayTimed():
+            case TargetSkipped() | Reasked() | SchemaModeChosen() | GatewayTimed() | VendorBatchSeen():
                 self._mark(event.run, event.at_s, event)
             case StoreChanged() | VendorBatchSeen():  # of no run that goes on: the log tells them
                 pass
