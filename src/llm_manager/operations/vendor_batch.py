@@ -68,9 +68,9 @@ def batch_at_vendor(
     stream leaves the vendor's batches as they are, to be waited for later; with *cancel* they are cancelled, which the
     vendor bills for what it has done.
 
-    *poll* is how long to pause after each look. After *limit_s* seconds what has no answer fails with
-    ``RequestTimedOut``, and the batches go on. The stream fails as a whole with ``UnsupportedCapability`` where the
-    model's provider has no batches, or is reached through a gateway; with ``InvalidRequest`` or
+    *poll* is how long to pause after each look. After *limit_s* seconds, or when *poll* stops, what has no answer fails
+    with ``RequestTimedOut``, and the batches go on. The stream fails as a whole with ``UnsupportedCapability`` where
+    the model's provider has no batches, or is reached through a gateway; with ``InvalidRequest`` or
     ``AuthenticationFailed`` for a model that cannot be asked; and with ``StoreUnavailable`` for a journal that cannot
     be read.
     """

@@ -70,6 +70,7 @@ def _recorded(context: Context, scope: Scope, path: str | os.PathLike[str]) -> O
         replace(
             context,
             providers={name: RecordedProvider(name, provider, log) for name, provider in context.providers.items()},
+            batches={},  # a tape has no words for them: they are refused now, and not when it is played back
             clock=_Clock(context.clock, log, Reader()),
             random=_Random(context.random, log, Reader()),
         )
