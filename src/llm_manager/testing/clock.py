@@ -55,6 +55,7 @@ class VirtualClock:
         self._count = 0
         self._sleepers: dict[_Sleeper, None] = {}
         self._is_driven = False
+        self._is_let_go = False
 
     @property
     def moves_by_itself(self) -> bool:
@@ -159,11 +160,23 @@ class VirtualClock:
         Of those due at one moment the lowest *order* rings first, then who came first; everybody waits again between
         one and the next.
         """
+        if self._is_let_go:
+            ring()
+            return lambda: None
         self._count += 1
         timer = self._count
         self._timers[timer] = ring
         heapq.heappush(self._due, (self._now_s + max(seconds, 0.0), order, timer))
         return lambda: self._call_off(timer)
+
+    def let_go(self) -> None:
+        """Ring every timer, now and from now on: whoever has moved this clock does so no more, and nobody shall wait
+        for it."""
+        self._is_let_go = True
+        rings = list(self._timers.values())
+        self._timers.clear()
+        for ring in rings:
+            ring()
 
     def _call_off(self, timer: int) -> None:
         self._timers.pop(timer, None)

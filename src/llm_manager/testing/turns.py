@@ -100,8 +100,8 @@ class CallClock(Turning):
 class InTurn(Generic[A]):
     """*work*, which waits for its turn on *clock* whenever it was woken, before it goes on.
 
-    It stands between the event loop and the work, and passes on what either tells the other. Who is cancelled, by its
-    own deadline or with everybody else, does not stand in line for it.
+    It stands between the event loop and the work, and passes on what either tells the other: also that it is cancelled,
+    which comes in its turn like all else.
     """
 
     __slots__ = ("_clock", "_work")
@@ -122,14 +122,17 @@ class InTurn(Generic[A]):
             try:
                 told = yield wish
             except BaseException as error:  # noqa: BLE001  # cancellation, above all; the work is told of it
-                self._clock.skip_turn()
                 go_on = partial(work.throw, error)
-                continue
-            go_on = partial(work.send, told)
+            else:
+                go_on = partial(work.send, told)
             try:
-                yield from self._clock.turn().__await__()
-            except get_cancelled_exc_class():  # for what the work waits for next: what it did wait for has come
+                yield from self._in_line().__await__()
+            except get_cancelled_exc_class():  # by asyncio itself, which knows of no scopes
                 self._clock.skip_turn()
+
+    async def _in_line(self) -> None:
+        with anyio.CancelScope(shield=True):  # whoever moves the clock lets go of it when it leaves
+            await self._clock.turn()
 
 
 async def run_in_turns(op: Op[A], context: Context) -> Outcome[A, LLMError]:
@@ -152,10 +155,13 @@ async def run_in_turns(op: Op[A], context: Context) -> Outcome[A, LLMError]:
             mine = CallClock(clock, 0)
             ended.append(await mine.in_turn(partial(run, op, replace(context, clock=mine))))
             return True
-        while await clock.advance_to_next():
-            pass
-        if not ended:
-            raise RuntimeError("the operation waits for something that is not on the context's clock")
+        try:
+            while await clock.advance_to_next():
+                pass
+            if not ended:
+                raise RuntimeError("the operation waits for something that is not on the context's clock")
+        finally:
+            clock.let_go()
         return False
 
     await children(2, child)

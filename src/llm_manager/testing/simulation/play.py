@@ -109,15 +109,18 @@ class _Play:
         """Let all calls come and end; gives when the last one did."""
         clock = self._clock
         async with anyio.create_task_group() as group:
-            for call in calls_of(self._scenario):
-                await clock.advance(call.at_s - clock.monotonic())
-                self._left += 1
-                self._tally.came(call.number, clock.monotonic())
-                group.start_soon(self._one, call, operation)
-            while await clock.advance_to_next():
-                pass
-            if self._left:
-                raise RuntimeError(f"{self._left} calls wait for something that is not on the context's clock")
+            try:
+                for call in calls_of(self._scenario):
+                    await clock.advance(call.at_s - clock.monotonic())
+                    self._left += 1
+                    self._tally.came(call.number, clock.monotonic())
+                    group.start_soon(self._one, call, operation)
+                while await clock.advance_to_next():
+                    pass
+                if self._left:
+                    raise RuntimeError(f"{self._left} calls wait for something that is not on the context's clock")
+            finally:
+                clock.let_go()
         return clock.monotonic()
 
     async def _one(self, call: Call, operation: Callable[[LLMRequest], Op[object]]) -> None:
