@@ -204,5 +204,9 @@ def test_what_there_is_is_json_when_json_is_asked_for(capsys: Capture, greet: st
     assert (told["name"], told["version"], told["source"]) == ("greet", "2", greet)
     assert told["variables"]["style"]["choices"] == ["warm", "cool"]
     (tmp_path / "empty").mkdir()
+    (tmp_path / "plain").mkdir()
+    (tmp_path / "plain" / "a.toml").write_text("name = 'a'\nprompt = 'x'", encoding="utf-8")
+    assert main(["templates", str(tmp_path / "plain")]) == 0
+    assert capsys.readouterr().out == f"a@1  ({tmp_path}/plain/a.toml)\n"
     assert main(["templates", str(tmp_path / "empty")]) == 0
     assert capsys.readouterr().out.startswith("there are no templates")

@@ -9,6 +9,7 @@ from returns.result import Failure, Success
 
 from llm_manager.prompts.engine import rendered
 from llm_manager.prompts.limits import RENDERED_CHARS, SOURCE_CHARS
+from llm_manager.prompts.sandbox import environment
 from llm_manager.prompts.values import Data
 
 DATA: dict[str, Data] = {"x": "text", "xs": list(range(1000)), "long": "a" * 100_000, "m": {"a": 1}, "n": 7}
@@ -177,3 +178,8 @@ def test_data_is_never_changed_by_a_template() -> None:
 def test_each_rendering_has_a_purse_of_its_own(text: str) -> None:
     assert {str(rendered(text, DATA)) for _ in range(50)} == {str(rendered(text, DATA))}
     assert isinstance(rendered(text, DATA), Success)
+
+
+def test_nothing_is_safe_to_call_should_a_call_ever_get_that_far() -> None:
+    assert not any(environment().is_safe_callable(each) for each in (str.upper, len, lambda: 1))
+    assert environment().globals == {}
