@@ -268,6 +268,16 @@ async def test_results_that_cannot_be_read_are_left_for_the_next_run(simulator: 
     assert len(simulator.room.batches) == 1
 
 
+async def test_results_that_are_gone_are_asked_for_anew_by_the_next_run(simulator: Simulator) -> None:
+    kept: Kept = {}
+    simulator.script("GET /v1/files/file-2/content", [Status(404, "not_found", "No such File object: file-2")])
+    async with context_for(OPENAI, simulator) as context:
+        first = await told(context, OPENAI, ASKED[:1], kept=kept)
+        second = await told(context, OPENAI, ASKED[:1], kept=kept)
+    assert (texts(first), texts(second)) == ({0: "ModelUnavailable"}, {0: "You said: n0"})
+    assert len(simulator.room.batches) == 2
+
+
 async def test_an_outage_while_waiting_is_waited_out(simulator: Simulator) -> None:
     simulator.script("GET /v1/batches/batch_1", [Status(500)] * 6)
     async with context_for(OPENAI, simulator, max_retries=1) as context:

@@ -184,7 +184,7 @@ class _Lines:
 
 @final
 class _Odd:
-    """A vendor without tags that loses its first answer, and whose list has one batch, which has ended."""
+    """A vendor without tags that loses its first answer; every page of its list has the same batch, which has ended."""
 
     def __init__(self, opened: Outcome[BatchResults, LLMError], looked: Sequence[VendorBatch] = ()) -> None:
         self._opened = opened
@@ -202,7 +202,8 @@ class _Odd:
 
     async def find(self, desk: Desk, inquiry: Inquiry, /) -> Outcome[BatchPage, LLMError]:
         if isinstance(inquiry, Recent):
-            return Success(BatchPage((VendorBatch(id="old", status="ended", ended=True, total=2, places=("p",)),)))
+            old = VendorBatch(id="old", status="ended", ended=True, total=2, places=("p",))
+            return Success(BatchPage((old,), Recent("old")))
         return Success(BatchPage(self._looked if isinstance(inquiry, Look) else ()))
 
     async def results(self, desk: Desk, place: str, /) -> Outcome[BatchResults, LLMError]:

@@ -179,19 +179,22 @@ class VendorDesk:
 
     async def _searched(self, parcel: Parcel) -> Outcome[VendorBatch | _Unclear | None, LLMError]:
         is_unclear = False
+        seen = set[str]()
         more: Recent | None = Recent()
         while more is not None:
             page = await self._find(more)
             if isinstance(page, Failure):
                 return page
-            for batch in page.unwrap().batches:
+            new = [batch for batch in page.unwrap().batches if batch.id not in seen]
+            seen.update(batch.id for batch in new)
+            for batch in new:
                 ours = await self._ours(batch, parcel)
                 if isinstance(ours, Failure):
                     return ours
                 if ours.unwrap() == "yes":
                     return Success(batch)
                 is_unclear = is_unclear or ours.unwrap() == "perhaps"
-            more = page.unwrap().more
+            more = page.unwrap().more if new else None  # a list that gives the same page for ever has an end too
         return Success(_Unclear() if is_unclear else None)
 
     async def _ours(self, batch: VendorBatch, parcel: Parcel) -> Outcome[Ours, LLMError]:

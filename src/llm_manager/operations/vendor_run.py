@@ -11,7 +11,7 @@ from typing import final
 
 from returns.result import Failure, Success
 
-from llm_manager.domain.errors import LLMError
+from llm_manager.domain.errors import LLMError, ModelUnavailable
 from llm_manager.domain.target import Target
 from llm_manager.domain.vendor_batch import Result, VendorBatch
 from llm_manager.effect.context import Context
@@ -153,13 +153,18 @@ class VendorRun:
             await self._teller.answered(parcel, member, outcome)
 
     async def _break_off(self, reading: _Reading, error: LLMError) -> None:
-        """Results are read from their beginning again, a few times; what was told is passed over then."""
+        """Results are read from their beginning again, a few times; what was told is passed over then.
+
+        Results that are gone, of a batch that is there, never come back: the next run asks anew.
+        """
         self._ended.popleft()
         parcel = reading.parcel
         parcel.broken_off += 1
         self._intake.waiting.append(parcel)
         if not passes(error) or parcel.broken_off > MOST_BREAKS:
             await self._give_up(parcel, error)
+        if isinstance(error, ModelUnavailable):
+            await self._book.advance(parcel, over=True)
 
     async def _finish(self, reading: _Reading) -> None:
         self._ended.popleft()
