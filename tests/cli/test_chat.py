@@ -176,7 +176,7 @@ def test_a_turn_that_fails_leaves_nothing_and_the_chat_goes_on(simulator: Simula
     assert (code, out) == (0, "Hello.\n")
     told = err.splitlines()
     assert told[0].startswith("a new conversation")
-    assert told[1].startswith("the request is invalid (bad words)")
+    assert told[1].startswith("the request is invalid (gpt-5.6-terra refused it): bad words")
     assert told[2] == "there are no conversations yet"
     assert [line.split()[:2] for line in told[-3:]] == [["this", "turn"], ["this", "conversation"], ["since", "you"]]
     assert len(simulator.received) == 2
@@ -341,7 +341,7 @@ def test_ctrl_c_calls_off_an_operation_once_it_has_let_go() -> None:
 
     async def waiting(_context: Context) -> Outcome[str, LLMError]:
         try:
-            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)  # in this thread, which is not the one that acts on it
             await anyio.sleep_forever()
             raise AssertionError
         finally:

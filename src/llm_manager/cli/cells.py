@@ -65,7 +65,8 @@ def _rows(line: str, width: int) -> Iterator[str]:
         while cells(row) > width:
             head, row = _cut(row, width)
             yield head
-    yield row
+    if row or not line.strip():
+        yield row
 
 
 def _cut(text: str, width: int) -> tuple[str, str]:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable
+from concurrent.futures import Future, wait
 from types import FrameType
-from typing import TypeVar, final
+from typing import Final, TypeVar, final
 
 import anyio
 from anyio.from_thread import BlockingPortal, start_blocking_portal
@@ -18,6 +19,8 @@ from llm_manager import ConfigurationError, Context, Layer, LayerFailed, LLMErro
 from llm_manager.cli.show import failed
 
 A = TypeVar("A")
+
+_LOOKS_UP_S: Final = 0.1
 
 
 @final
@@ -32,7 +35,7 @@ class Held:
 
     def run(self, op: Op[A]) -> Outcome[A, LLMError]:
         """What *op* comes to; Ctrl-C is a ``KeyboardInterrupt``."""
-        return self._portal.call(run, op, self.context)
+        return _result(self._portal.start_task_soon(run, op, self.context))
 
     def run_unless_stopped(self, op: Op[A]) -> Outcome[A, LLMError] | None:
         """What *op* comes to, or None when Ctrl-C has called it off, by which time it has let go of everything.
@@ -52,9 +55,17 @@ class Held:
 
         before = signal.signal(signal.SIGINT, stop)
         try:
-            return self._portal.call(running)
+            return _result(self._portal.start_task_soon(running))
         finally:
             signal.signal(signal.SIGINT, before)
+
+
+def _result(future: Future[A]) -> A:
+    """What *future* comes to. The main thread looks up now and then: a signal may land in another thread, and on Windows
+    it ends no waiting, but only the main thread acts on it."""
+    while not wait((future,), timeout=_LOOKS_UP_S).done:
+        pass
+    return future.result()
 
 
 def holding(
