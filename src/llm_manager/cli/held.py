@@ -61,8 +61,11 @@ class Held:
 
 
 def _result(future: Future[A]) -> A:
-    """What *future* comes to. The main thread looks up now and then: a signal may land in another thread, and on Windows
-    it ends no waiting, but only the main thread acts on it."""
+    """What *future* comes to.
+
+    The main thread, which alone acts on signals, looks up now and then: one may land in another thread, and on Windows
+    none ends a wait.
+    """
     while not wait((future,), timeout=_LOOKS_UP_S).done:
         pass
     return future.result()
