@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 
+import anyio
 import pytest
+from anyio import lowlevel
 from returns.result import Failure
 
 from llm_manager import (
@@ -68,6 +70,26 @@ async def test_every_request_has_its_outcome_and_one_failure_loses_no_other(
         found = await told(context, vendor, [*ASKED, LLMRequest()])
     assert texts(found) == {0: "first", 1: "RateLimitExceeded", 2: "third", 3: "You said: n3", 4: "InvalidRequest"}
     assert len(simulator.room.batches) == 1
+
+
+async def test_others_have_their_turn_while_requests_are_taken(simulator: Simulator) -> None:
+    turns, seen = [0], list[int]()
+
+    def requests() -> Iterator[LLMRequest]:
+        for number in range(50):
+            seen.append(turns[0])
+            yield LLMRequest(prompt=f"n{number}")
+
+    async def beside() -> None:
+        while len(seen) < 50:
+            turns[0] += 1
+            await lowlevel.checkpoint()
+
+    async with context_for(OPENAI, simulator) as context, anyio.create_task_group() as group:
+        group.start_soon(beside)
+        async with batch_at_vendor(requests(), model=OPENAI.model).opened(context) as outcomes:
+            assert len([index async for index, _ in outcomes]) == 50
+    assert seen[-1] >= 25, "trio shuffles whose turn it is"
 
 
 @EVERY

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import final
 
+from anyio import lowlevel
 from returns.result import Failure, Success
 
 from llm_manager.domain.catalog import BatchFacts
@@ -91,6 +92,7 @@ class Intake:
 
     async def take(self) -> None:
         """The next request; after the last one, what is left to be handed in."""
+        await lowlevel.checkpoint()  # without a journal nothing else here waits, and there may be a hundred thousand
         index, request = next(self._requests, (0, None))
         if request is None:
             self.is_done = True
