@@ -129,7 +129,13 @@ def test_no_problem_shows_a_key_or_a_password(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "said"),
-    [(b"a = = 1", "is not TOML"), (b"\xff\xfe", "not UTF-8"), (None, "there is no such file")],
+    [
+        (b"a = = 1", "is not TOML"),
+        (b"a = " + b"9" * 5_000, "is not TOML: Exceeds the limit"),
+        (b"a = " + b"[" * 20_000, "nested too deep"),
+        (b"\xff\xfe", "not UTF-8"),
+        (None, "there is no such file"),
+    ],
 )
 def test_a_file_that_cannot_be_read_says_why(tmp_path: Path, content: bytes | None, said: str) -> None:
     file = tmp_path / "x.toml"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from returns.result import Failure, Success
 
-from llm_manager import ConfigurationError, LLMRequest, Preferences, Problem
+from llm_manager import ConfigurationError, LLMRequest, Preferences, Problem, describe
 from llm_manager.prompts.variable import Variable
 from llm_manager.templates import (
     TemplateLibrary,
@@ -126,6 +126,7 @@ choices = ["y", 1]
         ),
         ("+++\nname = 'x'\n", "f.prompt: begins with +++ and has no second line of +++"),
         ("a = " + "[" * 2000, "f.prompt: is TOML nested too deep"),
+        ("version = " + "9" * 5_000, "f.prompt: is not TOML: Exceeds the limit"),
         ("+++\nname = 'x'\nprompt = 'a'\n+++\nb", "prompt (f.prompt): is there twice: under the second +++"),
         ("+++\n+++\nb", "name (f.prompt): field required"),
         ("+++\nname = 'x'\n+++\n{% if %}", "prompt (f.prompt, line 4): is not understood: Expected an expression"),
@@ -139,6 +140,8 @@ def test_a_file_that_is_wrong_is_told_where(text: str, problem: str) -> None:
 
 HOSTILE = {
     "dotted": "a" + ".a" * 100_000 + " = 1",
+    "dotted escapes": "a = 1\n  " + '"\\"" . ' * 100_000 + "b = 1",
+    "escapes": '\\"' * 125_000,
     "dotted default": "name = 'a'\nprompt = '{{ x }}'\nvariables.x.default" + ".a" * 100_000 + " = 1",
     "dotted table": "[a" + " . 'a'" * 20_000 + "]",
     "long word": "a" * 250_000,
@@ -164,6 +167,15 @@ def test_a_hostile_file_is_refused_in_seconds(text: str) -> None:
 def test_no_more_problems_are_told_than_somebody_reads() -> None:
     text = "+++\nname = 'a'\n+++\n" + "".join(f"{{{{ m{number} }}}}" for number in range(200))
     assert len(said(text)) == 50
+
+
+@pytest.mark.parametrize(
+    ("path", "said"), [("~nobody-of-this-name/x.prompt", "there is no such file"), ("a\0b", "embedded null byte")]
+)
+def test_a_path_that_cannot_be_one_is_told(path: str, said: str) -> None:
+    for found in (template_from_file(path), load_templates(path)):
+        assert isinstance(found.failure(), ConfigurationError)
+    assert said in describe(template_from_file(path).failure())
 
 
 def write(folder: Path, **texts: str) -> Path:

@@ -6,6 +6,7 @@ folder is read, and no file is followed from within another.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -29,14 +30,18 @@ MOST_BYTES: Final = 256 * 1024
 
 def template_from_file(path: str | Path) -> Outcome[PromptTemplate[Values], ConfigurationError]:
     """The template in the file *path*; fails with every problem of the file, each with its line or path."""
-    file = Path(path).expanduser()
+    file = _at(path)
     return _read(file, str(file))
 
 
 def load_templates(directory: str | Path) -> Outcome[TemplateLibrary[Values], ConfigurationError]:
     """The templates in *directory*; fails with every problem of all its files."""
-    folder = Path(directory).expanduser()
+    folder = _at(directory)
     return _all(folder, f"{folder}/")
+
+
+def _at(path: str | Path) -> Path:
+    return Path(os.path.expanduser(path))  # noqa: PTH111  # pathlib raises where no home is
 
 
 def load_package_templates(package: str) -> Outcome[TemplateLibrary[Values], ConfigurationError]:
@@ -58,8 +63,8 @@ def load_package_templates(package: str) -> Outcome[TemplateLibrary[Values], Con
 def _all(folder: Traversable, prefix: str) -> Outcome[TemplateLibrary[Values], ConfigurationError]:
     try:
         files = sorted((each for each in folder.iterdir() if each.name.endswith(ENDINGS)), key=lambda each: each.name)
-    except OSError as bad:
-        return Failure(ConfigurationError((Problem("", f"cannot be read: {bad.strerror}", prefix.rstrip("/:")),)))
+    except (OSError, ValueError) as bad:  # a ValueError is of a path that holds a NUL
+        return Failure(ConfigurationError((Problem("", f"cannot be read: {_why(bad)}", prefix.rstrip("/:")),)))
     return _together([_read(each, f"{prefix}{each.name}") for each in files if each.is_file()])
 
 
@@ -83,12 +88,16 @@ def _read(file: Traversable, source: str) -> Outcome[PromptTemplate[Values], Con
         text = content.decode()
     except FileNotFoundError:
         said = "there is no such file"
-    except OSError as bad:
-        said = f"cannot be read: {bad.strerror}"
     except UnicodeDecodeError:
         said = "is not UTF-8 text"
+    except (OSError, ValueError) as bad:
+        said = f"cannot be read: {_why(bad)}"
     else:
         if len(content) <= MOST_BYTES:
             return parse_template(text, source)
         said = f"is larger than {MOST_BYTES:,} bytes"
     return Failure(ConfigurationError((Problem("", said, source),)))
+
+
+def _why(bad: OSError | ValueError) -> str:
+    return (bad.strerror if isinstance(bad, OSError) else None) or str(bad)

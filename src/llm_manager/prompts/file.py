@@ -26,8 +26,11 @@ from llm_manager.prompts.variable import Variable
 FENCE: Final = "+++"
 
 _PARTS: Final = 32
-_LONG_NAME: Final = re.compile(rf"""(?<![\w-])(?:(?:[\w-]+|"[^"\n]*"|'[^'\n]*')[ \t]*\.[ \t]*){{{_PARTS}}}""")
-"""A dotted name of many parts, for which Python's reader of TOML takes time that grows with their square."""
+_LONG_NAME: Final = re.compile(
+    rf"""^[ \t]*(?:(?:[\w-]+|"(?:[^"\\\n]|\\.)*"|'[^'\n]*')[ \t]*\.[ \t]*){{{_PARTS}}}""", re.MULTILINE
+)
+"""A dotted name of many parts at the beginning of a line, for which Python's reader of TOML takes time that grows with
+their square: half an hour for a file that is full of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +62,7 @@ def parse_template(text: str, source: str) -> Outcome[PromptTemplate[Values], Co
         return _failed((Problem("", f"has a name of more than {_PARTS} parts with dots between them"),), source)
     try:
         tree = tomllib.loads(split.toml)
-    except tomllib.TOMLDecodeError as bad:
+    except ValueError as bad:  # tomllib's own, and that of Python's reader of numbers
         return _failed((Problem("", f"is not TOML: {bad}"),), source)
     except RecursionError:
         return _failed((Problem("", "is TOML nested too deep"),), source)
