@@ -8,9 +8,11 @@ Commit").
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar, final
@@ -84,7 +86,7 @@ async def open_own(path: Path, form: Form) -> Outcome[OwnFile, StoreUnavailable]
 
     def opening() -> Outcome[OwnFile, StoreUnavailable]:
         try:
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            _make(path)
             connection = sqlite3.connect(path, timeout=0.0, isolation_level=None, check_same_thread=False)
         except (sqlite3.Error, OSError) as bad:
             return Failure(_unavailable(path, form, bad))
@@ -98,6 +100,15 @@ async def open_own(path: Path, form: Form) -> Outcome[OwnFile, StoreUnavailable]
         return Failure(StoreUnavailable(form.store, f"{path}: {wrong}"))
 
     return await to_thread.run_sync(opening)
+
+
+def _make(path: Path) -> None:
+    """An empty file for its owner alone, unless one is there. That one is not opened here: closing it would drop the
+    locks that this process may have on it (sqlite.org, "How To Corrupt An SQLite Database File", 2.2)."""
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
 
 
 def _prepared(connection: sqlite3.Connection, form: Form) -> str | None:

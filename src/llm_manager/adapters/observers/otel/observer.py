@@ -114,7 +114,7 @@ class OtelObserver:
                 self._mark(event.run, event.at_s, event)
             case TargetSkipped() | Reasked() | SchemaModeChosen() | GatewayTimed() | VendorBatchSeen():
                 self._mark(event.run, event.at_s, event)
-            case StoreChanged() | VendorBatchSeen():  # of no run that goes on: the log tells them
+            case StoreChanged():  # of no run: the log tells it
                 pass
 
     @property
