@@ -1,0 +1,42 @@
+"""Those who want to know what happens."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from llm_manager.domain.events import Event
+from llm_manager.domain.run import Run
+from llm_manager.domain.status import MetricsSnapshot
+
+
+class Observer(Protocol):
+    """Somebody who wants to know. It must not raise, block or wait."""
+
+    def notify(self, event: Event, /) -> None:
+        """Something happened."""
+        ...
+
+
+class Tracing(Protocol):
+    """Somebody who keeps the traces to which requests belong."""
+
+    def headers(self, run: Run, /) -> Mapping[str, str]:
+        """What tells the other side to which trace the request belongs that *run* is about to send."""
+        ...
+
+
+class Metrics(Protocol):
+    """The running fold over all events of a context."""
+
+    def notify(self, event: Event, /) -> None:
+        """Count it."""
+        ...
+
+    def snapshot(self) -> MetricsSnapshot:
+        """The figures now."""
+        ...
+
+    def reset(self) -> None:
+        """Start again from zero."""
+        ...
