@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from llm_manager import HttpSettings, KeySettings, LLMConfig, ModelSettings, RetrySettings, Secret, Usage
-from tests.providers.checks import Provider
+from tests.providers.checks import EVERYTHING, Provider
 
 KEY = Secret("key-canary-0123456789abcdef")
 
@@ -36,7 +37,12 @@ def gateway(url: str) -> LLMConfig:
 
 PROVIDERS: Mapping[str, Provider] = {
     "OpenAI": Provider("openai", "gpt-4o", direct("openai", "gpt-4o", "/v1")),
-    "Anthropic": Provider("anthropic", "claude-sonnet-5-5", direct("anthropic", "claude-sonnet-5-5")),
+    "Anthropic": Provider(
+        "anthropic",
+        "claude-sonnet-5-5",
+        direct("anthropic", "claude-sonnet-5-5"),
+        told=replace(EVERYTHING, cache_write_tokens=0),  # it says that it wrote none to its cache
+    ),
     "Gemini": Provider("gemini", "gemini-3.8-flash", direct("gemini", "gemini-3.8-flash")),
     "Groq": Provider("groq", "openai/gpt-oss-120b", direct("groq", "openai/gpt-oss-120b", "/openai/v1")),
     "Ollama": Provider(
