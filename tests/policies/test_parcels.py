@@ -73,6 +73,7 @@ def test_a_batch_has_the_vendors_price_for_batches_and_names_both_sources() -> N
         prompt_usd=1.0,
         completion_usd=6.0,
         cached_usd=0.1,
+        cache_write_usd=1.25,
         as_of="2026-11-21",
         source='the price table of litellm 1.106.2; OpenAI, "Batch API"',
     )
