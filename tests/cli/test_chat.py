@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -13,9 +14,23 @@ import anyio
 import anyio.from_thread
 import pytest
 
-from llm_manager import Context, LLMError, Outcome, effect
+from llm_manager import (
+    Context,
+    ConversationContext,
+    ImagePart,
+    LLMError,
+    Outcome,
+    StoredMessage,
+    TextPart,
+    ToolCall,
+    effect,
+)
+from llm_manager.cli import stream
+from llm_manager.cli.chat.command import completions
 from llm_manager.cli.chat.commands import COMMANDS
 from llm_manager.cli.chat.editor import Editor
+from llm_manager.cli.chat.shown import as_markdown, last_exchange
+from llm_manager.cli.chat.store import keeping
 from llm_manager.cli.held import Held, holding
 from llm_manager.cli.home import data_home
 from llm_manager.cli.main import main
@@ -275,6 +290,101 @@ def test_several_lines_are_one_message(simulator: Simulator, talk: Talk) -> None
     assert said == ["one\ntwo", "three\n\nfour", "five", "six", "seven\neight"]
 
 
+class Typing(io.StringIO):
+    """A terminal at which *keys* are pressed; an exception is what a key does."""
+
+    def __init__(self, *keys: str | BaseException) -> None:
+        super().__init__()
+        self._keys = list(keys)
+
+    def isatty(self) -> bool:
+        return True
+
+    def readline(self, _size: int | None = -1, /) -> str:
+        key = self._keys.pop(0) if self._keys else ""
+        if isinstance(key, BaseException):
+            raise key
+        return key
+
+
+def test_no_key_ends_a_chat_but_the_one_that_does(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
+    no_text = UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte")
+    monkeypatch.setattr(sys, "stdin", Typing("hi\n", KeyboardInterrupt(), no_text, "/delete\n", EOFError(), "/quit\n"))
+    assert main(["chat", "--no-history"]) == 0
+    err = capsys.readouterr().err
+    assert "(Ctrl-D or /quit leaves)" in err
+    assert "that was no text in the encoding of this terminal" in err
+    monkeypatch.setattr(sys, "stdin", Typing("hi\n", "/list\n"))
+    assert main(["chat", "--no-history"]) == 0
+    assert capsys.readouterr().err.count("  hi\n") == 2
+
+
+@pytest.mark.parametrize("command", [["chat"], ["chat", "--lines"], ["generate"]])
+def test_a_pipe_that_holds_no_text_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: Capture, command: list[str]
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"\xff\xfe"), encoding="utf-8"))
+    assert main(command) == 2
+    assert capsys.readouterr() == ("", "llm-manager: standard input is no text in utf-8\n")
+
+
+def test_ctrl_c_in_the_middle_of_an_answer_is_told(
+    simulator: Simulator, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    simulator.script("gpt-5.6-terra", [Say("one two", gap_s=30.0)])
+    monkeypatch.setattr(sys, "stdin", Typing("count\n", "/list\n"))
+    shown = stream.print_text
+
+    def stopped(text: str) -> None:
+        shown(text)
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(stream, "print_text", stopped)
+    assert main(["chat"]) == 0
+    assert (
+        "\nstopped: nothing of this turn is stored\nthere are no conversations yet\n"
+        in capsys.readouterr().err.replace("> ", "")
+    )
+
+
+def test_what_the_store_cannot_do_is_told(talk: Talk, tmp_path: Path) -> None:
+    (tmp_path / "other.db").write_text("no database at all, and much longer than any header" * 9)
+    store = ("--store", str(tmp_path / "other.db"))
+    assert main(["chat", "--list", *store]) == 1
+    code, _, err = talk("hi", "/list", "/cost", "/open x", argv=store)
+    assert (code, err.count("the store sqlite cannot be used")) == (0, 4)
+    assert talk(argv=("--last", *store))[0] == 1
+    assert talk(argv=("x", *store))[0] == 1
+
+
+def test_names_are_completed_from_what_there_is(talk: Talk, tmp_path: Path) -> None:
+    talk("hi", argv=["trip", "--new"])
+
+    def act(held: Held) -> int:
+        complete = completions(held)
+        assert complete("/mo") == ["/model "]
+        assert complete("") == complete("hello") == complete("/save tr") == []
+        assert complete("/model gpt-5.6-l") == ["gpt-5.6-luna"]
+        assert complete("/open t") == ["trip"]
+        return 0
+
+    assert holding(keeping(None).unwrap(), act) == 0
+    lost = keeping(str(tmp_path / "none" / "chats.db")).unwrap()
+    assert holding(lost, lambda held: len(completions(held)("/open t"))) == 0
+
+
+def test_pictures_and_tools_are_named_where_a_conversation_is_read() -> None:
+    said = (
+        StoredMessage(
+            role="user", content=(TextPart("Look:"), ImagePart(url="http://x/y"), ImagePart(data=b"")), timestamp=0
+        ),
+        StoredMessage(role="assistant", timestamp=0, tool_calls=(ToolCall(id="1", name="zoom", arguments="{}"),)),
+    )
+    whole = ConversationContext(id="trip", messages=said, created_at=0, updated_at=0, version=2)
+    assert last_exchange(whole) == ("user: Look: (an image: http://x/y) (an image)\nassistant: calls `zoom` with `{}`")
+    assert as_markdown(whole).startswith("# trip\n\n## user, ")
+
+
 class Keys:
     """Lines as an editor gives them; an exception is what a key does."""
 
@@ -335,8 +445,6 @@ def test_the_data_directory_is_where_each_system_has_it(monkeypatch: pytest.Monk
 
 
 def test_ctrl_c_calls_off_an_operation_once_it_has_let_go() -> None:
-    import signal  # noqa: PLC0415  # here alone
-
     ends: list[str] = []
 
     async def waiting(_context: Context) -> Outcome[str, LLMError]:

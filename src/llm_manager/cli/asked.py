@@ -35,7 +35,10 @@ def asked(arguments: argparse.Namespace) -> Asked | int:
     if isinstance(schema, Failure):
         return misused(schema.failure())
     if arguments.template is None:
-        return Asked(_request(arguments), schema.unwrap())
+        try:
+            return Asked(_request(arguments), schema.unwrap())
+        except UnicodeDecodeError as bad:
+            return misused(f"standard input is no text in {bad.encoding}")
     made = from_template(arguments.template, arguments.vars, arguments.var or ())
     if isinstance(made, Success):
         request, answer = made.unwrap()

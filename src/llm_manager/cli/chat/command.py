@@ -26,7 +26,7 @@ from llm_manager import (
 from llm_manager.cli.asked import account, wished
 from llm_manager.cli.chat.commands import COMMANDS, is_command, obey
 from llm_manager.cli.chat.desk import Desk, tell
-from llm_manager.cli.chat.editor import Editor
+from llm_manager.cli.chat.editor import Editor, unechoed
 from llm_manager.cli.chat.seat import Seat, last_id, resolved, turn
 from llm_manager.cli.chat.shown import as_markdown, last_exchange, list_text, short_id
 from llm_manager.cli.chat.store import keeping
@@ -127,30 +127,39 @@ def _new_seat(held: Held, wishes: LLMRequest, name: str | None) -> Seat | int:
 
 def _answer_pipe(held: Held, seat: Seat, arguments: argparse.Namespace) -> int:
     """All of standard input is one turn, or each line of it that is not blank; the first that fails is the last."""
+    try:
+        return _answer_texts(held, seat, arguments)
+    except UnicodeDecodeError as bad:
+        return misused(f"standard input is no text in {bad.encoding}")
+
+
+def _answer_texts(held: Held, seat: Seat, arguments: argparse.Namespace) -> int:
     texts = (line.rstrip("\n") for line in sys.stdin) if arguments.lines else iter((sys.stdin.read(),))
-    code = 0
     for text in texts:
         if arguments.lines and not text.strip():
             continue
         outcome = held.run(turn(seat, text, collect if arguments.json else printed))
         if isinstance(outcome, Failure):
-            code = failed(outcome.failure(), as_json=arguments.json)
-            break
+            return failed(outcome.failure(), as_json=arguments.json)
         seat = outcome.unwrap()
-        if arguments.json:
-            _print_turn(seat)
-    return code
+        _tell_turn(seat, arguments)
+    return 0
 
 
-def _print_turn(seat: Seat) -> None:
-    answer: object = None if seat.last is None else json.loads(to_json(seat.last))
-    print_json({"conversation_id": seat.id, "response": answer})
-    sys.stdout.flush()
+def _tell_turn(seat: Seat, arguments: argparse.Namespace) -> None:
+    """What the last turn took, behind its answer, to who looks; as JSON, the turn itself."""
+    if seat.last is None:
+        return
+    if arguments.json:
+        print_json({"conversation_id": seat.id, "response": json.loads(to_json(seat.last))})
+        sys.stdout.flush()
+    elif sys.stdin.isatty() or sys.stderr.isatty():
+        tell(account(seat.last), "dim")
 
 
 def _talk(held: Held, seat: Seat, arguments: argparse.Namespace) -> int:
     """Answer line by line until there are no more."""
-    editor = Editor(_completions(held), _history(arguments))
+    editor = Editor(completions(held), _history(arguments))
     desk = Desk(held, editor.line)
     _greet(held, seat)
     while not seat.is_over:
@@ -182,7 +191,8 @@ def _greet(held: Held, seat: Seat) -> None:
 
 def _answered(seat: Seat, text: str, desk: Desk, arguments: argparse.Namespace) -> Seat:
     """Where the chat stands after *text*; an answer that fails, or that Ctrl-C stops, leaves it where it was."""
-    outcome = desk.held.run_unless_stopped(turn(seat, text, collect if arguments.json else printed))
+    with unechoed():
+        outcome = desk.held.run_unless_stopped(turn(seat, text, collect if arguments.json else printed))
     if outcome is None:
         tell("\nstopped: nothing of this turn is stored", "yellow")
         return seat
@@ -190,10 +200,7 @@ def _answered(seat: Seat, text: str, desk: Desk, arguments: argparse.Namespace) 
         desk.complain(outcome.failure())
         return seat
     then = outcome.unwrap()
-    if arguments.json:
-        _print_turn(then)
-    elif then.last is not None:
-        tell(account(then.last), "dim")
+    _tell_turn(then, arguments)
     return then
 
 
@@ -204,7 +211,7 @@ def _history(arguments: argparse.Namespace) -> Path | None:
     return None if isinstance(path, Failure) else path.unwrap()
 
 
-def _completions(held: Held) -> Callable[[str], Sequence[str]]:
+def completions(held: Held) -> Callable[[str], Sequence[str]]:
     """Commands, and the names that the one in front of the cursor takes."""
 
     def complete(line: str) -> Sequence[str]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -87,6 +88,32 @@ class Editor:
                 readline.append_history_file(1, self._history)
             except OSError:
                 self._history = None  # a history that cannot be kept is no reason to stop talking
+
+
+@contextmanager
+def unechoed() -> Generator[None, None, None]:
+    """What is typed meanwhile is not seen among an answer; it waits for the next prompt."""
+    if sys.platform == "win32" or not _is_a_terminal():
+        yield
+        return
+    import termios  # noqa: PLC0415  # Windows has none
+
+    terminal = sys.stdin.fileno()
+    before = termios.tcgetattr(terminal)
+    quiet = [*before[:3], before[3] & ~termios.ECHO, *before[4:]]
+    termios.tcsetattr(terminal, termios.TCSADRAIN, quiet)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(terminal, termios.TCSADRAIN, before)
+
+
+def _is_a_terminal() -> bool:
+    """Is standard input one that the system knows? ``sys.stdin`` may be anything that says so."""
+    try:
+        return os.isatty(sys.stdin.fileno())
+    except OSError:
+        return False
 
 
 def _prepare(complete: Complete) -> bool:

@@ -113,7 +113,8 @@ def _section(message: StoredMessage) -> str:
 
 def _parts(message: StoredMessage) -> Iterator[str]:
     if isinstance(message.content, str):
-        yield message.content
+        if message.content:
+            yield message.content
     else:
         for part in message.content:
             yield part.text if isinstance(part, TextPart) else f"(an image{f': {part.url}' if part.url else ''})"
