@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeGuard, cast
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeGuard, cast
 from returns.result import Failure, Success
 
 from llm_manager import ConfigurationError, InvalidRequest, LLMRequest, Outcome
+from llm_manager.cli.heard import heard
 from llm_manager.cli.show import failed, print_json, print_line
 from llm_manager.templates import (
     READY_MADE,
@@ -96,7 +96,7 @@ def _taken(text: str) -> Outcome[str, str]:
     if not text.startswith("@"):
         return Success(text)
     name = text.removeprefix("@")
-    return Success(sys.stdin.read()) if name == "-" else _text_in(name)
+    return heard() if name == "-" else _text_in(name)
 
 
 def _value(variable: Variable | None, text: str) -> object:
