@@ -319,15 +319,6 @@ def test_no_key_ends_a_chat_but_the_one_that_does(monkeypatch: pytest.MonkeyPatc
     assert capsys.readouterr().err.count("  hi\n") == 2
 
 
-@pytest.mark.parametrize("command", [["chat"], ["chat", "--lines"], ["generate"]])
-def test_a_pipe_that_holds_no_text_is_told(
-    monkeypatch: pytest.MonkeyPatch, capsys: Capture, command: list[str]
-) -> None:
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"\xff\xfe"), encoding="utf-8"))
-    assert main(command) == 2
-    assert capsys.readouterr() == ("", "llm-manager: standard input is no text in utf-8\n")
-
-
 def test_ctrl_c_in_the_middle_of_an_answer_is_told(
     simulator: Simulator, monkeypatch: pytest.MonkeyPatch, capsys: Capture
 ) -> None:
@@ -401,8 +392,8 @@ class Keys:
 
 
 def edited(monkeypatch: pytest.MonkeyPatch, keys: Keys, history: Path | None) -> Editor:
-    for stream in (sys.stdin, sys.stdout):
-        monkeypatch.setattr(stream, "isatty", lambda: True)
+    for end in (sys.stdin, sys.stdout):
+        monkeypatch.setattr(end, "isatty", lambda: True)
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.delenv("NO_COLOR", raising=False)
     return Editor(lambda line: [f"{line}!"], history, keys)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from returns.result import Failure, Success
 
 from llm_manager import LLMRequest, LLMResponse, Outcome, UnknownCost
+from llm_manager.cli.heard import heard
 from llm_manager.cli.json_schema import read_schema
 from llm_manager.cli.show import dollars, failed, misused, number, print_line, seconds
 from llm_manager.cli.templates import from_template
@@ -35,10 +36,10 @@ def asked(arguments: argparse.Namespace) -> Asked | int:
     if isinstance(schema, Failure):
         return misused(schema.failure())
     if arguments.template is None:
-        try:
-            return Asked(_request(arguments), schema.unwrap())
-        except UnicodeDecodeError as bad:
-            return misused(f"standard input is no text in {bad.encoding}")
+        prompt = _prompt(arguments)
+        if isinstance(prompt, Failure):
+            return misused(prompt.failure())
+        return Asked(wished(LLMRequest(prompt=prompt.unwrap()), arguments), schema.unwrap())
     made = from_template(arguments.template, arguments.vars, arguments.var or ())
     if isinstance(made, Success):
         request, answer = made.unwrap()
@@ -58,10 +59,10 @@ def _schema(name: str | None) -> Outcome[Schema[Any] | None, str]:
     return Success(None) if name is None else read_schema(name)
 
 
-def _request(arguments: argparse.Namespace) -> LLMRequest:
+def _prompt(arguments: argparse.Namespace) -> Outcome[str, str]:
     """Without a prompt, standard input is it."""
-    prompt: Any = arguments.prompt
-    return wished(LLMRequest(prompt=sys.stdin.read() if prompt is None or prompt == "-" else prompt), arguments)
+    prompt: str | None = arguments.prompt
+    return heard() if prompt is None or prompt == "-" else Success(prompt)
 
 
 def wished(request: LLMRequest, arguments: argparse.Namespace) -> LLMRequest:

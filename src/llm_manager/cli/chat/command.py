@@ -30,6 +30,7 @@ from llm_manager.cli.chat.editor import Editor, unechoed
 from llm_manager.cli.chat.seat import Seat, last_id, resolved, turn
 from llm_manager.cli.chat.shown import as_markdown, last_exchange, list_text, short_id
 from llm_manager.cli.chat.store import keeping
+from llm_manager.cli.heard import heard, heard_lines
 from llm_manager.cli.held import Held, holding
 from llm_manager.cli.home import own_file
 from llm_manager.cli.show import failed, misused, print_json, print_line
@@ -127,15 +128,10 @@ def _new_seat(held: Held, wishes: LLMRequest, name: str | None) -> Seat | int:
 
 def _answer_pipe(held: Held, seat: Seat, arguments: argparse.Namespace) -> int:
     """All of standard input is one turn, or each line of it that is not blank; the first that fails is the last."""
-    try:
-        return _answer_texts(held, seat, arguments)
-    except UnicodeDecodeError as bad:
-        return misused(f"standard input is no text in {bad.encoding}")
-
-
-def _answer_texts(held: Held, seat: Seat, arguments: argparse.Namespace) -> int:
-    texts = (line.rstrip("\n") for line in sys.stdin) if arguments.lines else iter((sys.stdin.read(),))
-    for text in texts:
+    for told in heard_lines() if arguments.lines else (heard(),):
+        if isinstance(told, Failure):
+            return misused(told.failure())
+        text = told.unwrap()
         if arguments.lines and not text.strip():
             continue
         outcome = held.run(turn(seat, text, collect if arguments.json else printed))
