@@ -25,7 +25,6 @@ from llm_manager import (
     ToolCall,
     effect,
 )
-from llm_manager.cli import stream
 from llm_manager.cli.chat.command import completions
 from llm_manager.cli.chat.commands import COMMANDS
 from llm_manager.cli.chat.editor import Editor
@@ -34,6 +33,7 @@ from llm_manager.cli.chat.store import keeping
 from llm_manager.cli.held import Held, holding
 from llm_manager.cli.home import data_home
 from llm_manager.cli.main import main
+from llm_manager.cli.show import print_text
 from llm_manager.layers import live
 from llm_manager.testing.simulator import Say, Simulator, Status
 
@@ -300,7 +300,7 @@ class Typing(io.StringIO):
     def isatty(self) -> bool:
         return True
 
-    def readline(self, _size: int | None = -1, /) -> str:
+    def readline(self, _size: int | None = -1, /) -> str:  # type: ignore[override]  # of StringIO two at once
         key = self._keys.pop(0) if self._keys else ""
         if isinstance(key, BaseException):
             raise key
@@ -324,13 +324,12 @@ def test_ctrl_c_in_the_middle_of_an_answer_is_told(
 ) -> None:
     simulator.script("gpt-5.6-terra", [Say("one two", gap_s=30.0)])
     monkeypatch.setattr(sys, "stdin", Typing("count\n", "/list\n"))
-    shown = stream.print_text
 
     def stopped(text: str) -> None:
-        shown(text)
+        print_text(text)
         signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setattr(stream, "print_text", stopped)
+    monkeypatch.setattr("llm_manager.cli.stream.print_text", stopped)
     assert main(["chat"]) == 0
     assert (
         "\nstopped: nothing of this turn is stored\nthere are no conversations yet\n"
