@@ -5,8 +5,10 @@ from __future__ import annotations
 import io
 import json
 import os
+import pty
 import signal
 import sys
+import termios
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -16,24 +18,32 @@ import pytest
 
 from llm_manager import (
     Context,
+    ConversationConflict,
     ConversationContext,
     ImagePart,
     LLMError,
+    LLMRequest,
+    LLMResponse,
+    LLMStream,
     Outcome,
     StoredMessage,
     TextPart,
     ToolCall,
+    collect,
+    continue_conversation,
     effect,
+    get_conversation,
+    run,
 )
 from llm_manager.cli.chat.command import completions
 from llm_manager.cli.chat.commands import COMMANDS
-from llm_manager.cli.chat.editor import Editor
+from llm_manager.cli.chat.editor import Editor, unechoed
+from llm_manager.cli.chat.seat import Seat, turn
 from llm_manager.cli.chat.shown import as_markdown, last_exchange
 from llm_manager.cli.chat.store import keeping
 from llm_manager.cli.held import Held, holding
 from llm_manager.cli.home import data_home
 from llm_manager.cli.main import main
-from llm_manager.cli.show import print_text
 from llm_manager.layers import live
 from llm_manager.testing.simulator import Say, Simulator, Status
 
@@ -290,21 +300,31 @@ def test_several_lines_are_one_message(simulator: Simulator, talk: Talk) -> None
     assert said == ["one\ntwo", "three\n\nfour", "five", "six", "seven\neight"]
 
 
-class Typing(io.StringIO):
+class Typing:
     """A terminal at which *keys* are pressed; an exception is what a key does."""
 
     def __init__(self, *keys: str | BaseException) -> None:
-        super().__init__()
         self._keys = list(keys)
 
     def isatty(self) -> bool:
         return True
 
-    def readline(self, _size: int | None = -1, /) -> str:  # type: ignore[override]  # of StringIO two at once
+    def fileno(self) -> int:
+        raise OSError
+
+    def readline(self) -> str:
         key = self._keys.pop(0) if self._keys else ""
         if isinstance(key, BaseException):
             raise key
         return key
+
+
+class Interrupting(io.StringIO):
+    """A terminal at which somebody presses Ctrl-C as soon as something is to be read there."""
+
+    def write(self, text: str, /) -> int:
+        signal.raise_signal(signal.SIGINT)
+        return super().write(text)
 
 
 def test_no_key_ends_a_chat_but_the_one_that_does(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
@@ -324,17 +344,10 @@ def test_ctrl_c_in_the_middle_of_an_answer_is_told(
 ) -> None:
     simulator.script("gpt-5.6-terra", [Say("one two", gap_s=30.0)])
     monkeypatch.setattr(sys, "stdin", Typing("count\n", "/list\n"))
-
-    def stopped(text: str) -> None:
-        print_text(text)
-        signal.raise_signal(signal.SIGINT)
-
-    monkeypatch.setattr("llm_manager.cli.stream.print_text", stopped)
+    monkeypatch.setattr(sys, "stdout", Interrupting())
     assert main(["chat"]) == 0
-    assert (
-        "\nstopped: nothing of this turn is stored\nthere are no conversations yet\n"
-        in capsys.readouterr().err.replace("> ", "")
-    )
+    err = capsys.readouterr().err.replace("> ", "")
+    assert "\nstopped: nothing of this turn is stored\nthere are no conversations yet\n" in err
 
 
 def test_what_the_store_cannot_do_is_told(talk: Talk, tmp_path: Path) -> None:
@@ -373,6 +386,42 @@ def test_pictures_and_tools_are_named_where_a_conversation_is_read() -> None:
     whole = ConversationContext(id="trip", messages=said, created_at=0, updated_at=0, version=2)
     assert last_exchange(whole) == ("user: Look: (an image: http://x/y) (an image)\nassistant: calls `zoom` with `{}`")
     assert as_markdown(whole).startswith("# trip\n\n## user, ")
+
+
+def test_a_conversation_that_another_went_on_with_is_left_alone() -> None:
+    def act(held: Held) -> int:
+        async def meddled(answer: LLMStream) -> Outcome[LLMResponse, LLMError]:
+            await run(continue_conversation("trip", "I was first."), held.context)
+            return await collect(answer)
+
+        seat = Seat(wishes=LLMRequest(), new_id="trip")
+        for reading in (meddled, collect):
+            assert isinstance(held.run(turn(seat, "hi", reading)).failure(), ConversationConflict)
+        return held.run(get_conversation("trip")).unwrap().version
+
+    assert holding(keeping(None).unwrap(), act) == 2
+
+
+def test_what_is_typed_during_an_answer_is_not_seen_among_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, theirs = pty.openpty()
+    with os.fdopen(theirs) as terminal:
+        monkeypatch.setattr(sys, "stdin", terminal)
+        before = termios.tcgetattr(terminal)
+        with unechoed():
+            assert not termios.tcgetattr(terminal)[3] & termios.ECHO
+        assert termios.tcgetattr(terminal) == before
+    os.close(ours)
+
+
+def test_without_line_editing_lines_are_read_as_they_are(
+    monkeypatch: pytest.MonkeyPatch, capsys: Capture, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(sys.modules, "readline", None)
+    monkeypatch.setattr(sys, "stdin", Typing("one\n"))
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    editor = Editor(lambda _line: (), tmp_path / "history")
+    assert [editor.message(), editor.message()] == ["one", None]
+    assert capsys.readouterr() == ("", "> > ")
 
 
 class Keys:

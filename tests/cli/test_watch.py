@@ -16,6 +16,7 @@ from llm_manager import ManagerStatus, MetricsSnapshot, ModelHealthStatus, Serve
 from llm_manager.cli import watch
 from llm_manager.cli.main import main
 from llm_manager.domain.status import CacheStatus
+from llm_manager.testing.simulator import refused_url
 
 Capture = pytest.CaptureFixture[str]
 
@@ -60,14 +61,16 @@ class Pauses:
             raise KeyboardInterrupt
 
 
-def test_in_a_pipe_a_status_is_a_line_each_time(capsys: Capture) -> None:
-    with pytest.raises(KeyboardInterrupt):
-        watch.watch(1.0, as_json=False, pause=Pauses(2))
-    first, second = capsys.readouterr().out.splitlines()
-    assert first.endswith("  0 of 0 well")
-    assert second.endswith("  0 of 0 well")
-    with pytest.raises(KeyboardInterrupt):
-        watch.watch(1.0, as_json=True, pause=Pauses(1))
+def test_in_a_pipe_a_status_is_a_line_each_time(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    with refused_url() as url:
+        monkeypatch.setenv("LM_STUDIO_URL", url)
+        with pytest.raises(KeyboardInterrupt):
+            watch.watch(1.0, as_json=False, pause=Pauses(2))
+        first, second = capsys.readouterr().out.splitlines()
+        with pytest.raises(KeyboardInterrupt):
+            watch.watch(1.0, as_json=True, pause=Pauses(1))
+    assert first.endswith("  0 of 1 well  local-model=DOWN")
+    assert second.endswith("  0 of 1 well  local-model=DOWN")
     assert json.loads(capsys.readouterr().out)["healthy"] is False
 
 
