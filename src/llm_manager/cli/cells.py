@@ -42,7 +42,10 @@ def cropped(text: str, width: int) -> str:
     >>> cropped("天空是蓝的", 6), cropped("blue", 6)
     ('天空…', 'blue')
     """
-    return text if cells(text) <= width else f"{_cut(text, width - 1)[0]}…"
+    if cells(text) <= width:
+        return text
+    head = _cut(text, width - 1)[0]
+    return f"{head}…" if cells(head) < width else "…"
 
 
 def wrapped(text: str, width: int) -> list[str]:
@@ -83,8 +86,11 @@ def _clusters(text: str) -> Iterator[tuple[str, int]]:
     """What is drawn in one place, and its cells."""
     cluster, width = "", 0
     for char in text:
-        if cluster and (_adds_nothing(char) or cluster.endswith(_JOINER)):
+        if cluster and _adds_nothing(char):
             cluster += char
+            continue
+        if cluster.endswith(_JOINER) and _width(char) == 2:  # a family of emoji; letters are joined, not merged
+            cluster, width = cluster + char, 2
             continue
         if cluster:
             yield cluster, width
