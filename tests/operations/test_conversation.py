@@ -59,6 +59,8 @@ pytestmark = pytest.mark.anyio
 PRICED = LLMConfig(models={"gpt": ModelSettings(prompt_usd=1000.0, completion_usd=1000.0, max_output_tokens=100)})
 """A model that costs a tenth of a cent a token."""
 
+ONLY_GPT = Preferences(model="gpt", fallback="none")
+
 
 def said(context: ConversationContext) -> list[tuple[str, object, int]]:
     return [(each.role, each.content, each.version) for each in context.messages]
@@ -490,6 +492,24 @@ async def test_a_long_conversation_is_cut_for_the_model_and_never_in_the_store()
         *("question 8", "question 9", "question 10"),
     ]
     assert sent.messages[0].role == "user"
+
+
+async def test_what_is_said_with_a_turn_is_never_cut_from_it() -> None:
+    small = LLMConfig(models={"gpt": ModelSettings(window_tokens=1_000)})
+    seen = Seen()
+    lines = {"gpt": [seen.says("a" * 400), seen.says("b" * 400), seen.says("short")]}
+    document = Message(role="user", content="word " * 300)
+    async with scripted(lines, config=small) as context:
+        id_ = await started(context)
+        for text in ("x" * 400, "y" * 400):
+            await run(continue_conversation(id_, text), context)
+        await run(continue_conversation(id_, LLMRequest(prompt="Sum it up.", messages=(document,))), context)
+        too_large = replace(document, content="word " * 3_000)
+        asked = LLMRequest(prompt="Sum it up.", messages=(too_large,), preferences=ONLY_GPT)
+        refused = await run(continue_conversation(id_, asked), context)
+    assert seen.requests[2].messages[-1] == document
+    assert len(seen.requests[2].messages) < 5
+    assert refused.failure().tag == "ContextTooLarge"
 
 
 async def test_a_fallback_with_a_smaller_window_still_answers() -> None:

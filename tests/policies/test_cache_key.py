@@ -60,6 +60,7 @@ VARIANTS = {
     ],
     "namespace": [replace(PLAIN, namespace="tenant-b")],
     "truncation": [replace(PLAIN, truncation="auto")],
+    "kept_messages": [replace(PLAIN, kept_messages=1), replace(PLAIN, truncation="auto", kept_messages=1)],
 }
 
 

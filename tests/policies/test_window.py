@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llm_manager import LLMConfig, LLMRequest, Message, ModelSettings, Preferences, ToolCall
+from llm_manager.domain.request_problems import request_problems
 from llm_manager.domain.target import Target
 from llm_manager.policies.routing import Chosen, Skipped, candidates
 from llm_manager.policies.targets import resolve
@@ -78,6 +79,22 @@ def test_a_result_never_loses_its_call() -> None:
     result = Message(role="tool", content="blue", tool_call_id="1")
     request = LLMRequest(messages=(*WITH_TOOL, result), truncation="auto")
     assert windowed(request, target(60)).messages == (*WITH_TOOL[4:], result)
+
+
+def test_what_is_to_be_kept_stays_with_the_turn_that_it_is_in() -> None:
+    result = Message(role="tool", content="blue", tool_call_id="1")
+    said = Message(role="user", content="a long document")
+    request = LLMRequest(prompt="now", messages=(*WITH_TOOL, result, said), truncation="auto")
+    left = [windowed(replace(request, kept_messages=kept), target(20)).messages for kept in range(8)]
+    last = (*WITH_TOOL[4:], result, said)
+    assert left == [(), (said,), last, last, last, *[request.messages] * 3]
+    assert windowed(replace(request, kept_messages=99), target(20)).messages == request.messages
+
+
+def test_fewer_than_no_messages_are_kept_by_nobody() -> None:
+    assert [str(each) for each in request_problems(LLMRequest(prompt="x", kept_messages=-1))] == [
+        "kept_messages: is -1: give how many of the last messages are kept"
+    ]
 
 
 def test_what_is_not_to_be_cut_is_not_cut() -> None:

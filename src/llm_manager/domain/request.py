@@ -122,7 +122,8 @@ class LLMRequest:
 
     *context* is data for the model to look at; it is sent as JSON in front of the prompt. *labels* are for those who
     watch, such as the template that a prompt was made from: never sent, and no part of what an answer is cached under.
-    With *truncation* ``auto`` the oldest turns are left out for a model whose window is too small for all of them.
+    With *truncation* ``auto`` the oldest turns are left out for a model whose window is too small for all of them, and
+    never one of the last *kept_messages*: what they belong to goes whole, or not at all.
     """
 
     prompt: str = ""
@@ -139,3 +140,4 @@ class LLMRequest:
     streaming: bool = False
     labels: Mapping[str, str] = field(default_factory=dict[str, str])
     truncation: Truncation = "disabled"
+    kept_messages: int = 0

@@ -51,6 +51,8 @@ def _prompt(request: LLMRequest) -> Iterator[Problem]:
         yield Problem("prompt", "is empty and there are no messages: give the model something to answer")
     if request.truncation not in get_args(Truncation):
         yield Problem("truncation", f"is {request.truncation!r}: use one of {', '.join(get_args(Truncation))}")
+    if request.kept_messages < 0:
+        yield Problem("kept_messages", f"is {request.kept_messages}: give how many of the last messages are kept")
     if request.deadline_s is not None and not request.deadline_s > 0:
         yield Problem("deadline_s", f"is {request.deadline_s}: give a number of seconds above 0")
 

@@ -73,6 +73,7 @@ def _with_history(asked: LLMRequest, history: Sequence[StoredMessage]) -> LLMReq
         messages=(*told, *asked.messages),
         system_prompt=asked.system_prompt or _prompt_of(opening),
         truncation="auto",
+        kept_messages=len(asked.messages),
     )
 
 

@@ -43,7 +43,7 @@ def cache_key(request: LLMRequest, route: Sequence[str]) -> str:
         [_tool(tool) for tool in request.tools],
         [request.tool_choice.name] if isinstance(request.tool_choice, NamedTool) else request.tool_choice,
         _response_format(request.response_format),
-        request.truncation,
+        [request.truncation, request.kept_messages] if request.kept_messages else request.truncation,
     ]
     text = json.dumps(form, sort_keys=True, separators=(",", ":"), default=repr)
     return sha256(text.encode()).hexdigest()

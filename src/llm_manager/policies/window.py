@@ -1,12 +1,13 @@
 """What of a long conversation a model is shown: as many of the newest turns as fit its window.
 
 A turn begins at a message of the user and is left out as a whole, so that the result of a tool never loses its call.
-System prompts stay, and so does the newest turn: when not even that fits, the request is not made smaller and the gate
-says that it is too large.
+System prompts stay, and so does the newest turn, with everything that is said in it (``kept_messages``): when not even
+that fits, the request is not made smaller and the gate says that it is too large.
 """
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import replace
 
 from llm_manager.domain.request import LLMRequest
@@ -65,7 +66,7 @@ def within(request: LLMRequest, room: int) -> LLMRequest:
 def _first_kept(request: LLMRequest, excess: int) -> tuple[int, bool]:
     """The index of the first message that stays for *excess* tokens to go, and whether any that could go is before."""
     starts = {index for index, message in enumerate(request.messages) if message.role == "user"}
-    last = len(request.messages) if request.prompt else max(starts, default=0)
+    last = _newest_turn(request, starts)
     freed, gone = 0, False
     for index, message in enumerate(request.messages[:last]):
         if freed >= excess and index in starts:
@@ -73,3 +74,11 @@ def _first_kept(request: LLMRequest, excess: int) -> tuple[int, bool]:
         if message.role != "system":
             freed, gone = freed + message_tokens(message), True
     return last, gone
+
+
+def _newest_turn(request: LLMRequest, starts: Set[int]) -> int:
+    """Where that turn begins, of those that *starts* begin, that stays whatever it takes: the one of the prompt, of
+    the last message where there is none, and of the first that is to be kept."""
+    count = len(request.messages)
+    first = min(count - request.kept_messages, count if request.prompt else count - 1)
+    return count if first == count else max((start for start in starts if start <= first), default=0)
