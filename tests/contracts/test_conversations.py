@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import anyio
 import pytest
 from returns.result import Failure, Success
@@ -138,6 +140,25 @@ async def test_what_is_forgotten_is_gone_and_can_be_begun_again(conversations: C
     assert [each.id for each in (await conversations.page(None, 9)).unwrap()] == ["b"]
     assert await conversations.append("a", 0, (turn(3),)) == Success(1)
     assert await conversations.load("a") == Success((turn(3),))
+
+
+async def test_what_was_said_in_one_that_is_gone_is_not_added_to_another_of_its_name(
+    conversations: ConversationStore,
+) -> None:
+    for half in ("a", "half \ud83d"):
+        first = replace(turn(1), id=f'{half} "1"')
+        said = replace(turn(2), follows=first.id)
+        await conversations.append("a", 0, (first,))
+        await conversations.remove("a")
+        await conversations.append("a", 0, (replace(first, id="another"),))
+        assert await conversations.append("a", 1, (said,)) == Failure(ConversationConflict("a"))
+        await conversations.remove("a")
+        assert await conversations.append("a", 1, (said,)) == Failure(ConversationNotFound("a"))
+        await conversations.append("a", 0, (first,))
+        assert await conversations.append("a", 1, (said,)) == Success(2)
+        assert await conversations.append("a", 1, (said,)) == Success(2), "sent again"
+        assert await conversations.load("a") == Success((first, said))
+        await conversations.remove("a")
 
 
 async def test_the_last_updated_come_first_page_by_page(conversations: ConversationStore) -> None:

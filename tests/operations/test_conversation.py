@@ -251,6 +251,26 @@ async def test_a_lost_race_stores_nothing_and_gives_the_answer() -> None:
     assert said(now) == [("user", "fast", 2), ("assistant", "first", 2)]
 
 
+async def test_a_conversation_that_was_begun_anew_meanwhile_gets_nothing_of_the_old_one() -> None:
+    async with scripted({"gpt": [Pause(5.0, "an old answer")]}) as context:
+        await run(start_conversation("Be brief.", conversation_id="ada"), context)
+        outcomes: list[Outcome[LLMResponse, object]] = []
+
+        async def go_on() -> None:
+            outcomes.append(await run(continue_conversation("ada", "an old question"), context))
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(go_on)
+            await context.clock.sleep(1.0)
+            await run(delete_conversation("ada"), context)
+            await run(start_conversation("Be kind.", conversation_id="ada"), context)
+        now = await whole(context, "ada")
+    error = outcomes[0].failure()
+    assert isinstance(error, ConversationConflict)
+    assert error.response is not None
+    assert (error.response.content, said(now)) == ("an old answer", [("system", "Be kind.", 1)])
+
+
 async def test_a_conversation_that_was_deleted_meanwhile_gives_the_answer() -> None:
     async with scripted({"gpt": [Pause(2.0, "late")]}) as context:
         id_ = await started(context)

@@ -40,7 +40,9 @@ class Turn:
     """What is added to a conversation in one piece: what was asked and what was answered, at *at* in Unix seconds.
 
     *id* tells it from every other turn, so that one that is sent twice is stored once. *model* and *usage* are of the
-    answer, None where no model was asked; the first turn of a conversation has an *opening*.
+    answer, None where no model was asked; the first turn of a conversation has an *opening*. *follows* is the id of the
+    turn that it was said after, None where any may be before it: under one id there may be another conversation by now,
+    of as many turns.
     """
 
     id: str
@@ -49,6 +51,7 @@ class Turn:
     model: str | None = None
     usage: Usage | None = None
     opening: Opening | None = None
+    follows: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,13 +34,14 @@ def random_id(context: Context) -> str:
 class Continuing:
     """A conversation that was read, and what is to be said in it: *request* with all that was said before.
 
-    *new* is what of it is new, said at *asked_at*, in Unix seconds; *turn_id* is that of the turn it becomes.
+    *new* is what of it is new; *turn_id* is that of the turn it becomes, and *follows* that of the one before.
     """
 
     conversation: ConversationContext
     request: LLMRequest
     new: tuple[StoredMessage, ...]
     turn_id: str
+    follows: str
 
 
 async def begun(conversation_id: str, message: str | LLMRequest, context: Context) -> Outcome[Continuing, LLMError]:
@@ -48,7 +49,8 @@ async def begun(conversation_id: str, message: str | LLMRequest, context: Contex
     loaded = await context.conversations.load(conversation_id)
     if isinstance(loaded, Failure):
         return loaded
-    conversation = conversation_of(conversation_id, loaded.unwrap())
+    turns = loaded.unwrap()
+    conversation = conversation_of(conversation_id, turns)
     asked = LLMRequest(prompt=message) if isinstance(message, str) else message
     if not asked.prompt.strip() and not asked.messages:
         return Failure(InvalidRequest((Problem("message", "is empty: say something, or give the results of tools"),)))
@@ -59,6 +61,7 @@ async def begun(conversation_id: str, message: str | LLMRequest, context: Contex
             request=_with_history(asked, conversation.messages),
             new=_new_messages(asked, now_s),
             turn_id=random_id(context),
+            follows=turns[-1].id,
         )
     )
 
@@ -117,6 +120,7 @@ async def stored(continuing: Continuing, response: LLMResponse, context: Context
         messages=(*continuing.new, answer),
         model=response.model,
         usage=response.usage,
+        follows=continuing.follows,
     )
     appended = await _appended(conversation, turn, context)
     if isinstance(appended, Success):

@@ -52,7 +52,8 @@ class ConversationStore(Protocol):
         """Add *turns*, all or none, to what had *expected_version* turns when it was read; gives the new version.
 
         A conversation of version 0 is one that is not there yet. Turns that follow that version already, because this
-        was said before and the answer was lost, are not added again, and that is a success.
+        was said before and the answer was lost, are not added again, and that is a success. Where the first of them
+        says which turn it ``follows``, that is the last one, or there is another conversation under this id.
         """
         ...
 

@@ -33,7 +33,7 @@ class MemoryConversations:
     ) -> Outcome[int, ConversationNotFound | ConversationConflict]:
         """Add *turns* if nobody else has added any meanwhile."""
         held = self._turns.get(conversation_id, ())
-        if len(held) != expected_version:
+        if len(held) != expected_version or (held and turns and turns[0].follows not in (None, held[-1].id)):
             if turns and tuple(turns) == held[expected_version : expected_version + len(turns)]:
                 return Success(expected_version + len(turns))
             gone = not held

@@ -171,13 +171,29 @@ def _append(
         raise Unusable(read.failure())
     before = next(iter(read.unwrap()), None)
     held = 0 if before is None else before.version
-    if held != expected or not _moved_on(conversation_id, expected, before, turns, session):
+    if (
+        held != expected
+        or not _follows(key, expected, turns, session)
+        or not _moved_on(conversation_id, expected, before, turns, session)
+    ):
         return _too_late(conversation_id, expected, texts, session)
     for version, text in enumerate(texts, expected + 1):
         session.change(
             "INSERT INTO llm_manager_turn (conversation, version, body) VALUES (?, ?, ?)", key, version, text
         )
     return Success(expected + len(turns))
+
+
+def _follows(key: bytes, expected: int, turns: Sequence[Turn], session: Session) -> bool:
+    """Is the last turn the one that *turns* were said after?"""
+    wanted = next((turn.follows for turn in turns), None)
+    if expected == 0 or wanted is None:
+        return True
+    rows = session.rows("SELECT body FROM llm_manager_turn WHERE conversation = ? AND version = ?", key, expected)
+    read = turns_of([body for (body,) in rows])
+    if isinstance(read, Failure):
+        raise Unusable(read.failure())
+    return [turn.id for turn in read.unwrap()] == [wanted]
 
 
 def _moved_on(

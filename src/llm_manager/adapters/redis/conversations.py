@@ -9,6 +9,7 @@ All names share one hash tag: in a cluster, all conversations of a prefix are in
 
 from __future__ import annotations
 
+import json
 import struct
 from collections.abc import Sequence
 from typing import TypeAlias, TypeVar, cast, final
@@ -64,7 +65,13 @@ class RedisConversations:
         known = next(iter(before.unwrap()), None) if held == expected_version else None
         now = advanced(known, conversation_id, turns)
         texts = [text_of(turn) for turn in turns]
-        arguments: tuple[Word, ...] = (expected_version, _place(now), text_of(now), *texts)
+        arguments: tuple[Word, ...] = (
+            expected_version,
+            _place(now),
+            text_of(now),
+            _beginning(turns[0].follows),
+            *texts,
+        )
         done = await _APPEND.run(self._redis, self._names(conversation_id), *arguments)
         return done if isinstance(done, Failure) else _appended(conversation_id, done.unwrap())
 
@@ -94,6 +101,11 @@ class RedisConversations:
     def _names(self, conversation_id: str) -> tuple[str, str, str]:
         about = f"{self._prefix}{key_of(conversation_id).hex()}:about"
         return self._turns(conversation_id), about, self._all
+
+
+def _beginning(turn_id: str | None) -> str:
+    """How the text of the turn *turn_id* begins; of any turn, if that is None."""
+    return "" if turn_id is None else f'{{"id":{json.dumps(turn_id)},'
 
 
 def _place(summary: ConversationSummary) -> str:
