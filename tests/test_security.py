@@ -9,6 +9,7 @@ import ast
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -232,15 +233,19 @@ def counting_s() -> float:
     return time.process_time() - begun_s
 
 
+def is_quick(work: Callable[[], object]) -> bool:
+    before_s, begun_s = counting_s(), time.process_time()
+    work()
+    return time.process_time() - begun_s <= max(1.5, 150 * max(before_s, counting_s()))
+
+
 @pytest.mark.parametrize("unit", ["{", '{"a":', '"', "```json\n{", '{\\"', "<think>", "{a: x, ", '["a"“)'])
 def test_a_mebibyte_of_hostile_text_takes_a_second_and_not_minutes(unit: str) -> None:
-    """The worst takes 0.9 s of a quiet processor, and is given half as much again."""
+    """The worst takes 0.9 s of a quiet processor: sixty times the loop. What is quadratic takes hours, so the bound is
+    wide, and the best of three tries counts, for others use this processor too."""
     text = unit * (1024 * 1024 // len(unit))
     for looked in (extract_json, recover_json):
-        before_s, begun_s = counting_s(), time.process_time()
-        looked(text)
-        spent_s = time.process_time() - begun_s
-        assert spent_s <= max(1.0, 100 * max(before_s, counting_s()))
+        assert any(is_quick(partial(looked, text)) for _ in range(3))
 
 
 async def test_a_redirect_to_this_machine_is_no_way_in() -> None:
