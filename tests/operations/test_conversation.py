@@ -440,6 +440,21 @@ async def test_a_conversation_is_begun_with_data_and_an_id_of_ones_own() -> None
         assert [problem.path for problem in _problems(await run(wrong, context))] == ["conversation_id", "metadata"]
 
 
+async def test_metadata_is_what_json_says_of_it_in_memory_too_and_nobody_elses_to_change() -> None:
+    tags = ["a"]
+    async with scripted({}) as context:
+        id_ = (await run(start_conversation(metadata={"tags": tags, "pair": (1, 2)}), context)).unwrap()
+        tags.append("b")
+        assert (await whole(context, id_)).metadata == {"tags": ["a"], "pair": [1, 2]}
+
+
+async def test_a_fork_is_another_conversation() -> None:
+    async with scripted({}) as context:
+        id_ = await started(context)
+        outcome = await run(fork_conversation(id_, new_id=id_), context)
+    assert outcome == Failure(ConversationConflict(id_, "a fork needs an id of its own"))
+
+
 async def test_a_fork_without_a_name_is_refused_as_a_beginning_is() -> None:
     async with scripted({}) as context:
         id_ = await started(context)

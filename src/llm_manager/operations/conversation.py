@@ -6,6 +6,7 @@ changed the conversation since it was read. What a model is shown is cut to its 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final, TypeVar, final
@@ -22,7 +23,7 @@ from llm_manager.domain.conversation import (
     Turn,
     conversation_of,
 )
-from llm_manager.domain.errors import InvalidRequest, LLMError
+from llm_manager.domain.errors import ConversationConflict, InvalidRequest, LLMError
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.problem import Problem
 from llm_manager.domain.request import LLMRequest
@@ -54,12 +55,14 @@ def start_conversation(
     of its turns may cost: one that could cost more than is left is ``BudgetExceeded``, and nothing is sent.
     An id that is taken is ``ConversationConflict``.
     """
-    opening = Opening(metadata=dict(metadata or {}), budget_usd=budget_usd)
+    given = Opening(metadata=dict(metadata or {}), budget_usd=budget_usd)
 
     async def starting(context: Context) -> Outcome[str, LLMError]:
-        problems = _problems(conversation_id, opening)
+        problems = _problems(conversation_id, given)
         if problems:
             return Failure(InvalidRequest(problems))
+        # as every store gives it back, and out of reach of whoever changes theirs
+        opening = replace(given, metadata=json.loads(json.dumps(given.metadata)))
         context = context.strand("start_conversation")
         now_s = context.clock.unix_s()
         said = (StoredMessage(role="system", content=system_prompt, timestamp=now_s),) if system_prompt else ()
@@ -144,6 +147,8 @@ def fork_conversation(conversation_id: str, version: int | None = None, *, new_i
     async def forking(context: Context) -> Outcome[str, LLMError]:
         if new_id == "":
             return Failure(InvalidRequest((_NAMELESS,)))
+        if new_id == conversation_id:
+            return Failure(ConversationConflict(conversation_id, "a fork needs an id of its own"))
         context = context.strand("fork_conversation")
         loaded = await context.conversations.load(conversation_id)
         if isinstance(loaded, Failure):
