@@ -98,11 +98,11 @@ class SqlConversations:
 
     async def load(self, conversation_id: str, /) -> Outcome[tuple[Turn, ...], ConversationNotFound | StoreUnavailable]:
         """All turns."""
-        read = await self._in_thread(partial(_texts, key_of(conversation_id)), writes=False)
+        read = await self._in_thread(partial(_turns, key_of(conversation_id)), writes=False)
         if isinstance(read, Failure):
             return read
-        texts = read.unwrap()
-        return self._readable(turns_of(texts)) if texts else Failure(ConversationNotFound(conversation_id))
+        turns = self._readable(read.unwrap())
+        return turns if turns != Success(()) else Failure(ConversationNotFound(conversation_id))
 
     async def append(self, conversation_id: str, expected_version: int, turns: Sequence[Turn], /) -> Appended:
         """Add *turns* if nobody else has added any meanwhile."""
@@ -137,6 +137,11 @@ class SqlConversations:
         if isinstance(read, Failure):
             return Failure(StoreUnavailable(self._database.store, read.failure()))
         return read
+
+
+def _turns(key: bytes, session: Session) -> Outcome[tuple[Turn, ...], str]:
+    """Read in the thread, too: the loop has no time for twenty pictures."""
+    return turns_of(_texts(key, session))
 
 
 def _texts(key: bytes, session: Session) -> list[str]:
