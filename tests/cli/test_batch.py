@@ -178,6 +178,10 @@ def test_a_file_that_is_somebody_elses_is_not_replaced_unless_that_is_wanted(cap
         (["out.jsonl.part", "out.jsonl"], "three files"),
         (["in.jsonl", "out.jsonl", "--journal", "out.jsonl.sorted"], "three files"),
         (["in.jsonl", "folder"], "folder: Is a directory"),
+        (["in.jsonl", ""], ".: Is a directory"),
+        (["in.jsonl", "out.jsonl", "--schema", "true.json"], "true.json: is no JSON schema of an answer"),
+        (["in.jsonl", "out.jsonl", "--schema", "deep.json"], "deep.json: is nested too deep"),
+        (["in.jsonl", "out.jsonl", "--schema", "deeper.json"], "deeper.json: is nested too deep"),
         (["pipe", "out.jsonl"], "pipe: is read twice"),
         (["in.jsonl", "no/out.jsonl"], "No such file"),
         (["in.jsonl", "out.jsonl", "--concurrency", "0"], "at least 1"),
@@ -189,6 +193,9 @@ def test_what_cannot_work_is_said_in_one_line(capsys: Capture, arguments: list[s
     ask({"prompt": "one"})
     Path("folder").mkdir()
     os.mkfifo("pipe")
+    Path("true.json").write_text("true", encoding="utf-8")
+    for name, depth in (("deep.json", 800), ("deeper.json", 100_000)):
+        Path(name).write_text('{"not":' * depth + "{}" + "}" * depth, encoding="utf-8")
     assert main(["batch", *arguments]) in (1, 2)
     err = capsys.readouterr().err
     if said != "unknown task":

@@ -108,6 +108,11 @@ async def test_an_empty_file_is_no_store(place: Path) -> None:
     assert await unusable(place) == f"{place}: it is another program's file: name one that is not there yet"
 
 
+@pytest.mark.parametrize("folder", ["/", "."])
+async def test_a_folder_without_a_name_is_no_store(folder: str) -> None:
+    assert "(SQLITE_CANTOPEN)" in await unusable(Path(folder))
+
+
 async def test_another_programs_database_is_left_alone(place: Path) -> None:
     place.parent.mkdir()
     with closing(sqlite3.connect(place)) as theirs:

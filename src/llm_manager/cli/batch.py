@@ -87,11 +87,11 @@ def _misuse(inside: Path, outside: Path, journal: Path, arguments: argparse.Name
         return "--schema is for requests that are asked one by one, and again if need be: leave --at-vendor out"
     if arguments.cancel and not arguments.at_vendor:
         return "--cancel is about the vendor's batches: it goes with --at-vendor"
+    if outside.is_dir():
+        return f"{outside}: Is a directory"
     files = (inside, outside, journal, *beside(outside))
     if len({each.resolve() for each in files}) < len(files):
         return "the requests, the answers and the journal are three files, and OUT.part and OUT.sorted are two more"
-    if outside.is_dir():
-        return f"{outside}: Is a directory"
     if inside.exists() and not (inside.is_file() or inside.is_dir()):
         return f"{inside}: is read twice, and must be a file"
     if outside.exists() and not journal.exists() and not arguments.overwrite:

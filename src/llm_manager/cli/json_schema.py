@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from returns.result import Failure, Success
 
@@ -12,6 +12,9 @@ from llm_manager import Outcome
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
+
+
+_TOO_DEEP: Final = "is nested too deep"
 
 
 def read_schema(name: str) -> Outcome[TypeAdapter[Any], str]:
@@ -22,6 +25,10 @@ def read_schema(name: str) -> Outcome[TypeAdapter[Any], str]:
         return Failure(f"{name}: cannot be read: {bad.strerror}")
     except ValueError as bad:
         return Failure(f"{name}: is not JSON: {bad}")
+    except RecursionError:
+        return Failure(f"{name}: {_TOO_DEEP}")
+    if not isinstance(schema, dict):  # true and false are schemas, but no vendor takes them
+        return Failure(f"{name}: is no JSON schema of an answer: write an object")
     try:
         from jsonschema.exceptions import SchemaError  # noqa: PLC0415  # an extra: only who checks against a file needs it
     except ImportError:
@@ -30,6 +37,8 @@ def read_schema(name: str) -> Outcome[TypeAdapter[Any], str]:
         _validator_of(schema).check_schema(schema)
     except (SchemaError, TypeError, AttributeError) as bad:
         return Failure(f"{name}: is no JSON schema: {str(bad).splitlines()[0]}")
+    except RecursionError:
+        return Failure(f"{name}: {_TOO_DEEP}")
     type_ = _type_of(schema)
     if isinstance(type_, str):
         return Failure(f"{name}: {type_}")

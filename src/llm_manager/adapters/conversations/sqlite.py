@@ -102,7 +102,7 @@ class SqliteFile:
             return False
 
     def _connected(self) -> _Connection:
-        log = self._path.with_name(f"{self._path.name}-wal")
+        log = Path(f"{self._path}-wal")
         is_left_over = log.exists()  # asked first: the log of a store that is there comes after it
         try:
             inode = _inode(self._path)
