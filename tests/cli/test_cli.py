@@ -337,6 +337,17 @@ def test_a_reader_who_leaves_is_no_traceback() -> None:
     assert b"Traceback" not in done.stderr
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no device that is always full")  # noqa: PTH110
+@pytest.mark.parametrize("command", ["config", "models --json"])
+def test_a_disk_that_is_full_is_one_line_and_no_traceback(command: str) -> None:
+    shell = f"{sys.executable} -m llm_manager.cli.main {command} > /dev/full"
+    done = subprocess.run(["sh", "-c", shell], capture_output=True, check=False, env={"PATH": os.environ["PATH"]})  # noqa: S603, S607
+    assert (done.returncode, done.stderr) == (
+        1,
+        b"llm-manager: standard output cannot be written: No space left on device\n",
+    )
+
+
 def test_amounts_and_times_are_written_for_people() -> None:
     assert [show.dollars(None), show.dollars(0.5), show.dollars(12.3)] == ["?", "$0.5000", "$12.30"]
     assert [show.seconds(0.5), show.seconds(50), show.seconds(500)] == ["500 ms", "50.0 s", "500 s"]

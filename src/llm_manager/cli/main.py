@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import errno
+import os
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from llm_manager.cli import ask, batch, inspect, simulate, templates
 from llm_manager.cli.chat.command import chat, options
@@ -13,6 +15,7 @@ from llm_manager.cli.compare import compare
 from llm_manager.cli.completion import SHELLS, completion
 from llm_manager.cli.demo import demo
 from llm_manager.cli.extract import extract
+from llm_manager.cli.show import FAILED, print_line
 from llm_manager.cli.taped import taping
 from llm_manager.cli.templates import filling
 
@@ -31,7 +34,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # who read our output has heard enough
         sys.stderr.close()
         return 0
+    except OSError as bad:
+        if bad.errno not in _FULL or bad.filename is not None:
+            raise
+        return _unprinted(bad)
     return code
+
+
+_FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""What is wrong with a disk that takes no more of our output; it is of no file that we have opened by its name."""
+
+
+def _unprinted(bad: OSError) -> int:
+    """Tell that the answer was not written, and let nobody try again when the interpreter ends."""
+    print_line(f"llm-manager: standard output cannot be written: {bad.strerror}", sys.stderr)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
+    return FAILED
 
 
 def parser() -> argparse.ArgumentParser:
