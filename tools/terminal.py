@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Final, Self
 
+_DRAWN_S = 0.3
 _PATIENCE_S: Final = 30.0
 
 _AS_LEADER: Final = """
@@ -71,6 +72,11 @@ class Terminal:
                 raise AssertionError(f"{text!r} did not come behind {self._unread!r}")
         before, _, self._unread = self._unread.partition(text)
         return before + text
+
+    def idle(self) -> None:
+        """Read until nothing more is drawn: a signal in the middle of it may be heard only with the next key."""
+        while self._read(_DRAWN_S):
+            pass
 
     def ended(self) -> int:
         """The exit code, once everything is read."""

@@ -52,6 +52,7 @@ def test_a_chat_edits_lines_streams_answers_and_leaves_at_ctrl_d(
         terminal.until(PROMPT)
         terminal.type("\x1b[A\x1b[A")
         terminal.until("Why is the sky blue?")
+        terminal.idle()
         terminal.type("\x03")
         terminal.until("(Ctrl-D or /quit leaves)")
         terminal.until(PROMPT)
