@@ -235,3 +235,8 @@ def test_a_context_that_is_no_json_is_told_before_anything_is_sent() -> None:
 )
 def test_every_event_of_a_stream_comes_back_from_json_as_it_was(event: object) -> None:
     assert from_json(StreamEvent, to_json(event)) == Success(event)
+
+
+def test_half_a_character_is_written_as_a_question_mark_and_nothing_is_raised() -> None:
+    text = to_json(LLMResponse(content="half \ud83d and \u00fc", model="m"))
+    assert from_json(LLMResponse, text) == Success(LLMResponse(content="half ? and \u00fc", model="m"))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from typing import Any, TypeVar, overload
+from typing import Any, TypeVar, cast, overload
 
 from returns.result import Failure, Success
 
@@ -18,15 +19,21 @@ A = TypeVar("A")
 
 
 def to_json(value: object) -> str:
-    """*value*, any record of this library, as JSON. Cases of a union carry their ``tag``, bytes become base64.
+    """*value*, any record of this library, as JSON. Cases of a union carry their ``tag``, bytes become base64, and half
+    a character, which no JSON can hold, a question mark.
 
     >>> from llm_manager.domain.errors import ServerError
     >>> to_json(ServerError("gpt", 503, "busy"))
     '{"model":"gpt","status_code":503,"message":"busy","tag":"ServerError"}'
     """
-    kind: Any = type(value)
-    text: bytes = adapter(kind).dump_json(value)
-    return text.decode()
+    from pydantic_core import PydanticSerializationError  # noqa: PLC0415  # heavy, and only who encodes needs it
+
+    form = adapter(cast("Any", type(value)))
+    try:
+        return form.dump_json(value).decode()
+    except PydanticSerializationError:  # half of a surrogate pair
+        tree = form.dump_python(value, mode="json")
+        return json.dumps(tree, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace").decode()
 
 
 @overload
