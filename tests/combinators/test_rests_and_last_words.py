@@ -10,9 +10,11 @@ from returns.result import Failure, Success
 from llm_manager import (
     BreakerSettings,
     LLMConfig,
+    LLMError,
     RateLimitExceeded,
     RequestTimedOut,
     RetrySettings,
+    ServerError,
     circuit_breaker,
     deadline,
     default_schedule,
@@ -20,6 +22,7 @@ from llm_manager import (
     run,
     timeout,
 )
+from llm_manager.effect.schedule import Continue, Done
 from llm_manager.testing import scripted
 from tests.combinators.saying import Saying, took
 
@@ -59,3 +62,36 @@ async def test_a_failure_in_which_the_target_had_no_part_speaks_against_nobody()
             await run(guarded(Saying([RequestTimedOut("gpt", 1)]).op), context)
             states.append((await context.breakers.state("k", 0.0))[0])
     assert states == ["closed", "open"]
+
+
+async def test_half_a_second_is_time_enough_to_begin() -> None:
+    assert await took(deadline(0.5)(Saying(["quick"]).op)) == (Success("quick"), 0.0)
+
+
+@pytest.mark.parametrize(
+    ("error", "pause_s"),
+    [
+        (RateLimitExceeded("m", 8.0), 8.4),
+        (RateLimitExceeded("m", 60.0), 63.0),
+        (RateLimitExceeded("m"), 2.0),
+        (ServerError("m", 503), 0.0),
+    ],
+    ids=["as long as was asked, and a little", "up to a minute", "as the key rests", "not at all"],
+)
+def test_a_retry_waits_as_long_as_was_asked_and_half_of_a_tenth_by_this_chance(error: LLMError, pause_s: float) -> None:
+    """The backoff is too short to be seen: what is left is what the error asks for."""
+    drive = default_schedule(RetrySettings(base_s=1e-12, cap_s=1e-12), rest_s=2.0).driver()
+    decision = drive(0.0, Half(), error)
+    assert isinstance(decision, Continue)
+    assert decision.delay_s == pytest.approx(pause_s, abs=1e-9)
+
+
+def test_more_than_a_minute_is_not_waited_for() -> None:
+    assert default_schedule(RetrySettings()).driver()(0.0, Half(), RateLimitExceeded("m", 60.1)) == Done()
+
+
+class Half:
+    """The chance that is always a half."""
+
+    def random(self) -> float:
+        return 0.5

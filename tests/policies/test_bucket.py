@@ -107,3 +107,15 @@ def test_what_is_put_back_never_makes_a_bucket_more_than_full() -> None:
 def test_who_is_served_leaves_what_has_been_refilled_meanwhile() -> None:
     low = bucket.Levels(requests=10.0, tokens=0.0, at_s=100.0)
     assert bucket.served(low, bucket.Need(tokens=100), LIMITS) == bucket.Levels(requests=19.0, tokens=0.0, at_s=110.0)
+
+
+@pytest.mark.parametrize(
+    ("settings", "wait_s"),
+    [
+        (LimiterSettings(max_wait_s=30), 0.0),
+        (LimiterSettings(max_wait_s=30, requests_per_minute=1), 30 + bucket.SLACK_S),
+        (LimiterSettings(max_wait_s=30, tokens_per_minute=1), 30 + bucket.SLACK_S),
+    ],
+)
+def test_only_where_there_is_a_limit_somebody_waits(settings: LimiterSettings, wait_s: float) -> None:
+    assert bucket.longest_wait_s(settings) == wait_s

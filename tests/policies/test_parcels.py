@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from llm_manager import (
@@ -151,4 +153,23 @@ def test_what_an_ended_batch_does_not_tell_has_its_reason() -> None:
         RequestTimedOut("gpt-5.6-terra", day_s, "total", "the batch expired before its turn came"),
         ServerError("gpt-5.6-terra", 503, "the batch was cancelled before its turn came"),
         MalformedResponse("gpt-5.6-terra", "empty", "the batch b ended without a word about it"),
+    ]
+
+
+def test_every_kind_of_price_is_reduced() -> None:
+    config = LLMConfig(keys=KeySettings(providers={"openai": (Secret("k" * 20),)}))
+    usual = resolve(config, "gpt-4o").unwrap()
+    dear = Price(
+        prompt_usd=2.0, completion_usd=8.0, cached_usd=1.0, cache_write_usd=4.0, reasoning_usd=6.0, as_of="", source="x"
+    )
+    price = at_batch_price(replace(usual, facts=replace(usual.facts, price=dear))).facts.price
+    assert price is not None
+    assert (price.prompt_usd, price.completion_usd, price.cache_write_usd, price.reasoning_usd) == (1.0, 4.0, 2.0, 3.0)
+
+
+def test_what_may_end_otherwise_is_asked_again() -> None:
+    assert [passes(error) for error in (NetworkError("m"), MalformedResponse("m", "empty"), InvalidRequest(()))] == [
+        True,
+        True,
+        False,
     ]

@@ -10,16 +10,19 @@ from returns.result import Failure, Success
 from llm_manager.domain.config import LLMConfig
 from llm_manager.domain.errors import AuthenticationFailed, CircuitOpen
 from llm_manager.domain.plan import PlannedTarget, RoutePlan
-from llm_manager.domain.request import LLMRequest, Preferences
+from llm_manager.domain.request import LLMRequest, Message, Preferences
 from llm_manager.domain.secret import Secret
 from llm_manager.domain.settings import (
     HttpSettings,
     KeySettings,
+    LimiterSettings,
     ModelSettings,
     PortkeySettings,
     RetrySettings,
+    RoutingSettings,
     TimeoutSettings,
 )
+from llm_manager.policies.bucket import SLACK_S
 from llm_manager.policies.planning import alternate_keys, key_owner, keys_of, plan_of
 from llm_manager.policies.targets import resolve
 
@@ -139,3 +142,38 @@ def test_keys_are_leased_where_the_gateway_does_not_hold_them() -> None:
     assert [keys_of(GATEWAY, target) for target in (gpt, claude, gemini)] == [1, 2, 1]
     assert alternate_keys(GATEWAY, replace(gpt, alternates=(claude, gemini))) == {"anthropic": TWO[0]}
     assert alternate_keys(GATEWAY, claude) == {}
+
+
+LIMITED = LLMConfig(
+    keys=KeySettings(providers={"openai": KEY}),
+    models={"claude": ModelSettings(provider="openai", model="gpt-4o-mini", window_tokens=200)},
+    retry=RetrySettings(max_retries=1, cap_s=10.0),
+    rate_limit=LimiterSettings(requests_per_minute=60, max_wait_s=5.0),
+    timeouts=TimeoutSettings(attempt_s=10.0),
+)
+
+
+def test_a_wait_has_the_pauses_between_tries_and_the_queue_before_each() -> None:
+    request = replace(ASK, preferences=Preferences(model="gpt-4o", fallback="none"))
+    [target] = plan_of(LIMITED, request, {}, ()).unwrap().targets
+    assert target.worst_wait_s == pytest.approx(66.0 + 2 * (5.0 + SLACK_S))
+
+
+def test_a_breaker_that_may_be_closed_when_its_turn_comes_is_told_and_not_skipped() -> None:
+    config = replace(LIMITED, routing=RoutingSettings(chains={"general": ("gpt-4o", "claude")}))
+    second = resolve(config, "claude").unwrap()
+    before = plan_of(config, ASK, {}, ()).unwrap().targets[0]
+    passed_s = before.worst_wait_s + before.worst_attempts * LIMITED.timeouts.attempt_s
+    for open_s, is_skipped in ((passed_s - 1, False), (passed_s, False), (passed_s + 1, True)):
+        planned = plan_of(config, ASK, {}, ((second.key, open_s),)).unwrap().targets[1]
+        assert (planned.skipped is not None) == is_skipped
+        assert ("its breaker is open for another" in planned.why) != is_skipped
+
+
+def test_what_is_left_out_for_a_small_window_is_counted() -> None:
+    said = tuple(Message(role="user", content="x" * 300) for _ in range(5))
+    request = replace(ASK, messages=said, truncation="auto", preferences=Preferences(model="claude", fallback="none"))
+    [target] = plan_of(LIMITED, request, {}, ()).unwrap().targets
+    assert 0 < target.left_out_messages <= 5
+    [whole] = plan_of(LIMITED, replace(request, messages=()), {}, ()).unwrap().targets
+    assert whole.left_out_messages == 0

@@ -71,3 +71,9 @@ def test_where_cached_tokens_have_no_price_of_their_own_they_cost_the_full_one()
     dear = replace(PRICED, price=replace(PRICED.price, cached_usd=None))
     usage = Usage(prompt_tokens=1000, completion_tokens=0, cached_tokens=1000)
     assert price_of(dear, usage) == ComputedCost(0.002)
+
+
+def test_without_a_count_of_thoughts_none_is_priced_as_one() -> None:
+    assert PRICED.price is not None
+    facts = replace(PRICED, price=replace(PRICED.price, reasoning_usd=1_000_000.0))
+    assert price_of(facts, Usage(prompt_tokens=0, completion_tokens=100)) == ComputedCost(0.001)

@@ -282,3 +282,32 @@ def test_a_provider_without_a_model_is_no_target_and_neither_is_a_file_without_a
 )
 def test_an_alias_that_leads_nowhere_says_what_to_set(settings: ModelSettings, problem: Problem) -> None:
     assert resolve(LLMConfig(models={"mine": settings}), "mine") == Failure(ConfigurationError((problem,)))
+
+
+def test_prices_of_the_configuration_go_before_the_catalogs() -> None:
+    mine = Price(prompt_usd=1.0, completion_usd=2.0, as_of="2026-11-21", source="mine")
+    keys = KeySettings(providers={"openai": (Secret("k" * 20),)})
+    priced = LLMConfig(keys=keys, prices={"openai/gpt-4o": mine})
+    assert resolve(priced, "gpt-4o").unwrap().facts.price == mine
+    assert resolve(priced, "gpt-4o-mini").unwrap().facts == resolve(LLMConfig(keys=keys), "gpt-4o-mini").unwrap().facts
+
+
+def test_an_alias_states_every_kind_of_price() -> None:
+    settings = ModelSettings(
+        provider="custom",
+        base_url="https://x.example/v1",
+        prompt_usd=1.0,
+        completion_usd=2.0,
+        cached_usd=0.1,
+        cache_write_usd=1.25,
+        reasoning_usd=3.0,
+    )
+    assert resolve(LLMConfig(models={"m": settings}), "m").unwrap().facts.price == Price(
+        prompt_usd=1.0,
+        completion_usd=2.0,
+        cached_usd=0.1,
+        cache_write_usd=1.25,
+        reasoning_usd=3.0,
+        as_of="",
+        source="configuration",
+    )

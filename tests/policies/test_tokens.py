@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+
 import pytest
 
 from llm_manager.domain.request import (
     ImagePart,
+    JsonSchema,
     LLMRequest,
     Message,
     TextPart,
     Tool,
     ToolCall,
 )
-from llm_manager.policies.tokens import prompt_tokens, text_tokens
+from llm_manager.policies.tokens import MESSAGE_TOKENS, prompt_tokens, text_tokens
 
 
 def test_the_estimate_counts_everything_that_is_sent() -> None:
@@ -70,3 +74,11 @@ def test_a_tool_counts_its_wrapping_its_name_what_it_does_and_what_it_takes() ->
         Tool(name="abcdefgh", description="", parameters={"type": "object"}),
     )
     assert prompt_tokens(LLMRequest(tools=tools)) == 4 + (4 + 1 + 2) + (4 + 2 + text_tokens('{"type": "object"}'))
+
+
+def test_a_schema_takes_room_beside_the_prompt() -> None:
+    plain = LLMRequest(prompt="x" * 30)
+    asked = replace(plain, response_format=JsonSchema(schema={"enum": ["a" * 60]}))
+    assert prompt_tokens(asked) - prompt_tokens(plain) == MESSAGE_TOKENS + text_tokens(json.dumps({"enum": ["a" * 60]}))
+    strange = replace(plain, response_format=JsonSchema(schema={"const": {1, 2}}))
+    assert prompt_tokens(strange) > prompt_tokens(plain), "what JSON cannot say is estimated too"

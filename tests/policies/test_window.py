@@ -7,13 +7,14 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llm_manager import LLMConfig, LLMRequest, Message, ModelSettings, Preferences, ToolCall
+from llm_manager import JsonSchema, LLMConfig, LLMRequest, Message, ModelSettings, Preferences, ToolCall
 from llm_manager.domain.request_problems import request_problems
 from llm_manager.domain.target import Target
+from llm_manager.policies.asked import sent_tokens
 from llm_manager.policies.routing import Chosen, Skipped, candidates
 from llm_manager.policies.targets import resolve
 from llm_manager.policies.tokens import prompt_tokens
-from llm_manager.policies.window import windowed, within
+from llm_manager.policies.window import room_tokens, windowed, within
 
 
 def target(window: int | None, max_output: int | None = None) -> Target:
@@ -137,3 +138,33 @@ def test_the_gate_passes_over_only_what_is_too_small_for_the_newest_turn() -> No
     assert gated(_long()) is Chosen
     assert gated(replace(_long(), truncation="disabled")) is Skipped
     assert gated(replace(_long(), prompt="x" * 500)) is Skipped
+
+
+GREETED = LLMRequest(
+    prompt="now",
+    messages=(Message(role="assistant", content="Hello!"), Message(role="user", content="x" * 40)),
+)
+
+
+def test_what_fits_to_the_token_is_left_as_it_is_and_a_token_more_is_not() -> None:
+    """Also where the first to speak was not the user, whose message nothing begins."""
+    tokens = prompt_tokens(GREETED)
+    assert within(GREETED, tokens) == GREETED
+    assert within(GREETED, tokens - 1).messages == GREETED.messages[1:]
+
+
+def test_no_more_turns_go_than_have_to() -> None:
+    said = tuple(Message(role="user", content="x" * 40) for _ in range(3))
+    asked = LLMRequest(prompt="now", messages=said)
+    one = prompt_tokens(asked) - prompt_tokens(replace(asked, messages=said[1:]))
+    assert within(asked, prompt_tokens(asked) - one).messages == said[1:]
+    assert within(asked, prompt_tokens(asked) - one - 1).messages == said[2:]
+
+
+def test_a_schema_in_words_takes_its_room_from_the_messages() -> None:
+    told = target(1_000, 100)
+    plain = LLMRequest(prompt="now")
+    asked = replace(plain, response_format=JsonSchema(schema={"enum": ["a" * 300]}))
+    assert room_tokens(plain, told, 1_000) - room_tokens(asked, told, 1_000) == (
+        sent_tokens(asked, told) - prompt_tokens(asked)
+    )
