@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, final
+from typing import TYPE_CHECKING, Any, final
 
 import anyio
 from returns.result import Failure, Success
@@ -35,15 +35,13 @@ from llm_manager.cli.batch_output import OrderedLines, beside
 from llm_manager.cli.batch_watch import BatchWatch
 from llm_manager.cli.json_schema import read_schema
 from llm_manager.cli.progress import Progress
-from llm_manager.cli.show import FAILED, dollars, failed, misused, print_line, seconds
+from llm_manager.cli.show import FAILED, INTERRUPTED, dollars, failed, misused, print_line, seconds
 from llm_manager.effect.stream import Stream
 from llm_manager.policies.parcels import NOTES
 from llm_manager.ports import Journal, Work
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
-
-INTERRUPTED: Final = 130
 
 
 def command(arguments: argparse.Namespace) -> int:

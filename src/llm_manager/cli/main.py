@@ -15,12 +15,9 @@ from llm_manager.cli.compare import compare
 from llm_manager.cli.completion import SHELLS, completion
 from llm_manager.cli.demo import demo
 from llm_manager.cli.extract import extract
-from llm_manager.cli.show import FAILED, print_line
+from llm_manager.cli.show import FAILED, INTERRUPTED, print_line
 from llm_manager.cli.taped import taping
 from llm_manager.cli.templates import filling
-
-INTERRUPTED = 130
-"""128 and SIGINT, as shells have it."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:

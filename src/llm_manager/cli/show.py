@@ -14,7 +14,8 @@ from llm_manager.cli.cells import cells, padded
 from llm_manager.cli.harmless import shown
 from llm_manager.testing import NotRecorded, RecordingUnusable
 
-FAILED, USAGE = 1, 2
+FAILED, USAGE, INTERRUPTED = 1, 2, 130
+"""Exit codes; the last is 128 and SIGINT, as shells have it."""
 
 
 def failed(error: LLMError | RecordingUnusable | NotRecorded, *, as_json: bool) -> int:
