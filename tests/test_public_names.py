@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
+from importlib import import_module
 from pathlib import Path
 from typing import get_origin
 
@@ -211,15 +214,29 @@ CONTRACT = (
     "TimeoutSettings",
 )
 
-ROOMS = {"adapters", "cli", "combinators", "domain", "extraction", "layers", "operations", "policies", "prompts"}
-
 
 def public(module: object) -> set[str]:
-    return {name for name in vars(module) if not name.startswith("_")}
+    return {name for name in dir(module) if not name.startswith("_")}
 
 
 def test_the_front_door_opens_to_the_contract_and_nothing_else() -> None:
-    assert public(llm_manager) - ROOMS - {"on_ray", "ports", "templates", "testing"} == set(CONTRACT)
+    assert public(llm_manager) == set(CONTRACT)
+    assert [name for name in CONTRACT if getattr(llm_manager, name) is None] == []
+
+
+def test_what_checkers_read_at_the_front_door_is_what_the_interpreter_finds() -> None:
+    written = Path(llm_manager.__file__).read_text(encoding="utf-8")
+    read = re.findall(r"^ *from (llm_manager\.\S+) import (\w+) as (\w+)(?:  # .*)?$", written, re.MULTILINE)
+    assert sorted(name for _, name, _ in read) == sorted(CONTRACT)
+    for home, name, alias in read:
+        assert alias == name
+        assert getattr(llm_manager, name) is getattr(import_module(home), name)
+
+
+def test_a_program_pays_for_the_rooms_it_enters() -> None:
+    program = "import llm_manager, sys; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)  # noqa: S603 - ours
+    assert not {"llm_manager.domain.errors", "llm_manager.operations", "llm_manager.layers"} & set(done.stdout.split())
 
 
 def test_every_public_thing_says_what_it_means() -> None:
@@ -237,7 +254,7 @@ def test_the_version_is_the_one_of_the_package() -> None:
     text = (Path(__file__).parent.parent / "pyproject.toml").read_text(encoding="utf-8")
     assert f'version = "{llm_manager.__version__}"' in text
     with pytest.raises(AttributeError):
-        _ = llm_manager.no_such_name
+        getattr(llm_manager, "no_such_name")  # noqa: B009 - checkers know that there is none
 
 
 def test_the_change_log_knows_this_version() -> None:

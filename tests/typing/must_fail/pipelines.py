@@ -13,6 +13,7 @@ from llm_manager import (
     stream_with_schema,
     timeout,
 )
+from llm_manager import no_such_name as no_such_name  # refused
 
 ASK = LLMRequest(prompt="x")
 
