@@ -57,12 +57,13 @@ def row(
 
 
 async def us_a_call(calls: Mapping[str, Callable[[], Awaitable[object]]], count: int) -> dict[str, list[float]]:
-    """Microseconds a call for each of *calls*: in every round each has its turn, so that a busy moment hurts all."""
+    """Microseconds of this process's CPU a call for each of *calls*: in every round each has its turn, so that a busy
+    moment hurts all."""
     figures: dict[str, list[float]] = {name: [] for name in calls}
     for _ in range(ROUNDS):
         for name, call in calls.items():
-            started = time.perf_counter()
+            started = time.process_time()
             for _ in range(count):
                 await call()
-            figures[name].append((time.perf_counter() - started) / count * 1e6)
+            figures[name].append((time.process_time() - started) / count * 1e6)
     return figures

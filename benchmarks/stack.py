@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import final
 
 import anyio
 from returns.future import FutureResult
@@ -16,6 +18,7 @@ from llm_manager import (
     LLMResponse,
     Op,
     Outcome,
+    Secret,
     both,
     cached,
     circuit_breaker,
@@ -34,7 +37,10 @@ from llm_manager import (
     through,
     timeout,
 )
+from llm_manager.adapters.incoming import Whole
 from llm_manager.adapters.system import SystemClock
+from llm_manager.domain.target import Target
+from llm_manager.ports import Dispatch, Incoming
 from llm_manager.testing import scripted
 
 ASK = LLMRequest(prompt="Why is the sky blue?")
@@ -60,8 +66,20 @@ EIGHT: Op[int] = through(
 )
 
 
-def _answer(_: LLMRequest) -> LLMResponse:
-    return LLMResponse(content="x", model="gpt", finish_reason="stop")
+@final
+class _NoOp:
+    """A provider that has its answer at once and keeps nothing."""
+
+    answer = LLMResponse(content="x", model="gpt", finish_reason="stop")
+
+    async def complete(self, _dispatch: Dispatch, /) -> Outcome[LLMResponse, LLMError]:
+        return Success(self.answer)
+
+    async def stream(self, _dispatch: Dispatch, /) -> Outcome[Incoming, LLMError]:
+        return Success(Whole(self.answer))
+
+    async def models(self, _target: Target, _keys: Mapping[str, Secret], /) -> Outcome[tuple[str, ...], LLMError]:
+        return Success(("gpt",))
 
 
 async def _bare(depth: int, context: Context) -> Outcome[int, LLMError]:
@@ -96,10 +114,9 @@ def _layers() -> Op[int]:
 
 
 async def _measured() -> list[Row]:
-    lines = {"gpt": [_answer] * 1_000_000}
     nested = _layers()
-    async with scripted(lines) as virtual:
-        context = replace(virtual, clock=SystemClock())
+    async with scripted({"gpt": []}) as virtual:
+        context = replace(virtual, clock=SystemClock(), providers={"custom": _NoOp()})
         took = await us_a_call(
             {
                 "eight": lambda: run(EIGHT, context),

@@ -51,7 +51,7 @@ def retry(schedule: Schedule[LLMError], *, budget: str | None = None, model: str
 
     def around(op: Op[A], /) -> Op[A]:
         async def retrying(context: Context) -> Outcome[A, LLMError]:
-            decide = schedule.driver()
+            decide: Driver[LLMError] | None = None  # most operations succeed and ask no schedule
             while True:
                 outcome = await run(op, context)
                 now_s = context.clock.monotonic()
@@ -60,6 +60,7 @@ def retry(schedule: Schedule[LLMError], *, budget: str | None = None, model: str
                         await context.retry_budgets.earn(budget, now_s)
                     return outcome
                 error = outcome.failure()
+                decide = schedule.driver() if decide is None else decide
                 match decide(now_s, context.random, error):
                     case Done():
                         return outcome

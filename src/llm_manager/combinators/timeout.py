@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TypeVar
 
 from returns.result import Failure
 
+from llm_manager.domain.changed import changed
 from llm_manager.domain.errors import LLMError, RequestTimedOut
 from llm_manager.domain.outcome import Outcome
 from llm_manager.effect.context import Context, Op, Policy
@@ -51,7 +51,7 @@ def deadline(seconds: float, *, grace_s: float = 0.0) -> Policy:
             if seconds <= 0:
                 return Failure(RequestTimedOut("", seconds, message="the deadline had passed before it began"))
             with context.clock.move_on_after(seconds + grace_s):
-                return await run(op, replace(context, deadline_s=ends_s))
+                return await run(op, changed(context, deadline_s=ends_s))
             return Failure(RequestTimedOut("", seconds))
 
         return effect(bounded)

@@ -28,6 +28,8 @@ MAX_NAME = 64
 IMAGE_TYPES = ("image/png", "image/jpeg", "image/webp", "image/gif", "image/heic", "image/heif")
 """The first four are taken by every vendor with eyes, the last two by Gemini alone."""
 
+TRUNCATIONS: tuple[str, ...] = get_args(Truncation)
+
 IMAGE_SCHEMES = ("https://", "http://", "data:image/")
 
 
@@ -49,8 +51,8 @@ def request_problems(request: LLMRequest) -> tuple[Problem, ...]:
 def _prompt(request: LLMRequest) -> Iterator[Problem]:
     if not request.messages and not request.prompt.strip():
         yield Problem("prompt", "is empty and there are no messages: give the model something to answer")
-    if request.truncation not in get_args(Truncation):
-        yield Problem("truncation", f"is {request.truncation!r}: use one of {', '.join(get_args(Truncation))}")
+    if request.truncation not in TRUNCATIONS:
+        yield Problem("truncation", f"is {request.truncation!r}: use one of {', '.join(TRUNCATIONS)}")
     if request.kept_messages < 0:
         yield Problem("kept_messages", f"is {request.kept_messages}: give how many of the last messages are kept")
     if request.deadline_s is not None and not request.deadline_s > 0:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol, TypeAlias, TypeVar
 
 from returns.context import RequiresContextFutureResult
 
+from llm_manager.domain.changed import changed
 from llm_manager.domain.config import LLMConfig
 from llm_manager.domain.errors import LLMError
 from llm_manager.domain.events import Event
@@ -78,7 +79,7 @@ class Context(Stranded):
         clock, random = self.clock, self.random
         if not isinstance(clock, Splitting) and not isinstance(random, Splitting):
             return self
-        return replace(
+        return changed(
             self,
             clock=clock.split(name, request) if isinstance(clock, Splitting) else clock,
             random=random.split(name, request) if isinstance(random, Splitting) else random,
@@ -90,7 +91,7 @@ class Context(Stranded):
         if not isinstance(clock, Turning):
             return await work(own)
         branch = clock.branch(index)
-        return await branch.in_turn(partial(work, replace(own, clock=branch)))
+        return await branch.in_turn(partial(work, changed(own, clock=branch)))
 
 
 def emit(context: Context, event: Event) -> None:

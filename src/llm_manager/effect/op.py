@@ -33,6 +33,10 @@ Effect: TypeAlias = RequiresContextFutureResult[A, E, R]
 """Work that needs an ``R``, and then succeeds with an ``A`` or fails with an ``E``."""
 
 
+_new: Any = object.__new__
+_set = object.__setattr__
+
+
 @final
 class _Thunk(Generic[A, E, R]):
     """The callable stored inside an effect of ours; `run` calls `fn` and skips the containers around it."""
@@ -44,6 +48,9 @@ class _Thunk(Generic[A, E, R]):
 
     def __call__(self, context: R) -> FutureResult[A, E]:
         return FutureResult(self.fn(context))
+
+
+_OURS: Any = _Thunk  # `run` knows the types of what it calls from the effect, not from here
 
 
 @overload
@@ -60,7 +67,9 @@ def effect(fn: Callable[[R], Coroutine[Any, Any, Result[Any, Any]]]) -> Any:
     >>> anyio.run(run, effect(answer), 41)
     <Success: 42>
     """
-    return RequiresContextFutureResult(_Thunk(fn))
+    made: Any = _new(RequiresContextFutureResult)
+    _set(made, "_inner_value", _Thunk(fn))  # what its constructors do, two calls deep, at twice the price
+    return made
 
 
 def run(op: Effect[A, E, R], context: R) -> Awaitable[Outcome[A, E]]:
@@ -68,11 +77,9 @@ def run(op: Effect[A, E, R], context: R) -> Awaitable[Outcome[A, E]]:
 
     An effect made with plain ``returns`` methods takes the road through its containers and comes back the same.
     """
-    inner = op._inner_value  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # the container has no public reader
-    if type(inner) is _Thunk:
-        return cast("Awaitable[Outcome[A, E]]", cast("_Thunk[A, E, R]", inner).fn(context))
-    future = inner(context)._inner_value  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # as above
-    return cast("Awaitable[Outcome[A, E]]", future)
+    inner: Any = op._inner_value  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # it has no public reader
+    outcome: Awaitable[Outcome[A, E]] = inner.fn(context) if type(inner) is _OURS else inner(context)._inner_value  # noqa: SLF001
+    return outcome
 
 
 def succeed(value: A) -> Effect[A, Never, object]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from dataclasses import replace
 from typing import final
 
 from returns.result import Success
 
+from llm_manager.domain.changed import changed
 from llm_manager.domain.errors import LLMError
 from llm_manager.domain.events import (
     AttemptFinished,
@@ -23,38 +23,39 @@ from llm_manager.domain.request import LLMRequest
 from llm_manager.domain.response import Attempt, LLMResponse, Usage
 from llm_manager.domain.run import Run
 from llm_manager.effect.context import Context, emit, trace_id_of
-from llm_manager.ports import Observer
 
 
 @final
 class Account:
     """Opened when an operation on *request* begins, closed once when it is over, whichever way that comes about.
 
-    It is an observer that keeps the attempts and passes everything on; :attr:`context` is the one to run in.
+    It is an observer that keeps the attempts and passes everything on; :meth:`context` is the one to run in.
     """
 
-    __slots__ = ("_attempts", "_next", "_operation", "_outer", "_request", "_run", "_started_s", "context")
+    __slots__ = ("_attempts", "_operation", "_outer", "_request", "_run", "_started_s")
 
     def __init__(self, operation: str, request: LLMRequest, context: Context) -> None:
         context = context.strand(operation, request)
         self._operation = operation
         self._request = request
         self._outer = context
-        self._next: Observer = context.observer
         self._attempts: list[Attempt] = []
         self._started_s = context.clock.monotonic()
-        trace_id = trace_id_of(context)
-        self._run = Run(name=operation, trace_id=trace_id, parent=context.run)
-        self.context = replace(context, observer=self, trace_id=trace_id, run=self._run)
+        self._run = Run(name=operation, trace_id=trace_id_of(context), parent=context.run)
         emit(context, RequestStarted(at_s=self._started_s, operation=operation, request=request, run=self._run))
+
+    def context(self) -> Context:
+        """Where the account's observer listens. It is not kept: the two would hold on to each other, and each request
+        would be left to the garbage collector."""
+        return changed(self._outer, observer=self, trace_id=self._run.trace_id, run=self._run)
 
     def notify(self, event: Event, /) -> None:
         """Keep a line of the ledger, and tell the next observer."""
         if isinstance(event, AttemptFinished):
             self._attempts.append(event.attempt)
         elif isinstance(event, GatewayTimed):  # told by an adapter, which knows of no runs
-            event = replace(event, run=self._run)
-        self._next.notify(event)
+            event = changed(event, run=self._run)
+        self._outer.observer.notify(event)
 
     async def closing(self, answering: Awaitable[Outcome[LLMResponse, LLMError]]) -> Outcome[LLMResponse, LLMError]:
         """What *answering* gives, with the account closed; also when cancellation or a bug goes through it."""
@@ -115,10 +116,10 @@ class Account:
     def _with_ledger(self, response: LLMResponse, latency_ms: float) -> LLMResponse:
         if response.metadata.cached:
             return response
-        metadata = replace(
+        metadata = changed(
             response.metadata,
             latency_ms=latency_ms,
             retry_count=max(len(self._attempts) - 1, 0),
             attempts=tuple(self._attempts),
         )
-        return replace(response, metadata=metadata)
+        return changed(response, metadata=metadata)

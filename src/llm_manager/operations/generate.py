@@ -26,7 +26,7 @@ def generate(request: LLMRequest) -> Op[LLMResponse]:
 
     async def generating(context: Context) -> Outcome[LLMResponse, LLMError]:
         account = Account("generate", request, context)
-        answering = _answered(request, account.context, from_cache=context.config.cache.enabled)
+        answering = _answered(request, account.context(), from_cache=context.config.cache.enabled)
         return await account.closing(answering)
 
     return effect(generating)
@@ -37,7 +37,7 @@ def route_request(request: LLMRequest) -> Op[LLMResponse]:
 
     async def routing(context: Context) -> Outcome[LLMResponse, LLMError]:
         account = Account("route_request", request, context)
-        return await account.closing(_answered(request, account.context, from_cache=False))
+        return await account.closing(_answered(request, account.context(), from_cache=False))
 
     return effect(routing)
 

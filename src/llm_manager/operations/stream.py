@@ -134,7 +134,7 @@ class LLMStream(Ongoing):
         return StreamFailed(error, partial)
 
     async def _finished(self, response: LLMResponse) -> StreamFinished:
-        context = self._account.context
+        context = self._account.context()
         if self._cache_key is not None and not response.metadata.cached and is_worth_keeping(response):
             await context.cache.put(self._cache_key, response, context.clock.monotonic(), context.config.cache.ttl_s)
         return StreamFinished(self._account.close(Success(response)).unwrap())
@@ -174,7 +174,7 @@ def streamed(request: LLMRequest, through_source: Callable[[Source], Source]) ->
 async def _opened(
     request: LLMRequest, account: Account, through_source: Callable[[Source], Source]
 ) -> Outcome[LLMStream, LLMError]:
-    context = account.context
+    context = account.context()
     found = chain_of(request, context)
     if isinstance(found, Failure):
         return found

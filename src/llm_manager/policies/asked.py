@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
+from llm_manager.domain.changed import changed
 from llm_manager.domain.request import LLMRequest
 from llm_manager.domain.response import LLMResponse, SchemaMode, Usage
 from llm_manager.domain.target import Target
@@ -38,7 +39,7 @@ def completed(asked: Asked, response: LLMResponse) -> LLMResponse:
     """The answer as the native form would have given it, with a price, and with an estimate where the provider told
     no usage."""
     answer = unfitted(response, asked.request, asked.mode)
-    return replace(answer, usage=usage_of(asked, answer.usage, answer.content))
+    return changed(answer, usage=usage_of(asked, answer.usage, answer.content))
 
 
 def usage_of(asked: Asked, told: Usage, text: str) -> Usage:
@@ -47,15 +48,16 @@ def usage_of(asked: Asked, told: Usage, text: str) -> Usage:
     if told.prompt_tokens is None or told.completion_tokens is None:
         prompt = prompt_tokens(asked.sent) if told.prompt_tokens is None else told.prompt_tokens
         answer = text_tokens(text) if told.completion_tokens is None else told.completion_tokens
-        usage = replace(
+        usage = changed(
             told, prompt_tokens=prompt, completion_tokens=answer, total_tokens=prompt + answer, estimated=True
         )
-    return replace(usage, cost=price_of(asked.target.facts, usage))
+    cost = price_of(asked.target.facts, usage)
+    return usage if cost is usage.cost else changed(usage, cost=cost)
 
 
 def usage_so_far(asked: Asked, told: Usage, text: str) -> Usage:
     """What had been used when the answer had come as far as *text*: at least that, whatever the provider had *told*."""
     counted = max(told.completion_tokens or 0, text_tokens(text))
-    usage = usage_of(asked, replace(told, completion_tokens=counted), text)
+    usage = usage_of(asked, changed(told, completion_tokens=counted), text)
     total = (usage.prompt_tokens or 0) + counted
-    return replace(usage, total_tokens=total, estimated=True)
+    return changed(usage, total_tokens=total, estimated=True)

@@ -22,7 +22,7 @@ def price_of(facts: ModelFacts, usage: Usage) -> Cost:
         return usage.cost
     price = facts.price
     if price is None or usage.prompt_tokens is None or usage.completion_tokens is None:
-        return UnknownCost()
+        return usage.cost
     return ComputedCost((_prompt_usd(price, usage) + _completion_usd(price, usage)) / MILLION)
 
 

@@ -196,11 +196,16 @@ def _lacks(target: Target, request: LLMRequest) -> LLMError | None:
     images = _images(request)
     if images and "vision" not in capabilities:
         return Unsupported(target.model, "vision")
-    for wish in sorted(provider.unsupported | target.facts.unsupported):
+    for wish in _unsupported(provider.unsupported, target.facts.unsupported):
         if _wants(wish, request, images):
             said = "has no words for it" if wish in provider.unsupported else "takes none with this model"
             return Unsupported(target.model, wish, f"{provider.name} {said}")
     return None
+
+
+@lru_cache(maxsize=1024)
+def _unsupported(by_provider: frozenset[Wish], by_model: frozenset[Wish]) -> Sequence[Wish]:
+    return sorted(by_provider | by_model)
 
 
 def _wants(wish: Wish, request: LLMRequest, images: Sequence[ImagePart]) -> bool:
