@@ -62,7 +62,7 @@ def charged(worst_usd: Callable[[], float | None], *, model: str) -> Policy:
                 return Failure(BudgetExceeded(0.0, await budget.spent_usd(), said))
             worst = most or 0.0
             reserved = await budget.reserve(worst)
-            if isinstance(reserved, Failure):
+            if not isinstance(reserved, Success):
                 return reserved
             try:
                 outcome = await run(op, context)
@@ -105,7 +105,7 @@ class _Purse:
             return Failure(BudgetExceeded(held.limit_usd, held.taken_usd))
         self._spending = held
         outer = Success(None) if self._outer is None else await self._outer.reserve(worst_usd)
-        if isinstance(outer, Failure):
+        if not isinstance(outer, Success):
             self._spending = spending.settle(self._spending, worst_usd, 0.0)
         return outer
 

@@ -66,7 +66,7 @@ async def look_up(context: Context, key: str) -> Cached | None:
     """What the cache knows under *key*, None if nothing or if it cannot be used; a response is marked as cached."""
     now_s = context.clock.monotonic()
     found = await context.cache.get(key, now_s)
-    hit = None if isinstance(found, Failure) else found.unwrap()
+    hit = found.unwrap() if isinstance(found, Success) else None
     emit(context, CacheRead(at_s=now_s, key=key, hit=hit is not None, run=context.run))
     return None if hit is None else Cached(_marked(hit.value))
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import anyio
-from returns.result import Failure, Success
+from returns.result import Success
 
 from llm_manager.domain.errors import LLMError
 from llm_manager.domain.outcome import Outcome
@@ -36,7 +36,7 @@ def circuit_breaker(key: str, *, model: str | None = None, was_asked: Callable[[
         async def guarded(context: Context) -> Outcome[A, LLMError]:
             breakers, clock = context.breakers, context.clock
             admitted = await breakers.admit(key, key if model is None else model, clock.monotonic())
-            if isinstance(admitted, Failure):
+            if not isinstance(admitted, Success):
                 return admitted
             permit = admitted.unwrap()
             try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from returns.result import Failure, Success
+from returns.result import Success
 
 from llm_manager.domain.errors import LLMError
 from llm_manager.domain.outcome import Outcome
@@ -39,7 +39,7 @@ def rate_limit(
                 max_wait_s = min(max_wait_s, context.deadline_s - clock.monotonic())
             name = key if model is None else model
             acquired = await limiter.acquire(key, name, cost, max_wait_s, clock)
-            if isinstance(acquired, Failure):
+            if not isinstance(acquired, Success):
                 return acquired
             reserved = acquired.unwrap()
             outcome = await run(op, context)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
 
 import anyio
-from returns.result import Failure, Success
+from returns.result import Success
 
 from llm_manager.domain.errors import LLMError
 from llm_manager.domain.outcome import Outcome
@@ -33,7 +33,8 @@ class Ending:
     @property
     def error(self) -> LLMError | None:
         """What it failed with, if it did."""
-        return self.outcome.failure() if isinstance(self.outcome, Failure) else None
+        outcome = self.outcome
+        return None if outcome is None or isinstance(outcome, Success) else outcome.failure()
 
 
 Tell: TypeAlias = Callable[[Ending], Awaitable[object]]

@@ -129,7 +129,7 @@ async def _whole(
     _context: Context, provider: Provider, dispatch: Dispatch, asked: Asked, _pace: _Pace
 ) -> Outcome[LLMResponse, LLMError]:
     outcome = await provider.complete(dispatch)
-    return outcome if isinstance(outcome, Failure) else Success(completed(asked, outcome.unwrap()))
+    return Success(completed(asked, outcome.unwrap())) if isinstance(outcome, Success) else outcome
 
 
 async def _begun(
@@ -145,7 +145,7 @@ async def _in_pieces(
     context: Context, provider: Provider, dispatch: Dispatch, asked: Asked, pace: _Pace
 ) -> Outcome[LLMResponse, LLMError]:
     begun = await _begun(context, provider, dispatch, asked, pace)
-    return begun if isinstance(begun, Failure) else await whole_of(begun.unwrap())
+    return await whole_of(begun.unwrap()) if isinstance(begun, Success) else begun
 
 
 class _Sent(NamedTuple):
@@ -221,7 +221,7 @@ def _send(request: LLMRequest, target: Target, pace: _Pace, ask: Ask[A]) -> Op[A
             return await _ask(context, provider, request, target, None, pace, ask)
         since_s = context.clock.monotonic()
         leased = await context.keys.lease(owner, target.model, since_s)
-        if isinstance(leased, Failure):
+        if not isinstance(leased, Success):
             return leased
         lease, now_s = leased.unwrap(), context.clock.monotonic()
         circuit, wait_s = await context.breakers.state(target.key, now_s) if now_s > since_s else ("closed", 0.0)

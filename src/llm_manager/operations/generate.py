@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from returns.result import Failure
+from returns.result import Success
 
 from llm_manager.combinators.cached import cached
 from llm_manager.combinators.timeout import deadline
@@ -45,7 +45,7 @@ def route_request(request: LLMRequest) -> Op[LLMResponse]:
 async def _answered(request: LLMRequest, context: Context, *, from_cache: bool) -> Outcome[LLMResponse, LLMError]:
     """The whole of it: checked, routed, cached, and over in time."""
     found = chain_of(request, context)
-    if isinstance(found, Failure):
+    if not isinstance(found, Success):
         return found
     chain = found.unwrap()
     op = first_answer(context.config, request, chain, attempt)

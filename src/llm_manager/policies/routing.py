@@ -59,7 +59,7 @@ def candidates(
     wish = request.preferences
     strategy = strategy_of(config, request)
     found = _chain(config, request.task_type, wish.model, wish.fallback == "chain")
-    if isinstance(found, Failure):
+    if not isinstance(found, Success):
         return found
     chain = found.unwrap()
     if strategy != "balanced":
@@ -83,7 +83,7 @@ def strategy_of(config: LLMConfig, request: LLMRequest) -> Strategy:
 def fallback_chain(config: LLMConfig, model: str) -> tuple[str, ...]:
     """The models that would be asked after *model*, for a general request."""
     found = _chain(config, "general", model, with_chain=True)
-    if isinstance(found, Failure):
+    if not isinstance(found, Success):
         return ()
     return tuple(each.target.model for each in found.unwrap()[1:] if isinstance(each, Chosen))
 

@@ -19,7 +19,7 @@ class _Flight:
     __slots__ = ("came", "landed")
 
     def __init__(self) -> None:
-        self.landed = anyio.Event()
+        self.landed: anyio.Event | None = None  # made by the first who waits: most fly alone
         self.came: tuple[object, ...] = ()
 
 
@@ -39,6 +39,8 @@ class MemoryFlights:
     async def join(self, key: str, work: Callable[[], Awaitable[T]], is_for_all: Callable[[T], bool], /) -> Flown[T]:
         """What *work* gives: from who is at it already, or by doing it."""
         while (flight := self._flights.get(key)) is not None:
+            if flight.landed is None:
+                flight.landed = anyio.Event()
             await flight.landed.wait()
             if flight.came:
                 return Flown(cast("T", flight.came[0]), led=False)
@@ -53,4 +55,5 @@ class MemoryFlights:
             return outcome
         finally:
             del self._flights[key]
-            flight.landed.set()
+            if flight.landed is not None:
+                flight.landed.set()
