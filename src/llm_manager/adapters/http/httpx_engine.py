@@ -10,7 +10,7 @@ import ssl
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Protocol, cast, final
+from typing import TYPE_CHECKING, Any, Protocol, final
 
 from returns.result import Failure, Success
 
@@ -107,17 +107,19 @@ class HttpxEngine:
     def _pool(self, call: HttpCall) -> Outcome[Client, ConfigurationError]:
         import httpx2  # noqa: PLC0415  # heavy, and only who calls needs it
 
+        from llm_manager.adapters.http.httpx_connections import Connections  # noqa: PLC0415  # it imports httpx2
+
         proxy = proxy_for(call.url, self._settings)
         if isinstance(proxy, Failure):
             return proxy
         limit = self._settings.max_connections
-        client = httpx2.AsyncClient(
+        transport = httpx2.AsyncHTTPTransport(
             trust_env=False,  # what we trust of it is in the proxy and the certificates
             proxy=proxy.unwrap(),
             verify=self._believed(encrypted=call.url.startswith("https:") or proxy.unwrap() is not None),
             limits=httpx2.Limits(max_connections=limit, max_keepalive_connections=limit),
         )
-        return Success(cast("Client", client))
+        return Success(Connections(transport))
 
     def _believed(self, *, encrypted: bool) -> ssl.SSLContext:
         """Whose certificates count: nobody's where nothing is encrypted, since to load them takes milliseconds."""
