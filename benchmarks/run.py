@@ -5,13 +5,13 @@ from __future__ import annotations
 import platform
 from pathlib import Path
 
-from benchmarks import calls, extracting, importing, scores, stack, streams
+from benchmarks import calls, extracting, importing, memory, scores, stack, streams
 from benchmarks.row import Row
 
 RESULTS = Path(__file__).parent / "results.md"
 
 
-FAMILIES = (importing.rows, stack.rows, streams.rows, calls.rows, extracting.rows)
+FAMILIES = (importing.rows, stack.rows, streams.rows, calls.rows, memory.rows, extracting.rows)
 
 
 def table(rows: list[Row]) -> str:

@@ -1,7 +1,7 @@
 """A server that costs next to nothing: canned answers to chat completions, in a process of its own.
 
 ``python -m benchmarks.server`` prints its port and serves until its standard input ends. It looks at a request only as
-far as it must: where it ends, and whether a stream is wanted.
+far as it must: where it ends, and whether a stream is wanted, one that stays open after its first event, or a refusal.
 """
 
 from __future__ import annotations
@@ -10,22 +10,28 @@ import asyncio
 import json
 import subprocess
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 
 CHUNKS = 200
 """Pieces of text in a stream."""
 
 
-def _response(head: str, body: bytes) -> bytes:
-    return f"HTTP/1.1 200 OK\r\ncontent-type: {head}\r\ncontent-length: {len(body)}\r\n\r\n".encode() + body
+def _response(status: str, body: bytes) -> bytes:
+    head = f"HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
+    return head.encode() + body
 
 
 def _answer() -> bytes:
     choice = {"index": 0, "message": {"role": "assistant", "content": "It scatters."}, "finish_reason": "stop"}
     usage = {"prompt_tokens": 10, "completion_tokens": 12, "total_tokens": 22}
     made = {"id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": "gpt-4o"}
-    return _response("application/json", json.dumps({**made, "choices": [choice], "usage": usage}).encode())
+    return _response("200 OK", json.dumps({**made, "choices": [choice], "usage": usage}).encode())
+
+
+def _refusal() -> bytes:
+    error = {"message": "no", "type": "invalid_request_error", "code": None, "param": None}
+    return _response("400 Bad Request", json.dumps({"error": error}).encode())
 
 
 def _event(delta: dict[str, str], finish: str | None) -> bytes:
@@ -42,7 +48,16 @@ def _stream() -> list[bytes]:
     return [head, *(f"{len(piece):x}\r\n".encode() + piece + b"\r\n" for piece in pieces), b"0\r\n\r\n"]
 
 
-ANSWER, STREAM = _answer(), _stream()
+ANSWER, REFUSAL, STREAM = _answer(), _refusal(), _stream()
+HELD = STREAM[:2]
+"""The head and the first event: a stream that stays open."""
+
+
+def _reply(body: bytes) -> Sequence[bytes]:
+    """The writes that answer a request."""
+    if b'"stream":true' in body.replace(b" ", b""):
+        return HELD if b'"held"' in body else STREAM
+    return (REFUSAL if b'"refuse"' in body else ANSWER,)
 
 
 class Canned(asyncio.Protocol):
@@ -61,8 +76,7 @@ class Canned(asyncio.Protocol):
             if len(self._unread) < whole:
                 return
             body, self._unread = self._unread[end + 4 : whole], self._unread[whole:]
-            wants_stream = b'"stream":true' in body.replace(b" ", b"")
-            for piece in STREAM if wants_stream else (ANSWER,):
+            for piece in _reply(body):
                 self._transport.write(piece)
 
 
