@@ -15,7 +15,9 @@ from benchmarks.row import Row, row
 from benchmarks.server import CHUNKS, serving
 
 ROUNDS = 7
-PEERS = ("openai", "litellm")
+PEERS = ("openai", "litellm", "instructor", "pydantic_ai")
+VALUES = ("generate", "generate, fast", "instructor", "pydantic_ai")
+"""Who is asked for values of a type; of the peers ``instructor`` is asked for nothing else."""
 
 
 def _each(clients: Mapping[str, Process], job: str, *numbers: int) -> dict[str, list[float]]:
@@ -30,10 +32,12 @@ def _each(clients: Mapping[str, Process], job: str, *numbers: int) -> dict[str, 
 
 
 def _measured(clients: Mapping[str, Process]) -> list[Row]:
-    one = _each(clients, "call", 100, 1)
-    hundred = _each(clients, "call", 300, 100)
+    callers = {name: client for name, client in clients.items() if name != "instructor"}
+    one = _each(callers, "call", 100, 1)
+    hundred = _each(callers, "call", 300, 100)
     crowd = _each({name: clients[name] for name in ("generate, fast", "aiohttp")}, "call", 1_000, 500)
-    streamed = _each(clients, "stream", 10, 1)
+    streamed = _each({name: each for name, each in callers.items() if name != "pydantic_ai"}, "stream", 10, 1)
+    values = _each({name: clients[name] for name in VALUES if name in clients}, "value", 100, 1)
     chunks = {name: [figure / CHUNKS for figure in figures] for name, figures in streamed.items()}
     crowded = {**crowd, "itself at 100": hundred["generate, fast"]}
     return [
@@ -41,11 +45,12 @@ def _measured(clients: Mapping[str, Process]) -> list[Row]:
         *_beside("100 at once", hundred, "generate, fast", {"aiohttp": 2.5, "openai": 0.15, "litellm": 0.10}),
         *_beside("500 at once", crowded, "generate, fast", {"itself at 100": 1.2}),
         *_beside("a piece of a stream", chunks, "generate", {"openai": 0.10, "litellm": 0.02}),
+        *_beside("a value of a type", values, "generate", {"instructor": None, "pydantic_ai": None}),
     ]
 
 
-def _beside(what: str, figures: Mapping[str, list[float]], ours: str, most: Mapping[str, float]) -> list[Row]:
-    """A line for every client, then ours beside each peer with the most that the ratio may be."""
+def _beside(what: str, figures: Mapping[str, list[float]], ours: str, most: Mapping[str, float | None]) -> list[Row]:
+    """A line for every client, then ours beside each peer with the most that the ratio may be, if a target says so."""
     lines = {name: row(f"{what}: {name}", "us", each) for name, each in figures.items()}
     ratios = [
         row(f"{what}: {ours}", "us", figures[ours], peer=lines[peer], most=limit)

@@ -39,11 +39,13 @@ AT_ONCE = 20
 class Client:
     """What one can do: a whole answer, a whole stream, and a stream whose first event has come, to be closed later.
 
-    *mixed* is a call of the kind that its number says.
+    *value* is a whole answer as a value of a type, and *mixed* a call of the kind that its number says. What a client
+    cannot do, or is not asked, is None.
     """
 
-    call: Call
-    stream: Call
+    call: Call | None = None
+    stream: Call | None = None
+    value: Call | None = None
     hold: Callable[[], Awaitable[Call]] | None = None
     mixed: Callable[[int], Awaitable[object]] | None = None
 
@@ -78,12 +80,14 @@ async def _ours(url: str, engine: HttpEngine) -> AsyncGenerator[Client, None]:
 
 
 def _asked(context: Context, remembering: Context) -> Client:
+    from benchmarks.anomaly import Anomaly  # noqa: PLC0415  # it imports pydantic
     from llm_manager import (  # noqa: PLC0415  # see above
         LLMRequest,
         Preferences,
         collect,
         generate,
         generate_stream,
+        query_with_schema,
         run,
     )
 
@@ -97,6 +101,9 @@ def _asked(context: Context, remembering: Context) -> Client:
 
     async def stream() -> None:
         (await collect((await run(generate_stream(ask), context)).unwrap())).unwrap()
+
+    async def value() -> None:
+        (await run(query_with_schema(ask, Anomaly), context)).unwrap()
 
     async def hold() -> Call:
         opened = (await run(generate_stream(held), context)).unwrap()
@@ -112,7 +119,7 @@ def _asked(context: Context, remembering: Context) -> Client:
         else:
             (await run(generate(about(f"{number * number % 150}")), remembering)).unwrap()
 
-    return Client(call=call, stream=stream, hold=hold, mixed=mixed)
+    return Client(call=call, stream=stream, value=value, hold=hold, mixed=mixed)
 
 
 @asynccontextmanager
@@ -205,6 +212,45 @@ async def _litellm(url: str) -> AsyncGenerator[Client, None]:
     yield Client(call=call, stream=stream)
 
 
+@asynccontextmanager
+async def _instructor(url: str) -> AsyncGenerator[Client, None]:
+    instructor: Any = import_module("instructor")
+    openai: Any = import_module("openai")
+
+    from benchmarks.anomaly import Anomaly  # noqa: PLC0415  # it imports pydantic
+
+    async with openai.AsyncOpenAI(base_url=url, api_key="sk-benchmark", max_retries=0) as client:
+        asking = instructor.from_openai(client, mode=instructor.Mode.JSON_SCHEMA)
+
+        async def value() -> None:
+            await asking.chat.completions.create(
+                model="gpt-4o", messages=MESSAGES, response_model=Anomaly, max_retries=0
+            )
+
+        yield Client(value=value)
+
+
+@asynccontextmanager
+async def _pydantic_ai(url: str) -> AsyncGenerator[Client, None]:
+    pydantic_ai: Any = import_module("pydantic_ai")
+    models: Any = import_module("pydantic_ai.models.openai")
+    providers: Any = import_module("pydantic_ai.providers.openai")
+
+    from benchmarks.anomaly import Anomaly  # noqa: PLC0415  # it imports pydantic
+
+    model = models.OpenAIChatModel("gpt-4o", provider=providers.OpenAIProvider(base_url=url, api_key="sk-benchmark"))
+    plain = pydantic_ai.Agent(model)
+    typed = pydantic_ai.Agent(model, output_type=pydantic_ai.NativeOutput(Anomaly))
+
+    async def call() -> None:
+        await plain.run("hi")
+
+    async def value() -> None:
+        await typed.run("hi")
+
+    yield Client(call=call, value=value)
+
+
 CLIENTS: Mapping[str, Callable[[str], AbstractAsyncContextManager[Client]]] = {
     "generate": partial(_ours, engine="httpx2"),
     "generate, fast": partial(_ours, engine="aiohttp"),
@@ -212,6 +258,8 @@ CLIENTS: Mapping[str, Callable[[str], AbstractAsyncContextManager[Client]]] = {
     "aiohttp": _aiohttp,
     "openai": _openai,
     "litellm": _litellm,
+    "instructor": _instructor,
+    "pydantic_ai": _pydantic_ai,
 }
 
 
@@ -248,10 +296,12 @@ async def _mixed(call: Callable[[int], Awaitable[object]], first: int, count: in
 async def _done(client: Client, job: str, numbers: list[int]) -> tuple[float, ...]:
     """The figures of one job."""
     match job, client:
-        case "call", Client(call=call):
+        case "call", Client(call=call) if call is not None:
             return (await _cpu_us(call, *numbers),)
-        case "stream", Client(stream=stream):
+        case "stream", Client(stream=stream) if stream is not None:
             return (await _cpu_us(stream, *numbers),)
+        case "value", Client(value=value) if value is not None:
+            return (await _cpu_us(value, *numbers),)
         case "held", Client(hold=hold) if hold is not None:
             return await _held(hold, *numbers)
         case "mixed", Client(mixed=mixed) if mixed is not None:

@@ -1,7 +1,8 @@
 """A server that costs next to nothing: canned answers to chat completions, in a process of its own.
 
 ``python -m benchmarks.server`` prints its port and serves until its standard input ends. It looks at a request only as
-far as it must: where it ends, and whether a stream is wanted, one that stays open after its first event, or a refusal.
+far as it must: where it ends, and whether a stream is wanted, one that stays open after its first event, a value, or a
+refusal.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ def _response(status: str, body: bytes) -> bytes:
     return head.encode() + body
 
 
-def _answer() -> bytes:
-    choice = {"index": 0, "message": {"role": "assistant", "content": "It scatters."}, "finish_reason": "stop"}
+def _answer(text: str) -> bytes:
+    choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
     usage = {"prompt_tokens": 10, "completion_tokens": 12, "total_tokens": 22}
     made = {"id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": "gpt-4o"}
     return _response("200 OK", json.dumps({**made, "choices": [choice], "usage": usage}).encode())
@@ -48,7 +49,8 @@ def _stream() -> list[bytes]:
     return [head, *(f"{len(piece):x}\r\n".encode() + piece + b"\r\n" for piece in pieces), b"0\r\n\r\n"]
 
 
-ANSWER, REFUSAL, STREAM = _answer(), _refusal(), _stream()
+ANSWER, REFUSAL, STREAM = _answer("It scatters."), _refusal(), _stream()
+VALUE = _answer('{"metric": "errors", "severity": "high"}')
 HELD = STREAM[:2]
 """The head and the first event: a stream that stays open."""
 
@@ -57,6 +59,8 @@ def _reply(body: bytes) -> Sequence[bytes]:
     """The writes that answer a request."""
     if b'"stream":true' in body.replace(b" ", b""):
         return HELD if b'"held"' in body else STREAM
+    if b'"json_schema"' in body:
+        return (VALUE,)
     return (REFUSAL if b'"refuse"' in body else ANSWER,)
 
 
