@@ -20,9 +20,8 @@ from llm_manager.effect.op import effect, run
 from llm_manager.effect.sources import from_iterable, from_layer
 from llm_manager.effect.stream import Stream
 from llm_manager.operations.generate import generate
-from llm_manager.operations.schema import query_with_schema
+from llm_manager.operations.schema import query_with_schema, wanted_of
 from llm_manager.policies.cache_key import cache_key
-from llm_manager.policies.strict_schema import answer_format
 from llm_manager.ports import Journal, Work
 
 if TYPE_CHECKING:
@@ -95,10 +94,10 @@ _RESPONSE: _Job[LLMResponse] = _Job(generate, _response_key, to_json, lambda tex
 
 
 def _value_job(schema: Schema[T]) -> _Job[T]:
-    from llm_manager.extraction import json_schema, validate_text  # noqa: PLC0415  # only who wants values pays for it
+    from llm_manager.extraction import validate_text  # noqa: PLC0415  # only who wants values pays for it
     from llm_manager.extraction.schema import adapter_of  # noqa: PLC0415  # as above
 
-    format_, adapter = answer_format(json_schema(schema)), adapter_of(schema)
+    format_, adapter = wanted_of(schema).format, adapter_of(schema)
     return _Job(
         lambda request: query_with_schema(request, schema),
         lambda request: cache_key(replace(request, response_format=format_), ()),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, TypeVar, cast
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 from returns.result import Failure, Success
 
@@ -13,15 +14,17 @@ from llm_manager.domain.errors import ExtractionFailed, LLMError, ResponseTrunca
 from llm_manager.domain.events import Reasked
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.problem import Problem
-from llm_manager.domain.request import LLMRequest, Message
+from llm_manager.domain.request import JsonSchema, LLMRequest, Message
 from llm_manager.domain.response import LLMResponse
 from llm_manager.effect.context import Context, Op, emit
 from llm_manager.effect.op import effect, run
 from llm_manager.operations.chain import LAST_WORDS_S, limit_s
 from llm_manager.operations.generate import generate
-from llm_manager.policies.strict_schema import WRAPPED, answer_format
+from llm_manager.policies.strict_schema import WRAPPED, answer_format, is_object
 
 if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
     from llm_manager.extraction import Schema
 
 T = TypeVar("T")
@@ -35,12 +38,10 @@ def query_with_schema(request: LLMRequest, schema: Schema[T], max_reasks: int = 
     off at its token limit is ``ResponseTruncated`` at once, for asking again would be cut off again. Asking again
     happens within the one deadline of the request.
     """
-    from llm_manager.extraction import json_schema  # noqa: PLC0415  # only who wants values pays for its tables
-
-    format_ = answer_format(json_schema(schema))
+    wanted = wanted_of(schema)
 
     async def querying(context: Context) -> Outcome[T, LLMError]:
-        asked = replace(request, response_format=format_)
+        asked = replace(request, response_format=wanted.format)
         for round_ in range(max_reasks + 1):
             answered = await run(generate(asked), context)
             if isinstance(answered, Failure):
@@ -62,6 +63,28 @@ def query_with_schema(request: LLMRequest, schema: Schema[T], max_reasks: int = 
         return await named("query_with_schema", asking, within)
 
     return effect(bounded)
+
+
+class Wanted(NamedTuple):
+    """How a value is asked for, and whether it comes under an object that is put around it."""
+
+    format: JsonSchema
+    is_wrapped: bool
+
+
+def wanted_of(schema: Schema[Any]) -> Wanted:
+    """How to ask for a value of *schema*: worked out once for each type."""
+    from llm_manager.extraction.schema import adapter_of  # noqa: PLC0415  # only who wants values pays for its tables
+
+    return _wanted(adapter_of(schema))
+
+
+@lru_cache(maxsize=256)
+def _wanted(adapter: TypeAdapter[Any]) -> Wanted:
+    from llm_manager.extraction import json_schema  # noqa: PLC0415  # as above
+
+    schema = json_schema(adapter)
+    return Wanted(answer_format(schema), not is_object(schema))
 
 
 def value_of(

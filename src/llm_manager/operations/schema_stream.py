@@ -25,9 +25,9 @@ from llm_manager.domain.stream import (
 from llm_manager.effect.context import Context, Op
 from llm_manager.effect.ongoing import Ending, Ongoing
 from llm_manager.effect.op import effect, run
-from llm_manager.operations.schema import value_of
+from llm_manager.operations.schema import value_of, wanted_of
 from llm_manager.operations.stream import LLMStream, generate_stream
-from llm_manager.policies.strict_schema import WRAPPED, answer_format, is_object
+from llm_manager.policies.strict_schema import WRAPPED
 
 if TYPE_CHECKING:
     from llm_manager.extraction import JsonValue, Schema
@@ -140,15 +140,13 @@ def stream_with_schema(request: LLMRequest, schema: Schema[T]) -> Op[SchemaStrea
     with ``SchemaMismatch``, ``ExtractionFailed`` or ``ResponseTruncated``. Before the first piece failures come back as
     those of ``generate_stream``.
     """
-    from llm_manager.extraction import json_schema  # noqa: PLC0415  # as above
-
-    wanted = json_schema(schema)
-    asked = replace(request, response_format=answer_format(wanted))
+    wanted = wanted_of(schema)
+    asked = replace(request, response_format=wanted.format)
 
     async def streaming(context: Context) -> Outcome[SchemaStream[T], LLMError]:
         opened = await run(generate_stream(asked), context)
         if isinstance(opened, Failure):
             return opened
-        return Success(SchemaStream(opened.unwrap(), schema, is_wrapped=not is_object(wanted)))
+        return Success(SchemaStream(opened.unwrap(), schema, is_wrapped=wanted.is_wrapped))
 
     return effect(streaming)
