@@ -7,6 +7,8 @@ from random import Random as Chance
 from hypothesis import given
 from hypothesis import strategies as st
 
+from llm_manager.combinators.retry import at_once
+from llm_manager.domain.errors import LLMError, RateLimitExceeded, ServerError
 from llm_manager.effect.schedule import (
     Continue,
     Decision,
@@ -22,6 +24,7 @@ from llm_manager.effect.schedule import (
     up_to,
 )
 
+BUSY, LIMITED = ServerError("m", 503), RateLimitExceeded("m")
 never = recurs(0)
 forever = spaced(0)
 atoms: st.SearchStrategy[Schedule[object]] = st.one_of(
@@ -82,3 +85,18 @@ def test_a_cap_bounds_every_wait_and_jitter_never_lengthens_one(
 def test_recurs_goes_on_exactly_so_often(times_: int) -> None:
     made = decisions(recurs(times_), [0.0] * 25)
     assert [isinstance(decision, Continue) for decision in made] == [True] * times_ + [False] * (25 - times_)
+
+
+@given(schedule=schedules, at=times, count=st.integers(0, 3))
+def test_what_is_done_at_once_counts_nowhere(schedule: Schedule[object], at: list[float], count: int) -> None:
+    """The first *count* of those errors cost nothing, and for all others nothing has changed."""
+    errors: list[LLMError] = [BUSY if index % 2 else LIMITED for index in range(len(at))]
+    decide, plain = at_once(lambda error: error == LIMITED, count, schedule).driver(), schedule.driver()
+    chance, same = Chance(1), Chance(1)  # noqa: S311  # a fixed source of chance, nothing secret
+    left = count
+    for now_s, error in zip(at, errors, strict=True):
+        if error == LIMITED and left > 0:
+            left -= 1
+            assert decide(now_s, chance, error) == Continue(0.0)
+        else:
+            assert decide(now_s, chance, error) == plain(now_s, same, error)

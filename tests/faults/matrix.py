@@ -165,20 +165,33 @@ REFUSED = (
 )
 
 LIMITS = (
-    FaultRow("429 with seconds", replying(RETRY_AFTER["seconds"]), LIMITED_7_S, "y", "y", "n", 7.0),
-    FaultRow("429 with a date", replying(RETRY_AFTER["a date"]), LIMITED_7_S, "y", "y", "n", 7.0),
+    FaultRow("429 with seconds", replying(RETRY_AFTER["seconds"]), LIMITED_7_S, "other key, y", "y", "n", 7.0),
+    FaultRow("429 with a date", replying(RETRY_AFTER["a date"]), LIMITED_7_S, "other key, y", "y", "n", 7.0),
     FaultRow(
-        "429 beyond the deadline", replying(RETRY_AFTER["seconds"]), LIMITED_7_S, "n", "y", "n", 7.0, deadline_s=5.0
+        "429 beyond the deadline",
+        replying(RETRY_AFTER["seconds"]),
+        LIMITED_7_S,
+        "other key",
+        "y",
+        "n",
+        7.0,
+        deadline_s=5.0,
     ),
     *(
-        FaultRow(f"429 with a time that is {how}", replying(RETRY_AFTER[how]), LIMITED, "y", "y", "n", 1.0)
+        FaultRow(f"429 with a time that is {how}", replying(RETRY_AFTER[how]), LIMITED, "other key, y", "y", "n", 1.0)
         for how in ("negative", "not a number", "infinite", "garbage", "absent")
     ),
     FaultRow(
-        "429 with an hour", replying(RETRY_AFTER["an hour"]), RateLimitExceeded(MODEL, 3600.0), "n", "y", "n", 3600.0
+        "429 with an hour",
+        replying(RETRY_AFTER["an hour"]),
+        RateLimitExceeded(MODEL, 3600.0),
+        "other key",
+        "y",
+        "n",
+        3600.0,
     ),
-    FaultRow("rate limit under status 200", fault("error_in_ok"), LIMITED, "y", "y", "n", 1.0),
-    FaultRow("rate limit as first event", fault("error_in_stream"), LIMITED, "y", "y", "n", 1.0, STREAM),
+    FaultRow("rate limit under status 200", fault("error_in_ok"), LIMITED, "other key, y", "y", "n", 1.0),
+    FaultRow("rate limit as first event", fault("error_in_stream"), LIMITED, "other key, y", "y", "n", 1.0, STREAM),
 )
 
 BROKEN_SERVERS = (

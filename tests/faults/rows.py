@@ -14,7 +14,7 @@ from typing import Literal, TypeAlias, assert_never
 from llm_manager import LLMError, LLMResponse
 from tests.faults.places import Opening
 
-Again: TypeAlias = Literal["y", "once", "other key", "A", "n"]
+Again: TypeAlias = Literal["y", "once", "other key", "other key, y", "A", "n"]
 NextModel: TypeAlias = Literal["y", "A", "after_filter", "n"]
 Key: TypeAlias = Literal["-", "disabled", "disabled for the model"] | float
 """Seconds of rest, or what else becomes of it."""
@@ -68,6 +68,8 @@ def sent(again: Again, *, allowed: bool) -> int:
             return 2
         case "other key":
             return KEYS
+        case "other key, y":
+            return KEYS + RETRIES
         case "A":
             return 1 + RETRIES if allowed else 1
         case "n":

@@ -111,10 +111,10 @@ def test_a_pause_is_as_long_as_the_longest_backoff_or_a_vendors_minute_and_a_ten
     assert plan_of(quick, ONE, {}, ()).unwrap().targets[0].worst_wait_s == pytest.approx(66.0)
 
 
-def test_each_further_key_is_one_more_try() -> None:
+def test_each_further_key_is_two_more_tries_one_after_a_refusal_and_one_after_a_rate_limit() -> None:
     config = replace(OPENAI, keys=KeySettings(providers={"openai": TWO}))
     [target] = plan_of(config, ONE, {}, ()).unwrap().targets
-    assert (target.worst_attempts, target.worst_cost_usd) == (5, 5 * ONE_USD)
+    assert (target.worst_attempts, target.worst_cost_usd) == (6, 6 * ONE_USD)
 
 
 def test_without_a_limit_an_answer_may_be_as_long_as_its_model_can_make_it() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import TypeVar
 
@@ -140,3 +141,24 @@ def default_schedule(settings: RetrySettings, keys: int = 1, rest_s: float = 0.0
     backoff = pipe(exponential(settings.base_s, settings.factor), capped(settings.cap_s), jittered)
     waits = both(both(backoff, recurs(settings.max_retries)), _waiting(rest_s))
     return choose(_wants_other_key, recurs(keys - 1), both(waits, permitted(ambiguous=settings.ambiguous)))
+
+
+def at_once(holds: Callable[[LLMError], bool], times: int, schedule: Schedule[LLMError]) -> Schedule[LLMError]:
+    """As *schedule* says; but without a wait, and outside its count, after the first *times* errors for which *holds*.
+
+    A rate limit is one where another key is free: what one key has to wait for, another need not.
+    """
+
+    def start() -> Driver[LLMError]:
+        drive, left = schedule.driver(), times
+
+        def decide(now_s: float, random: Random, error: LLMError) -> Decision:
+            nonlocal left
+            if left > 0 and holds(error):
+                left -= 1
+                return Continue(0.0)
+            return drive(now_s, random, error)
+
+        return decide
+
+    return Schedule(start)

@@ -30,9 +30,9 @@ from returns.result import Failure, Success
 from llm_manager.combinators.budget import charged
 from llm_manager.combinators.circuit_breaker import circuit_breaker
 from llm_manager.combinators.rate_limit import rate_limit
-from llm_manager.combinators.retry import default_schedule, retry
+from llm_manager.combinators.retry import at_once, default_schedule, retry
 from llm_manager.combinators.timeout import timeout
-from llm_manager.domain.errors import CircuitOpen, ConfigurationError, LLMError
+from llm_manager.domain.errors import CircuitOpen, ConfigurationError, LLMError, RateLimitExceeded
 from llm_manager.domain.events import AttemptFinished, AttemptStarted, SchemaModeChosen
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.problem import Problem
@@ -77,7 +77,10 @@ def _stacked(request: LLMRequest, target: Target, ask: Ask[A]) -> Op[A]:
         if left_alone is not None:
             return Failure(left_alone)
         rest_s = 0.0 if key_owner(config, target) is None else config.keys.cool_down_s
-        schedule = default_schedule(config.retry, keys_of(config, target), rest_s)
+        keys = keys_of(config, target)
+        schedule = default_schedule(config.retry, keys, rest_s)
+        if keys > 1:
+            schedule = at_once(pace.may_use_another_key, keys - 1, schedule)
         stack = through(
             _one_try(request, target, pace, ask),
             circuit_breaker(target.key, model=target.model, was_asked=pace.was_asked),
@@ -103,7 +106,7 @@ class _Pace:
     """What one run of :func:`attempt` knows of its tries: since when it has been waiting, what is being sent, and when
     the first piece of an answer came."""
 
-    __slots__ = ("first_s", "key_id", "mode", "sent_s", "since_s")
+    __slots__ = ("first_s", "key_id", "mode", "of_one_key", "sent_s", "since_s")
 
     def __init__(self, since_s: float) -> None:
         self.since_s = since_s
@@ -111,6 +114,7 @@ class _Pace:
         self.first_s: float | None = None
         self.key_id: str | None = None
         self.mode: SchemaMode | None = None
+        self.of_one_key: LLMError | None = None
 
     def was_asked(self) -> bool:
         """Did the last try get as far as the model, and not only into the queue for a key?"""
@@ -119,6 +123,10 @@ class _Pace:
     def never_left(self, error: LLMError) -> bool:
         """Was nothing sent by the try that failed so: for want of a key, or with no connection?"""
         return not self.was_asked() or nothing_was_sent(error)
+
+    def may_use_another_key(self, error: LLMError) -> bool:
+        """Was it one key alone that met *error*, with another to be had?"""
+        return error is self.of_one_key
 
 
 Ask: TypeAlias = Callable[[Context, Provider, Dispatch, Asked, _Pace], Awaitable[Outcome[A, LLMError]]]
@@ -271,7 +279,12 @@ async def _ask(
         raise
 
     async def give_back(ending: Ending) -> None:
-        await context.keys.give_back(lease, ending.error, context.clock.monotonic())
+        now_s = context.clock.monotonic()
+        await context.keys.give_back(lease, ending.error, now_s)
+        if isinstance(ending.error, RateLimitExceeded) and await context.keys.usable(
+            lease.provider, lease.model, now_s
+        ):
+            pace.of_one_key = ending.error
 
     await when_over(outcome, give_back)
     return outcome

@@ -90,7 +90,8 @@ def _planned(
     if open_s is not None and open_s > passed_s:
         return PlannedTarget(model=name, provider=provider, why=why, skipped=CircuitOpen(name, open_s))
     sent = windowed(request, target)
-    tries = config.retry.max_retries + keys_of(config, target)
+    others = keys_of(config, target) - 1  # each may take over once after a refusal and once after a rate limit
+    tries = 1 + config.retry.max_retries + 2 * others
     worst = worst_try_usd(target, sent, sent_tokens(sent, target))
     return PlannedTarget(
         model=name,
