@@ -17,7 +17,7 @@ from llm_manager import ConversationConflict, ConversationNotFound, StoredMessag
 from llm_manager.adapters.conversations.memory import MemoryConversations
 from llm_manager.adapters.conversations.order import place_of
 from llm_manager.domain.conversation import ConversationSummary, Opening, Turn, advanced, conversation_of
-from llm_manager.domain.conversation_text import text_of, turns_of
+from llm_manager.domain.conversation_text import PART, text_of, turns_of
 from llm_manager.domain.response import ComputedCost
 from llm_manager.ports import ConversationStore
 from llm_manager.testing import strategies
@@ -143,6 +143,13 @@ def test_a_turn_comes_back_from_its_text_as_it_was(turn: Turn) -> None:
     assert text.isascii()
     assert "\0" not in text
     assert turns_of([text]) == Success((turn,))
+
+
+def test_what_is_read_in_parts_is_told_by_its_place_in_all() -> None:
+    texts = [text_of(Turn(id=str(number), at=0.0)) for number in range(3 * PART + 1)]
+    assert [turn.id for turn in turns_of(texts).unwrap()] == [str(number) for number in range(len(texts))]
+    texts[2 * PART + 3] = texts[2 * PART + 3].replace('"at":0.0', '"at":"noon"')
+    assert turns_of(texts) == Failure(f"it holds what is no conversation of ours, at {2 * PART + 3}.at")
 
 
 @settings(max_examples=30)

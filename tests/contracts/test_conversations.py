@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import anyio
 import pytest
@@ -64,6 +65,22 @@ async def test_what_is_added_comes_back_as_it_was_in_order(conversations: Conver
     assert await conversations.append("a", 1, (turn(1), turn(2))) == Success(3)
     assert await conversations.load("a") == Success((FULL, turn(1), turn(2)))
     assert (await conversations.page(None, 9)).unwrap() == (advanced(None, "a", (FULL, turn(1), turn(2))),)
+
+
+async def test_metadata_that_its_owner_or_a_reader_changes_is_not_changed_in_the_store(
+    conversations: ConversationStore,
+) -> None:
+    mine: dict[str, Any] = {"tags": ["new"]}
+    await conversations.append("a", 0, (replace(turn(1), opening=Opening(metadata=mine)),))
+    mine["tags"].append("mine")
+    loaded = (await conversations.load("a")).unwrap()[0].opening
+    [listed] = (await conversations.page(None, 1)).unwrap()
+    for read in (loaded, listed):
+        assert read is not None
+        assert read.metadata == {"tags": ["new"]}
+        read.metadata["tags"].append("read")
+    assert await conversations.load("a") == Success((replace(turn(1), opening=Opening(metadata={"tags": ["new"]})),))
+    assert (await conversations.page(None, 1)).unwrap()[0].metadata == {"tags": ["new"]}
 
 
 async def test_a_conversation_that_is_not_there_is_not_found(conversations: ConversationStore) -> None:

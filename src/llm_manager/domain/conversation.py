@@ -6,7 +6,7 @@ left out, whatever of it a model is shown later. Times are Unix seconds.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -98,19 +98,26 @@ class ConversationContext:
     model: str | None = None
 
 
-def advanced(before: ConversationSummary | None, conversation_id: str, turns: Iterable[Turn]) -> ConversationSummary:
+def advanced(before: ConversationSummary | None, conversation_id: str, turns: Sequence[Turn]) -> ConversationSummary:
     """The summary once *turns* are added; there is none *before* the first.
 
     >>> advanced(None, "a", [Turn(id="1", at=5.0), Turn(id="2", at=7.0, model="gpt", usage=Usage())]).usage
     ConversationUsage(prompt_tokens=0, completion_tokens=0, cost_usd=0.0, unpriced_turns=1)
     """
-    now = before
-    for turn in turns:
-        now = _with(now or _begun(conversation_id, turn), turn)
-    if now is None:
+    if not turns:
+        if before is not None:
+            return before
         msg = "a conversation has at least one turn"
         raise ValueError(msg)
-    return now
+    begun = _begun(conversation_id, turns[0]) if before is None else before
+    return replace(
+        begun,
+        version=begun.version + len(turns),
+        message_count=begun.message_count + sum(len(turn.messages) for turn in turns),
+        model=next((turn.model for turn in reversed(turns) if turn.model), begun.model),
+        updated_at=turns[-1].at,
+        usage=_added(begun.usage, [turn.usage for turn in turns if turn.usage is not None]),
+    )
 
 
 def _begun(conversation_id: str, first: Turn) -> ConversationSummary:
@@ -128,24 +135,18 @@ def _begun(conversation_id: str, first: Turn) -> ConversationSummary:
     )
 
 
-def _with(before: ConversationSummary, turn: Turn) -> ConversationSummary:
-    return replace(
-        before,
-        version=before.version + 1,
-        message_count=before.message_count + len(turn.messages),
-        model=turn.model or before.model,
-        updated_at=turn.at,
-        usage=before.usage if turn.usage is None else _added(before.usage, turn.usage),
-    )
-
-
-def _added(total: ConversationUsage, used: Usage) -> ConversationUsage:
-    is_known = not isinstance(used.cost, UnknownCost)
+def _added(total: ConversationUsage, used: Sequence[Usage]) -> ConversationUsage:
+    cost_usd, unpriced = total.cost_usd, total.unpriced_turns
+    for usage in used:  # in their order, whoever adds them in however many steps: floats remember it
+        if isinstance(usage.cost, UnknownCost):
+            unpriced += 1
+        else:
+            cost_usd += usage.cost.usd
     return ConversationUsage(
-        prompt_tokens=total.prompt_tokens + (used.prompt_tokens or 0),
-        completion_tokens=total.completion_tokens + (used.completion_tokens or 0),
-        cost_usd=total.cost_usd + (0.0 if isinstance(used.cost, UnknownCost) else used.cost.usd),
-        unpriced_turns=total.unpriced_turns + (0 if is_known else 1),
+        prompt_tokens=total.prompt_tokens + sum(usage.prompt_tokens or 0 for usage in used),
+        completion_tokens=total.completion_tokens + sum(usage.completion_tokens or 0 for usage in used),
+        cost_usd=cost_usd,
+        unpriced_turns=unpriced,
     )
 
 

@@ -210,7 +210,7 @@ async def _kept(turn: Continuing, response: LLMResponse, context: Context) -> Ou
     return done[0]
 
 
-def _bounded(conversation: ConversationContext) -> Policy:
+def _bounded(conversation: ConversationSummary) -> Policy:
     """What is left of its budget, where it has one."""
     if conversation.budget_usd is None:
         return _as_it_is

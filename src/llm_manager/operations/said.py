@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 from returns.result import Failure, Success
 
-from llm_manager.domain.conversation import ConversationContext, StoredMessage, Turn, conversation_of
+from llm_manager.domain.config import LLMConfig
+from llm_manager.domain.conversation import ConversationSummary, StoredMessage, Turn, advanced
 from llm_manager.domain.errors import (
     ConversationConflict,
     ConversationNotFound,
@@ -20,6 +21,8 @@ from llm_manager.domain.problem import Problem
 from llm_manager.domain.request import LLMRequest, Message
 from llm_manager.domain.response import LLMResponse
 from llm_manager.effect.context import Context
+from llm_manager.policies.history import opening_prompt, recent
+from llm_manager.policies.routing import widest_window_tokens
 
 PAUSES_S = (0.25, 1.0, 2.0)
 """How long is waited between tries to store an answer that has been paid for, while the store cannot be reached."""
@@ -32,12 +35,12 @@ def random_id(context: Context) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Continuing:
-    """A conversation that was read, and what is to be said in it: *request* with all that was said before.
+    """A conversation that was read, and what is to be said in it: *request* with what was said before and could fit.
 
     *new* is what of it is new; *turn_id* is that of the turn it becomes, and *follows* that of the one before.
     """
 
-    conversation: ConversationContext
+    conversation: ConversationSummary
     request: LLMRequest
     new: tuple[StoredMessage, ...]
     turn_id: str
@@ -50,7 +53,7 @@ async def begun(conversation_id: str, message: str | LLMRequest, context: Contex
     if isinstance(loaded, Failure):
         return loaded
     turns = loaded.unwrap()
-    conversation = conversation_of(conversation_id, turns)
+    conversation = advanced(None, conversation_id, turns)
     asked = LLMRequest(prompt=message) if isinstance(message, str) else message
     if not asked.prompt.strip() and not asked.messages:
         return Failure(InvalidRequest((Problem("message", "is empty: say something, or give the results of tools"),)))
@@ -58,7 +61,7 @@ async def begun(conversation_id: str, message: str | LLMRequest, context: Contex
     return Success(
         Continuing(
             conversation=conversation,
-            request=_with_history(asked, conversation.messages),
+            request=_with_history(asked, turns, context.config),
             new=_new_messages(asked, now_s),
             turn_id=random_id(context),
             follows=turns[-1].id,
@@ -66,14 +69,13 @@ async def begun(conversation_id: str, message: str | LLMRequest, context: Contex
     )
 
 
-def _with_history(asked: LLMRequest, history: Sequence[StoredMessage]) -> LLMRequest:
-    """*asked* after all that was said. A system prompt of its own holds for this turn in place of the one that the
-    conversation began with; what the system said later stays where it was said."""
-    opening = next((each for each in history if each.version == 1 and each.role == "system"), None)
-    told = [_as_message(each) for each in history if each is not opening and not _is_nothing(each)]
+def _with_history(asked: LLMRequest, turns: Sequence[Turn], config: LLMConfig) -> LLMRequest:
+    """*asked* after all that was said and could fit. A system prompt of its own holds for this turn in place of the one
+    that the conversation began with; what the system said later stays where it was said."""
+    opening = opening_prompt(turns)
     return replace(
         asked,
-        messages=(*told, *asked.messages),
+        messages=(*recent(turns, widest_window_tokens(config, asked)), *asked.messages),
         system_prompt=asked.system_prompt or _prompt_of(opening),
         truncation="auto",
         kept_messages=len(asked.messages),
@@ -82,17 +84,6 @@ def _with_history(asked: LLMRequest, history: Sequence[StoredMessage]) -> LLMReq
 
 def _prompt_of(opening: StoredMessage | None) -> str | None:
     return opening.content if opening is not None and isinstance(opening.content, str) else None
-
-
-def _as_message(stored: StoredMessage) -> Message:
-    return Message(
-        role=stored.role, content=stored.content, tool_calls=stored.tool_calls, tool_call_id=stored.tool_call_id
-    )
-
-
-def _is_nothing(stored: StoredMessage) -> bool:
-    """An answer without a word, such as a refusal may be: it is kept, and vendors do not take it back."""
-    return stored.role == "assistant" and not stored.content and not stored.tool_calls
 
 
 def _new_messages(asked: LLMRequest, now_s: float) -> tuple[StoredMessage, ...]:
@@ -129,7 +120,7 @@ async def stored(continuing: Continuing, response: LLMResponse, context: Context
 
 
 async def _appended(
-    conversation: ConversationContext, turn: Turn, context: Context
+    conversation: ConversationSummary, turn: Turn, context: Context
 ) -> Outcome[int, ConversationNotFound | ConversationConflict | StoreUnavailable]:
     """Add the turn, and try again while the store is away: it is one turn however often it is sent."""
     for pause_s in PAUSES_S:

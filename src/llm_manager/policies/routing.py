@@ -69,6 +69,16 @@ def candidates(
     return Success(tuple(_gated(candidate, request) for candidate in chain))
 
 
+def widest_window_tokens(config: LLMConfig, request: LLMRequest) -> int | None:
+    """The widest window of the models that *request* may go to; None where one of them is not known."""
+    wish = request.preferences
+    found = _chain(config, request.task_type, wish.model, wish.fallback == "chain")
+    chain = found.unwrap() if isinstance(found, Success) else ()
+    windows = [each.target.facts.window_tokens for each in chain if isinstance(each, Chosen)]
+    known = [window for window in windows if window is not None]
+    return max(known) if known and len(known) == len(windows) else None
+
+
 def strategy_of(config: LLMConfig, request: LLMRequest) -> Strategy:
     """High priority prefers performance, low priority cost, and medium what the configuration says."""
     match request.preferences.priority:

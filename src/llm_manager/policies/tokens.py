@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from llm_manager.domain.conversation import StoredMessage
 from llm_manager.domain.request import ImagePart, JsonSchema, LLMRequest, Message
 
 ASCII_PER_TOKEN = 4
@@ -45,11 +46,15 @@ def prompt_tokens(request: LLMRequest) -> int:
     return count
 
 
-def message_tokens(message: Message) -> int:
+def message_tokens(message: Message | StoredMessage) -> int:
     """An estimate of one message, with what wraps it."""
-    count = MESSAGE_TOKENS + sum(text_tokens(call.arguments) + text_tokens(call.name) for call in message.tool_calls)
-    if isinstance(message.content, str):
-        return count + text_tokens(message.content)
-    for part in message.content:
-        count += IMAGE_TOKENS if isinstance(part, ImagePart) else text_tokens(part.text)
+    content = message.content
+    if isinstance(content, str):
+        count = MESSAGE_TOKENS + text_tokens(content)
+    else:
+        count = MESSAGE_TOKENS
+        for part in content:
+            count += IMAGE_TOKENS if isinstance(part, ImagePart) else text_tokens(part.text)
+    for call in message.tool_calls:
+        count += text_tokens(call.arguments) + text_tokens(call.name)
     return count

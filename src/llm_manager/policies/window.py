@@ -40,7 +40,7 @@ def window_tokens(target: Target) -> int | None:
 def room_tokens(request: LLMRequest, target: Target, window: int) -> int:
     """How many tokens of *window* the request itself may take, without its schema in the form it takes there."""
     longest = min(target.facts.max_output_tokens or window, int(window * LONGEST_ANSWER))
-    schema = sent_tokens(request, target) - prompt_tokens(request)
+    schema = 0 if request.response_format is None else sent_tokens(request, target) - prompt_tokens(request)
     return int(window * (1 - MARGIN)) - schema - (request.preferences.max_tokens or longest)
 
 

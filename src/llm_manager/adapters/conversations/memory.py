@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import deepcopy
+from dataclasses import replace
 from typing import Never, final
 
 from returns.result import Failure, Success
 
 from llm_manager.adapters.conversations.order import place_of
-from llm_manager.domain.conversation import ConversationSummary, Turn, advanced
+from llm_manager.domain.conversation import ConversationSummary, Opening, Turn, advanced
 from llm_manager.domain.errors import ConversationConflict, ConversationNotFound
 from llm_manager.domain.outcome import Outcome
 
@@ -26,7 +28,7 @@ class MemoryConversations:
     async def load(self, conversation_id: str, /) -> Outcome[tuple[Turn, ...], ConversationNotFound]:
         """All turns."""
         turns = self._turns.get(conversation_id)
-        return Failure(ConversationNotFound(conversation_id)) if turns is None else Success(turns)
+        return Failure(ConversationNotFound(conversation_id)) if turns is None else Success(_apart(turns))
 
     async def append(
         self, conversation_id: str, expected_version: int, turns: Sequence[Turn], /
@@ -39,8 +41,9 @@ class MemoryConversations:
             gone = not held
             return Failure(ConversationNotFound(conversation_id) if gone else ConversationConflict(conversation_id))
         before = self._summaries.get(conversation_id)
-        self._summaries[conversation_id] = advanced(before, conversation_id, turns)
-        self._turns[conversation_id] = (*held, *turns)
+        added = _apart(turns)
+        self._summaries[conversation_id] = advanced(before, conversation_id, added)
+        self._turns[conversation_id] = (*held, *added)
         return Success(expected_version + len(turns))
 
     async def remove(self, conversation_id: str, /) -> Outcome[None, ConversationNotFound]:
@@ -56,4 +59,13 @@ class MemoryConversations:
         """The last updated first."""
         newest = sorted(self._summaries.values(), key=place_of, reverse=True)
         behind = newest if after is None else [each for each in newest if place_of(each) < place_of(after)]
-        return Success(tuple(behind[:limit]))
+        return Success(tuple(replace(each, metadata=deepcopy(each.metadata)) for each in behind[:limit]))
+
+
+def _apart(turns: Sequence[Turn]) -> tuple[Turn, ...]:
+    """*turns* with metadata of their own: whoever changes theirs changes nothing that is stored."""
+    return tuple(turn if turn.opening is None else _with_own_metadata(turn, turn.opening) for turn in turns)
+
+
+def _with_own_metadata(turn: Turn, opening: Opening) -> Turn:
+    return replace(turn, opening=replace(opening, metadata=deepcopy(opening.metadata)))

@@ -14,6 +14,7 @@ import struct
 from collections.abc import Sequence
 from typing import TypeAlias, TypeVar, cast, final
 
+from anyio import to_thread
 from returns.result import Failure, Success
 
 from llm_manager.adapters.conversations.order import key_of, place_of
@@ -21,7 +22,7 @@ from llm_manager.adapters.redis.client import Redis
 from llm_manager.adapters.redis.scripts import Script
 from llm_manager.adapters.redis.wire import Refusal, Reply, Word
 from llm_manager.domain.conversation import ConversationSummary, Turn, advanced
-from llm_manager.domain.conversation_text import summaries_of, text_of, turns_of
+from llm_manager.domain.conversation_text import PART, summaries_of, text_of, turns_of
 from llm_manager.domain.errors import ConversationConflict, ConversationNotFound, StoreUnavailable
 from llm_manager.domain.outcome import Outcome
 
@@ -51,7 +52,10 @@ class RedisConversations:
         reply = outcome.unwrap()
         if not isinstance(reply, list):
             return Failure(_refused(reply))
-        return _readable(turns_of(_texts(reply))) if reply else Failure(ConversationNotFound(conversation_id))
+        if not reply:
+            return Failure(ConversationNotFound(conversation_id))
+        texts = _texts(reply)
+        return _readable(turns_of(texts) if len(texts) <= PART else await to_thread.run_sync(turns_of, texts))
 
     async def append(self, conversation_id: str, expected_version: int, turns: Sequence[Turn], /) -> Appended:
         """Add *turns* if nobody else has added any meanwhile: the summary is made here, and the script looks again."""
