@@ -27,6 +27,15 @@ def text_of(value: Turn | ConversationSummary) -> str:
     return json.dumps(tree, separators=(",", ":"))
 
 
+def beginning_of(turn_id: str | None) -> str:
+    """How the text of the turn *turn_id* begins; of any turn, if that is None.
+
+    >>> text_of(Turn(id="seven", at=0.0)).startswith(beginning_of("seven"))
+    True
+    """
+    return "" if turn_id is None else f'{{"id":{json.dumps(turn_id)},'
+
+
 def turns_of(texts: Sequence[str | bytes]) -> Outcome[tuple[Turn, ...], str]:
     """The turns that *texts* hold; fails with what is wrong, which does not show the text."""
     return _read(tuple[Turn, ...], texts)

@@ -18,7 +18,7 @@ from returns.result import Failure, Success
 
 from llm_manager.adapters.conversations.order import bytes_of, key_of, place_of
 from llm_manager.domain.conversation import ConversationSummary, Turn, advanced
-from llm_manager.domain.conversation_text import summaries_of, text_of, turns_of
+from llm_manager.domain.conversation_text import beginning_of, summaries_of, text_of, turns_of
 from llm_manager.domain.errors import ConversationConflict, ConversationNotFound, StoreUnavailable
 from llm_manager.domain.outcome import Outcome
 
@@ -176,11 +176,7 @@ def _append(
         raise Unusable(read.failure())
     before = next(iter(read.unwrap()), None)
     held = 0 if before is None else before.version
-    if (
-        held != expected
-        or not _follows(key, expected, turns, session)
-        or not _moved_on(conversation_id, expected, before, turns, session)
-    ):
+    if held != expected or not _moved_on(conversation_id, expected, before, turns, session):
         return _too_late(conversation_id, expected, texts, session)
     for version, text in enumerate(texts, expected + 1):
         session.change(
@@ -189,36 +185,33 @@ def _append(
     return Success(expected + len(turns))
 
 
-def _follows(key: bytes, expected: int, turns: Sequence[Turn], session: Session) -> bool:
-    """Is the last turn the one that *turns* were said after?"""
-    wanted = next((turn.follows for turn in turns), None)
-    if expected == 0 or wanted is None:
-        return True
-    rows = session.rows("SELECT body FROM llm_manager_turn WHERE conversation = ? AND version = ?", key, expected)
-    read = turns_of([body for (body,) in rows])
-    if isinstance(read, Failure):
-        raise Unusable(read.failure())
-    return [turn.id for turn in read.unwrap()] == [wanted]
+_BEGIN = (
+    "INSERT INTO llm_manager_conversation (id_digest, id, version, updated_at, summary)"
+    " VALUES (?, ?, ?, ?, ?) ON CONFLICT (id_digest) DO NOTHING"
+)
+_MOVE_ON = (
+    "UPDATE llm_manager_conversation SET version = ?, updated_at = ?, summary = ?"
+    " WHERE id_digest = ? AND version = ? AND EXISTS (SELECT 1 FROM llm_manager_turn"
+    " WHERE conversation = ? AND version = ? AND substr(body, 1, ?) = ?)"
+)
 
 
 def _moved_on(
     conversation_id: str, expected: int, before: ConversationSummary | None, turns: Sequence[Turn], session: Session
 ) -> bool:
-    """Move the conversation on from the version *expected*; False if somebody else has, a moment ago."""
+    """Move the conversation on from the version *expected*; False if somebody else has, a moment ago.
+
+    That its last turn is the one that *turns* were said after is looked at in the same statement: between two of them
+    another conversation can be begun under its id.
+    """
     now = advanced(before, conversation_id, turns)
     updated_at, key = place_of(now)
     if before is None:
-        insert = (
-            "INSERT INTO llm_manager_conversation (id_digest, id, version, updated_at, summary)"
-            " VALUES (?, ?, ?, ?, ?) ON CONFLICT (id_digest) DO NOTHING"
-        )
         values = (key, bytes_of(conversation_id), now.version, updated_at, text_of(now))
-        return session.change(insert, *values) == 1
-    update = (
-        "UPDATE llm_manager_conversation SET version = ?, updated_at = ?, summary = ?"
-        " WHERE id_digest = ? AND version = ?"
-    )
-    return session.change(update, now.version, updated_at, text_of(now), key, expected) == 1
+        return session.change(_BEGIN, *values) == 1
+    follows = beginning_of(next((turn.follows for turn in turns), None))
+    last = (key, expected, len(follows), follows)
+    return session.change(_MOVE_ON, now.version, updated_at, text_of(now), key, expected, *last) == 1
 
 
 def _too_late(conversation_id: str, expected: int, texts: Sequence[str], session: Session) -> Appended:

@@ -9,7 +9,6 @@ All names share one hash tag: in a cluster, all conversations of a prefix are in
 
 from __future__ import annotations
 
-import json
 import struct
 from collections.abc import Sequence
 from typing import TypeAlias, TypeVar, cast, final
@@ -22,7 +21,7 @@ from llm_manager.adapters.redis.client import Redis
 from llm_manager.adapters.redis.scripts import Script
 from llm_manager.adapters.redis.wire import Refusal, Reply, Word
 from llm_manager.domain.conversation import ConversationSummary, Turn, advanced
-from llm_manager.domain.conversation_text import PART, summaries_of, text_of, turns_of
+from llm_manager.domain.conversation_text import PART, beginning_of, summaries_of, text_of, turns_of
 from llm_manager.domain.errors import ConversationConflict, ConversationNotFound, StoreUnavailable
 from llm_manager.domain.outcome import Outcome
 
@@ -73,7 +72,7 @@ class RedisConversations:
             expected_version,
             _place(now),
             text_of(now),
-            _beginning(turns[0].follows),
+            beginning_of(turns[0].follows),
             *texts,
         )
         done = await _APPEND.run(self._redis, self._names(conversation_id), *arguments)
@@ -105,11 +104,6 @@ class RedisConversations:
     def _names(self, conversation_id: str) -> tuple[str, str, str]:
         about = f"{self._prefix}{key_of(conversation_id).hex()}:about"
         return self._turns(conversation_id), about, self._all
-
-
-def _beginning(turn_id: str | None) -> str:
-    """How the text of the turn *turn_id* begins; of any turn, if that is None."""
-    return "" if turn_id is None else f'{{"id":{json.dumps(turn_id)},'
 
 
 def _place(summary: ConversationSummary) -> str:
