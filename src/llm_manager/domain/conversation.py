@@ -42,7 +42,8 @@ class Turn:
     *id* tells it from every other turn, so that one that is sent twice is stored once. *model* and *usage* are of the
     answer, None where no model was asked; the first turn of a conversation has an *opening*. *follows* is the id of the
     turn that it was said after, None where any may be before it: under one id there may be another conversation by now,
-    of as many turns.
+    of as many turns. *lost_usd* is what was spent on it beside its answer, where the conversation has a budget: a turn
+    that failed at a price is one without messages.
     """
 
     id: str
@@ -52,17 +53,19 @@ class Turn:
     usage: Usage | None = None
     opening: Opening | None = None
     follows: str | None = None
+    lost_usd: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConversationUsage:
     """What the answers of a conversation have used. *cost_usd* is what is known of it; *unpriced_turns* counts the
-    answers whose cost is not."""
+    answers whose cost is not. *lost_usd* is what was spent beside them, where there is a budget that counts it."""
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cost_usd: float = 0.0
     unpriced_turns: int = 0
+    lost_usd: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +105,7 @@ def advanced(before: ConversationSummary | None, conversation_id: str, turns: Se
     """The summary once *turns* are added; there is none *before* the first.
 
     >>> advanced(None, "a", [Turn(id="1", at=5.0), Turn(id="2", at=7.0, model="gpt", usage=Usage())]).usage
-    ConversationUsage(prompt_tokens=0, completion_tokens=0, cost_usd=0.0, unpriced_turns=1)
+    ConversationUsage(prompt_tokens=0, completion_tokens=0, cost_usd=0.0, unpriced_turns=1, lost_usd=0.0)
     """
     if not turns:
         if before is not None:
@@ -116,7 +119,7 @@ def advanced(before: ConversationSummary | None, conversation_id: str, turns: Se
         message_count=begun.message_count + sum(len(turn.messages) for turn in turns),
         model=next((turn.model for turn in reversed(turns) if turn.model), begun.model),
         updated_at=turns[-1].at,
-        usage=_added(begun.usage, [turn.usage for turn in turns if turn.usage is not None]),
+        usage=_added(begun.usage, turns),
     )
 
 
@@ -135,18 +138,22 @@ def _begun(conversation_id: str, first: Turn) -> ConversationSummary:
     )
 
 
-def _added(total: ConversationUsage, used: Sequence[Usage]) -> ConversationUsage:
-    cost_usd, unpriced = total.cost_usd, total.unpriced_turns
+def _added(total: ConversationUsage, turns: Sequence[Turn]) -> ConversationUsage:
+    used = [turn.usage for turn in turns if turn.usage is not None]
+    cost_usd, unpriced, lost_usd = total.cost_usd, total.unpriced_turns, total.lost_usd
     for usage in used:  # in their order, whoever adds them in however many steps: floats remember it
         if isinstance(usage.cost, UnknownCost):
             unpriced += 1
         else:
             cost_usd += usage.cost.usd
+    for turn in turns:
+        lost_usd += turn.lost_usd
     return ConversationUsage(
         prompt_tokens=total.prompt_tokens + sum(usage.prompt_tokens or 0 for usage in used),
         completion_tokens=total.completion_tokens + sum(usage.completion_tokens or 0 for usage in used),
         cost_usd=cost_usd,
         unpriced_turns=unpriced,
+        lost_usd=lost_usd,
     )
 
 

@@ -7,14 +7,14 @@ changed the conversation since it was read. What a model is shown is cut to its 
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Final, TypeVar, final
+from types import TracebackType
+from typing import Any, Final, Self, final
 
 import anyio
 from returns.result import Failure, Success
 
-from llm_manager.combinators.budget import within_budget
 from llm_manager.domain.conversation import (
     ConversationContext,
     ConversationSummary,
@@ -29,14 +29,13 @@ from llm_manager.domain.problem import Problem
 from llm_manager.domain.request import LLMRequest
 from llm_manager.domain.request_problems import not_json
 from llm_manager.domain.response import LLMResponse
-from llm_manager.effect.context import Context, Op, Policy
+from llm_manager.effect.context import Context, Op
 from llm_manager.effect.op import effect, run
 from llm_manager.operations.generate import generate
-from llm_manager.operations.said import Continuing, begun, random_id, stored
+from llm_manager.operations.said import Continuing, begun, lost, random_id, stored
 from llm_manager.operations.sources import Pieces, Source
 from llm_manager.operations.stream import LLMStream, streamed
-
-A = TypeVar("A")
+from llm_manager.operations.tab import Tab
 
 MAX_PAGE = 1_000
 """The most conversations that one list holds."""
@@ -52,7 +51,8 @@ def start_conversation(
     """Begin a conversation; gives its id: *conversation_id*, any text, or 128 random bits.
 
     *metadata* is data of yours, as JSON can say it, and comes back with the conversation. *budget_usd* bounds what all
-    of its turns may cost: one that could cost more than is left is ``BudgetExceeded``, and nothing is sent.
+    of its turns may cost, those that fail too: one that could cost more than is left is ``BudgetExceeded``, and nothing
+    is sent.
     An id that is taken is ``ConversationConflict``.
     """
     given = Opening(metadata=dict(metadata or {}), budget_usd=budget_usd)
@@ -94,8 +94,9 @@ def continue_conversation(conversation_id: str, message: str | LLMRequest) -> Op
 
     *message* is a text, or a request of which the prompt and the messages, such as the results of tools, are what is
     new; its model, tools, deadline and the rest hold for this turn alone, so that a conversation can change models.
-    A turn that fails stores nothing. When another was stored meanwhile this one is a ``ConversationConflict``, and when
-    the store cannot be reached ``StoreUnavailable``; the answer, which has been paid for, is in their ``response``.
+    A turn that fails stores nothing, but for what it cost where there is a budget. When another was stored meanwhile
+    this one is a ``ConversationConflict``, and when the store cannot be reached ``StoreUnavailable``; the answer, which
+    has been paid for, is in their ``response``.
     """
 
     async def continuing(context: Context) -> Outcome[LLMResponse, LLMError]:
@@ -104,12 +105,13 @@ def continue_conversation(conversation_id: str, message: str | LLMRequest) -> Op
         if isinstance(read, Failure):
             return read
         turn = read.unwrap()
-        answered = await run(_bounded(turn.conversation)(generate(turn.request)), context)
-        if isinstance(answered, Failure):
-            return answered
-        response = answered.unwrap()
-        kept = await _kept(turn, response, context)
-        return kept if isinstance(kept, Failure) else Success(response)
+        async with _Keeping(turn, context) as keeping:
+            answered = await run(keeping.tab.bounding(generate(turn.request)), context)
+            if isinstance(answered, Failure):
+                return answered
+            response = answered.unwrap()
+            kept = await keeping.store(response)
+            return kept if isinstance(kept, Failure) else Success(response)
 
     return effect(continuing)
 
@@ -127,12 +129,16 @@ def continue_conversation_stream(conversation_id: str, message: str | LLMRequest
         if isinstance(read, Failure):
             return read
         turn = read.unwrap()
-
-        async def store(response: LLMResponse) -> Outcome[None, LLMError]:
-            return await _kept(turn, response, context)
-
-        op = streamed(turn.request, lambda source: _Storing(source, store))
-        return await run(_bounded(turn.conversation)(op), context)
+        keeping = _Keeping(turn, context)
+        op = streamed(turn.request, lambda source: _Storing(source, keeping))
+        try:
+            opened = await run(keeping.tab.bounding(op), context)
+        except BaseException:
+            await keeping.aclose()
+            raise
+        if isinstance(opened, Failure):
+            await keeping.aclose()
+        return opened
 
     return effect(continuing)
 
@@ -159,7 +165,7 @@ def fork_conversation(conversation_id: str, version: int | None = None, *, new_i
             said = f"is {kept}: the conversation has the versions 1 to {len(turns)}"
             return Failure(InvalidRequest((Problem("version", said),)))
         id_ = random_id(context) if new_id is None else new_id
-        copies = tuple(replace(turn, usage=None) for turn in turns[:kept])
+        copies = tuple(replace(turn, usage=None, lost_usd=0.0) for turn in turns[:kept])
         added = await context.conversations.append(id_, 0, copies)
         return added if isinstance(added, Failure) else Success(id_)
 
@@ -202,34 +208,53 @@ def delete_conversation(conversation_id: str) -> Op[None]:
     return effect(deleting)
 
 
-async def _kept(turn: Continuing, response: LLMResponse, context: Context) -> Outcome[None, LLMError]:
-    """Store the turn. It is paid for: who calls it off now would pay for nothing, so that has to wait."""
-    done: list[Outcome[None, LLMError]] = []
-    with anyio.CancelScope(shield=True):
-        done.append(await stored(turn, response, context))
-    return done[0]
+@final
+class _Keeping:
+    """One turn on its way into the store: the turn with its answer, or, where it fails, what it has cost."""
 
+    __slots__ = ("_context", "_is_over", "_turn", "tab")
 
-def _bounded(conversation: ConversationSummary) -> Policy:
-    """What is left of its budget, where it has one."""
-    if conversation.budget_usd is None:
-        return _as_it_is
-    return within_budget(max(conversation.budget_usd - conversation.usage.cost_usd, 0.0))
+    def __init__(self, turn: Continuing, context: Context) -> None:
+        self._turn = turn
+        self._context = context
+        self._is_over = False
+        self.tab = Tab(turn.conversation)
 
+    async def __aenter__(self) -> Self:
+        return self
 
-def _as_it_is(op: Op[A], /) -> Op[A]:
-    return op
+    async def __aexit__(
+        self, kind: type[BaseException] | None, cause: BaseException | None, trace: TracebackType | None, /
+    ) -> None:
+        await self.aclose()
+
+    async def store(self, response: LLMResponse) -> Outcome[None, LLMError]:
+        """Store the turn. It is paid for: who calls it off now would pay for nothing, so that has to wait."""
+        done: list[Outcome[None, LLMError]] = []
+        with anyio.CancelScope(shield=True):
+            lost_usd = await self.tab.lost_usd(response.usage)
+            done.append(await stored(self._turn, response, self._context, lost_usd))
+        self._is_over = isinstance(done[0], Success)
+        return done[0]
+
+    async def aclose(self) -> None:
+        """Nothing more comes: note what was spent if the turn was not stored."""
+        if self._is_over:
+            return
+        self._is_over = True
+        with anyio.CancelScope(shield=True):
+            await lost(self._turn, await self.tab.lost_usd(), self._context)
 
 
 @final
 class _Storing:
     """What *source* gives, where the whole answer is only given once it is stored."""
 
-    __slots__ = ("_source", "_store")
+    __slots__ = ("_keeping", "_source")
 
-    def __init__(self, source: Source, store: Callable[[LLMResponse], Awaitable[Outcome[None, LLMError]]]) -> None:
+    def __init__(self, source: Source, keeping: _Keeping) -> None:
         self._source = source
-        self._store = store
+        self._keeping = keeping
 
     @property
     def model(self) -> str:
@@ -245,10 +270,13 @@ class _Storing:
         """The next pieces; before the last of all, the turn is stored."""
         got = await self._source.pull()
         if isinstance(got, Success) and isinstance(response := got.unwrap(), LLMResponse):
-            kept = await self._store(response)
-            return kept if isinstance(kept, Failure) else got
+            kept = await self._keeping.store(response)
+            got = kept if isinstance(kept, Failure) else got
+        if isinstance(got, Failure):
+            await self._keeping.aclose()
         return got
 
     async def aclose(self) -> None:
         """Let go of it."""
         await self._source.aclose()
+        await self._keeping.aclose()

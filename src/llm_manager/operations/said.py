@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 from returns.result import Failure, Success
 
@@ -23,6 +24,8 @@ from llm_manager.domain.response import LLMResponse
 from llm_manager.effect.context import Context
 from llm_manager.policies.history import opening_prompt, recent
 from llm_manager.policies.routing import widest_window_tokens
+
+Appended: TypeAlias = Outcome[int, ConversationNotFound | ConversationConflict | StoreUnavailable]
 
 PAUSES_S = (0.25, 1.0, 2.0)
 """How long is waited between tries to store an answer that has been paid for, while the store cannot be reached."""
@@ -100,9 +103,10 @@ def _new_messages(asked: LLMRequest, now_s: float) -> tuple[StoredMessage, ...]:
     )
 
 
-async def stored(continuing: Continuing, response: LLMResponse, context: Context) -> Outcome[None, LLMError]:
+async def stored(
+    continuing: Continuing, response: LLMResponse, context: Context, lost_usd: float = 0.0
+) -> Outcome[None, LLMError]:
     """Store the turn. Where that fails, the answer, which has been paid for, is in the failure."""
-    conversation = continuing.conversation
     now_s = context.clock.unix_s()
     answer = StoredMessage(role="assistant", content=response.content, timestamp=now_s, tool_calls=response.tool_calls)
     turn = Turn(
@@ -112,23 +116,50 @@ async def stored(continuing: Continuing, response: LLMResponse, context: Context
         model=response.model,
         usage=response.usage,
         follows=continuing.follows,
+        lost_usd=lost_usd,
     )
-    appended = await _appended(conversation, turn, context)
+    appended = await _placed(continuing, turn, context)
     if isinstance(appended, Success):
         return Success(None)
     return Failure(_with_answer(appended.failure(), response))
 
 
-async def _appended(
-    conversation: ConversationSummary, turn: Turn, context: Context
-) -> Outcome[int, ConversationNotFound | ConversationConflict | StoreUnavailable]:
-    """Add the turn, and try again while the store is away: it is one turn however often it is sent."""
-    for pause_s in PAUSES_S:
-        appended = await context.conversations.append(conversation.id, conversation.version, (turn,))
+async def lost(continuing: Continuing, usd: float, context: Context) -> None:
+    """Note that *usd* were spent on a turn that came to nothing. Where the store cannot be told, it is not told."""
+    if usd > 0:
+        id_ = random_id(context)  # the turn itself may be there although nobody heard so
+        turn = Turn(id=id_, at=context.clock.unix_s(), follows=continuing.follows, lost_usd=usd)
+        await _placed(continuing, turn, context)
+
+
+async def _placed(continuing: Continuing, turn: Turn, context: Context) -> Appended:
+    """Add *turn* after what was read, or after what has been spent meanwhile. A turn that only tells what was spent
+    has its place after anything, and anything after it."""
+    id_, version, follows = continuing.conversation.id, continuing.conversation.version, continuing.follows
+    while True:
+        appended = await _appended(id_, version, turn, context)
+        if isinstance(appended, Success) or continuing.conversation.budget_usd is None:
+            return appended
+        if not isinstance(appended.failure(), ConversationConflict):
+            return appended
+        loaded = await context.conversations.load(id_)
+        turns = loaded.unwrap() if isinstance(loaded, Success) else ()
+        read = continuing.conversation.version
+        is_another = len(turns) <= version or turns[read - 1].id != follows
+        if is_another or (turn.messages and any(each.messages for each in turns[read:])):
+            return appended
+        version, turn = len(turns), replace(turn, follows=turns[-1].id)
+
+
+async def _appended(id_: str, version: int, turn: Turn, context: Context) -> Appended:
+    """Add the turn, and, if it says something, try again while the store is away: it is one turn however often it is
+    sent."""
+    for pause_s in PAUSES_S if turn.messages else ():
+        appended = await context.conversations.append(id_, version, (turn,))
         if isinstance(appended, Success) or not isinstance(appended.failure(), StoreUnavailable):
             return appended
         await context.clock.sleep(pause_s)
-    return await context.conversations.append(conversation.id, conversation.version, (turn,))
+    return await context.conversations.append(id_, version, (turn,))
 
 
 def _with_answer(
