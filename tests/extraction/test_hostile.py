@@ -124,3 +124,19 @@ def test_what_is_json_is_found_even_when_all_work_has_been_done() -> None:
     assert extract_json(f'{lines}\n\n```json\n{{"ok": true}}\n```').unwrap().value == {"ok": True}
     found = extract_json("x {a b: c d\x00{\n" * 3_000 + '\n\n```json\n{"ok": true}\n```').unwrap()
     assert (found.value, found.confidence) == ({"ok": True}, "guessed")
+
+
+@pytest.mark.parametrize(
+    "number",
+    ["1e400", "1E+309", "1e0400", "9" * 309 + ".5", "1" * 250 + "e99", "9" * 250 + "e+60", "9" * 308 + ".0e1"],
+    ids=["exponent", "plus", "zeros in front", "digits", "digits and exponent", "digits and plus", "one too many"],
+)
+def test_a_number_too_large_for_a_float_is_null_and_said_to_be(number: str) -> None:
+    answer = extract_json(f"[{number}]").unwrap()
+    assert (answer.value, answer.repairs) == ([None], (Repair("non_finite", 1),))
+
+
+@pytest.mark.parametrize("number", ["1" * 200 + "e99", "0." + "0" * 400 + "1e500", "1e308", "1e-400", "1e5"])
+def test_a_number_with_many_digits_or_an_exponent_that_a_float_holds_is_read_as_it_is(number: str) -> None:
+    answer = extract_json(f"[{number}]").unwrap()
+    assert (answer.value, answer.confidence) == ([float(number)], "exact")
