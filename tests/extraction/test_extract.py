@@ -26,6 +26,11 @@ def test_every_repair_is_named_with_its_place() -> None:
     )
 
 
+def test_the_repair_of_a_key_stands_at_the_key_and_not_at_the_blank_before_it() -> None:
+    answer = extract_json("{ a: {  'b': 1, c: 2} }").unwrap()
+    assert answer.repairs == (Repair("bare_key", 2), Repair("odd_quotes", 8), Repair("bare_key", 16))
+
+
 def test_confidence_falls_from_exact_to_guessed() -> None:
     texts = ('{"a": 1}', 'so: {"a": 1}', '{"a": 1,}', '{"a": 1', 'either {"a": 1} or {"a": 2}')
     assert [extract_json(text).unwrap().confidence for text in texts] == [

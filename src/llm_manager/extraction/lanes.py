@@ -15,9 +15,9 @@ from llm_manager.extraction.extracted import JsonValue
 from llm_manager.extraction.scalars import word_value
 from llm_manager.extraction.strict import Faulty, Read, failure_steps, is_writable, read_at
 
+_BLANK: Final = re.compile(r"[ \t\r\n]*+")
 _MEMBER: Final = re.compile(
-    r"""[ \t\r\n]*+
-    (?: "([^"\\\x00-\x1f]*+)" | '([^'"\\\x00-\x1f]*+)' | ([A-Za-z_$][\w$]*+) ) [ \t]*+ : [ \t\r\n]*+
+    r"""(?: "([^"\\\x00-\x1f]*+)" | '([^'"\\\x00-\x1f]*+)' | ([A-Za-z_$][\w$]*+) ) [ \t]*+ : [ \t\r\n]*+
     (?: (?: (?: "([^"\\\x00-\x1f]*+)" | '([^'"\\\x00-\x1f]*+)'
               | (-?(?:0|[1-9][0-9]{0,17}+)) (?![0-9.eExX_]) | (-?(?:0|[1-9][0-9]{0,17}+)\.[0-9]{1,40}+) (?![0-9.eExX_])
               | ([A-Za-z_$][\w$.-]{0,60}+) ) [ \t\r\n]*+
@@ -42,7 +42,9 @@ _WORDS: Final[dict[str, JsonValue]] = {"true": True, "false": False, "null": Non
 
 def read_members(cursor: Cursor, frame: Frame, container: dict[str, JsonValue]) -> bool:
     """As many ordinary members as follow. True when the value of the last one is a bracket, still to open."""
-    text, end, at = cursor.text, cursor.end, cursor.i
+    text, end = cursor.text, cursor.end
+    blank = _BLANK.match(text, cursor.i, end)
+    at = blank.end() if blank else cursor.i
     match, note = _MEMBER.match, cursor.notes.append
     while found := match(text, at, end):
         quoted, single, bare, string, odd_string, digits, decimal, word, comma = found.groups()
