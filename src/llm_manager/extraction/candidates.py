@@ -7,7 +7,7 @@ read from prose has to look like data by the way it begins, by what it holds, or
 from __future__ import annotations
 
 import re
-from operator import itemgetter
+from collections.abc import Sequence
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 from llm_manager.extraction.extracted import JsonValue, Repair, RepairKind
@@ -33,12 +33,14 @@ _LINE_AFTER: Final = re.compile(r"[ \t]*+(?:[.;,)`\"']{0,2}[ \t\r]*+(?:\n|\Z)|<)
 
 
 class Candidate(NamedTuple):
-    """A value read from ``text[start:end]``."""
+    """A value read from ``text[start:end]``; *kinds* are those of its repairs, in any order, as far as it
+    matters to what is asked here."""
 
     value: JsonValue
     start: int
     end: int
     repairs: tuple[Repair, ...] = ()
+    kinds: Sequence[RepairKind] = ()
     complete: bool = True
     fence: Fence = "none"
 
@@ -70,9 +72,8 @@ def is_all_bare(found: Candidate) -> bool:
     """Whether it is an object in which nothing is quoted and all is words, as in a type or a format: ``{x: int}``."""
     if len(found.repairs) < 2 or not isinstance(found.value, dict):
         return False
-    kinds = [repair.kind for repair in found.repairs]
     members = len(found.value)
-    return 0 < members <= min(kinds.count("bare_key"), kinds.count("bare_string"))
+    return 0 < members <= min(found.kinds.count("bare_key"), found.kinds.count("bare_string"))
 
 
 def may_start(text: str, at: int, fence: Fence) -> bool:
@@ -104,12 +105,11 @@ def is_answer(text: str, found: Candidate) -> bool:
 def _is_object_answer(text: str, found: Candidate) -> bool:
     if not found.value:
         return _stands_alone(text, found.start, found.end)
-    kinds: list[RepairKind] = list(map(itemgetter(0), found.repairs))
-    if "bare_key" in kinds and (
-        _is_place_to_fill(text, found) or _is_unfinished_prose(text, found, kinds) or _reads_like_code(text, found)
+    if "bare_key" in found.kinds and (
+        _is_place_to_fill(text, found) or _is_unfinished_prose(text, found) or _reads_like_code(text, found)
     ):
         return False
-    dropped = kinds.count("text_dropped") + kinds.count("key_dropped")
+    dropped = found.kinds.count("text_dropped") + found.kinds.count("key_dropped")
     return dropped <= len(found.value if isinstance(found.value, dict) else ())
 
 
@@ -118,18 +118,21 @@ def _is_place_to_fill(text: str, found: Candidate) -> bool:
     return is_all_bare(found) and text[max(0, found.start - 1) : found.start] in {"$", '"', "'"}
 
 
-def _is_unfinished_prose(text: str, found: Candidate, kinds: list[RepairKind]) -> bool:
+def _is_unfinished_prose(text: str, found: Candidate) -> bool:
     """A brace in prose that never closes, with nothing quoted behind it."""
     members = len(found.value) if isinstance(found.value, dict) else 0
-    return not found.complete and kinds.count("bare_key") >= members and not _begins_data(text, found.start)
+    return not found.complete and found.kinds.count("bare_key") >= members and not _begins_data(text, found.start)
 
 
 def _reads_like_code(text: str, found: Candidate) -> bool:
     """Statements and formulas have braces too."""
-    for repair in found.repairs:
-        if repair.kind == "comma_dropped" and text[repair.offset] == ";":
+    semicolons = text.find(";", found.start, found.end) >= 0
+    if not semicolons and "bare_string" not in found.kinds:
+        return False
+    for kind, offset in found.repairs:
+        if kind == "comma_dropped" and text[offset] == ";":
             return True
-        if repair.kind == "bare_string" and _OPERATOR.search(_word(text, repair.offset)):
+        if kind == "bare_string" and _OPERATOR.search(_word(text, offset)):
             return True
     return False
 
@@ -149,8 +152,7 @@ def _is_list_answer(text: str, found: Candidate, items: list[JsonValue]) -> bool
         return False
     strict = not found.repairs
     if any(isinstance(item, str | list) for item in items):
-        words = any(repair.kind == "bare_string" for repair in found.repairs)
-        alone = not words or _stands_alone(text, found.start, found.end)
+        alone = "bare_string" not in found.kinds or _stands_alone(text, found.start, found.end)
         return strict or (_begins_data(text, found.start) and alone)
     if len(items) == 1 and isinstance(items[0], int):
         return (

@@ -63,8 +63,9 @@ class Cursor:
         "halves",
         "i",
         "islands",
+        "kinds",
         "limit",
-        "notes",
+        "offsets",
         "pause",
         "quotes",
         "run_before",
@@ -78,7 +79,8 @@ class Cursor:
         self.text = text
         self.i = self.start = start
         self.end = end
-        self.notes: list[tuple[RepairKind, int]] = []
+        self.kinds: list[RepairKind] = []
+        self.offsets: list[int] = []
         self.steps = 0
         self.cut = False
         self.bare_keys = False
@@ -92,11 +94,12 @@ class Cursor:
 
     def note(self, kind: RepairKind, at: int | None = None) -> None:
         """Remember a repair, here unless said otherwise."""
-        self.notes.append((kind, self.i if at is None else at))
+        self.kinds.append(kind)
+        self.offsets.append(self.i if at is None else at)
 
     def quote(self, at: int, start: int) -> None:
         """Remember a quotation mark at *at* that was left unescaped inside the string that began at *start*."""
-        self.notes.append(("quote_escaped", at))
+        self.note("quote_escaped", at)
         self.quotes += 1
         if self.quotes > _NOISE + (at - start) // 3:  # HTML has every fourth character one
             raise Hopeless(at)
@@ -134,18 +137,18 @@ class Cursor:
 
     def check(self) -> None:
         """Raise ``Hopeless`` when there are more repairs than any value needs, or more work than the text may cost."""
-        if len(self.notes) > _NOISE + (self.i - self.start) // 2 or self.steps > self.limit:
+        if len(self.kinds) > _NOISE + (self.i - self.start) // 2 or self.steps > self.limit:
             raise Hopeless(self.i)
 
     @property
     def has_odd_brackets(self) -> bool:
         """Whether some bracket was missing, too many or wrong."""
-        return not _ODD_BRACKETS.isdisjoint(map(itemgetter(0), self.notes))
+        return not _ODD_BRACKETS.isdisjoint(self.kinds)
 
     @property
     def repairs(self) -> tuple[Repair, ...]:
         """What was repaired, in the order of the text."""
-        return tuple(map(_repair, sorted(self.notes, key=itemgetter(1))))
+        return tuple(map(_repair, sorted(zip(self.kinds, self.offsets, strict=True), key=itemgetter(1))))
 
 
 _repair = cast(

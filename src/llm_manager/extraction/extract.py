@@ -168,6 +168,7 @@ def _list_of(run: list[Candidate]) -> Candidate:
         start=run[0].start,
         end=run[-1].end,
         repairs=(Repair("values_joined", run[0].start), *chain.from_iterable(found.repairs for found in run)),
+        kinds=tuple(chain.from_iterable(found.kinds for found in run)),
         complete=all(found.complete for found in run),
         fence=run[0].fence,
     )

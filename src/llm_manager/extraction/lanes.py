@@ -45,15 +45,15 @@ def read_members(cursor: Cursor, frame: Frame, container: dict[str, JsonValue]) 
     text, end = cursor.text, cursor.end
     blank = _BLANK.match(text, cursor.i, end)
     at = blank.end() if blank else cursor.i
-    match, note = _MEMBER.match, cursor.notes.append
+    match, note = _MEMBER.match, cursor.note
     while found := match(text, at, end):
         quoted, single, bare, string, odd_string, digits, decimal, word, comma = found.groups()
         key = quoted or single or bare or ""
         if quoted is None:
             cursor.bare_keys = cursor.bare_keys or single is None
-            note(("bare_key" if single is None else "odd_quotes", at))
+            note("bare_key" if single is None else "odd_quotes", at)
         if key in container:
-            cursor.note("duplicate_key", at)
+            note("duplicate_key", at)
         at = found.end()
         frame.is_empty = False
         if string is not None:
@@ -63,7 +63,7 @@ def read_members(cursor: Cursor, frame: Frame, container: dict[str, JsonValue]) 
         elif decimal is not None:
             container[key] = float(decimal)
         elif odd_string is not None:
-            note(("odd_quotes", found.start(5)))
+            note("odd_quotes", found.start(5))
             container[key] = odd_string
         elif word is not None:
             container[key] = _word(cursor, word, found.start(8))
@@ -72,7 +72,7 @@ def read_members(cursor: Cursor, frame: Frame, container: dict[str, JsonValue]) 
             move(cursor, at)
             return True
         if comma:
-            cursor.note("comma_dropped", found.start(9))
+            note("comma_dropped", found.start(9))
     move(cursor, at)
     return False
 

@@ -9,6 +9,7 @@ are skipped, and what they held comes back only if nothing else is found.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Final
 
 from llm_manager.extraction.ahead import Ahead
@@ -16,7 +17,7 @@ from llm_manager.extraction.brackets import MORE_MEMBERS
 from llm_manager.extraction.candidates import Candidate, Fence, aside_ends, fence_of, is_answer, may_start
 from llm_manager.extraction.cursor import Cursor, Hopeless, TooDeep, island_work, work_limit
 from llm_manager.extraction.escaped import Unescaped, looks_escaped, read_escaped
-from llm_manager.extraction.extracted import JsonValue, Repair
+from llm_manager.extraction.extracted import JsonValue, Repair, RepairKind
 from llm_manager.extraction.strict import Faulty, Read, failure_steps, is_writable, read_at, read_whole
 from llm_manager.extraction.strings import QUOTED_KEY
 from llm_manager.extraction.tolerant import read_body, read_document
@@ -211,7 +212,7 @@ class Scan:
             cursor.note("truncated", cursor.i)
         elif cursor.has_odd_brackets and MORE_MEMBERS.match(self.text, cursor.i):
             cursor.note("text_dropped", cursor.i)  # it ended too early
-        return self._candidate(value, start, cursor.i, cursor.repairs, complete=not cursor.cut)
+        return self._candidate(value, start, cursor.i, cursor.repairs, cursor.kinds, complete=not cursor.cut)
 
     def _balanced(self, at: int) -> int:
         """Where as many brackets have closed as have opened since *at*: what is too deep is passed over whole."""
@@ -223,13 +224,21 @@ class Scan:
         return end
 
     def _candidate(
-        self, value: JsonValue, start: int, end: int, repairs: tuple[Repair, ...] = (), *, complete: bool = True
+        self,
+        value: JsonValue,
+        start: int,
+        end: int,
+        repairs: tuple[Repair, ...] = (),
+        kinds: Sequence[RepairKind] = (),
+        *,
+        complete: bool = True,
     ) -> Candidate:
         return Candidate(
             value=value,
             start=start,
             end=end,
             repairs=self.replaced(start, end) + repairs,
+            kinds=kinds,
             complete=complete,
             fence=self.fence,
         )
@@ -258,7 +267,7 @@ class Scan:
                 Repair("document_unescaped", at),
                 *(Repair(r.kind, inner.offset(r.offset)) for r in found.repairs),
             )
-            self._keep(self._candidate(found.value, at, end, repairs, complete=found.complete))
+            self._keep(self._candidate(found.value, at, end, repairs, found.kinds, complete=found.complete))
             self._i = end
 
     def _unescaped(self, at: int, window: int) -> tuple[Unescaped, Scan]:
