@@ -17,17 +17,17 @@ FUZZ_SECONDS ?= 120
 PROFILE ?= default
 MUTANTS_AT_ONCE ?= 2
 
-.PHONY: help install lock demo test laws nightly types lint format docs bench promises fuzz mutants check clean
+.PHONY: help install lock demo test laws nightly types lint format docs bench promises fuzz mutants dist first-run test-wheel check clean
 
 help: ## show this list
-	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
 $(UV):
 	@sh tools/bootstrap.sh $(PYTHON) .tools
 
 $(READY): pyproject.toml $(LOCK) $(UV)
 	@$(UV) venv --quiet --allow-existing --python $(PYTHON) .venv
-	@$(UV) pip sync --quiet --python .venv --require-hashes $(LOCK)
+	@$(UV) pip sync --quiet --python .venv --no-build --require-hashes $(LOCK)
 	@$(UV) pip install --quiet --python .venv --no-deps --no-build-isolation --editable .
 	@touch $@
 
@@ -100,7 +100,28 @@ format: $(READY) ## rewrite the code in the house format
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
-check: lint types test docs ## everything CI runs
+dist: $(READY) ## build the wheel and the source distribution: the same bytes from the same tree
+	@rm -rf dist
+	@$(BIN)/python tools/dist.py dist
+
+first-run: dist $(UV) ## install the wheel into an empty environment of every Python here, and run the first program
+	@$(BIN)/python tools/first_run.py dist/*.whl $(UV) .tools/first-run
+
+# What is in the source distribution, less src: so nothing can be imported but the wheel.
+WHEEL_TEST := .tools/wheel-test
+test-wheel: dist $(GATEWAY) ## run the whole test suite against the installed wheel
+	@rm -rf $(WHEEL_TEST)
+	@mkdir -p $(WHEEL_TEST)/tree
+	@tar -xzf dist/*.tar.gz -C $(WHEEL_TEST)/tree --strip-components 1
+	@rm -rf $(WHEEL_TEST)/tree/src $(WHEEL_TEST)/tree/tests/release
+	@ln -s $(CURDIR)/.tools $(WHEEL_TEST)/tree/.tools
+	@$(UV) venv --quiet --python $(PYTHON) $(WHEEL_TEST)/venv
+	@$(UV) pip sync --quiet --python $(WHEEL_TEST)/venv --no-build --require-hashes $(LOCK)
+	@$(UV) pip install --quiet --python $(WHEEL_TEST)/venv --no-deps dist/*.whl
+	cd $(WHEEL_TEST)/tree && PATH="$(CURDIR)/$(WHEEL_TEST)/venv/bin:$$PATH" pytest --doctest-modules \
+		--pyargs llm_manager $(or $(TESTS),tests property_tests)
+
+check: lint types test docs first-run ## everything CI runs
 
 clean: ## remove what the Makefile made
-	rm -rf .venv .venv-bench .venv-fuzz .fuzz mutants .tools site .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf .venv .venv-bench .venv-fuzz .fuzz mutants .tools dist site .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, Final
 
+import llm_manager
 from llm_manager.cli import ask, batch, inspect, simulate, templates
 from llm_manager.cli.chat.command import chat, options
 from llm_manager.cli.compare import compare
@@ -56,6 +57,7 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
         prog="llm-manager", description="Ask language models, and see how they would be asked.", allow_abbrev=False
     )
+    top.add_argument("--version", action=_Version, help="print the version of this program")
     commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
     answering = _command(commands, "generate", ask.generate, "answer a prompt (from the argument or standard input)")
     _asking(answering)
@@ -94,6 +96,17 @@ def parser() -> argparse.ArgumentParser:
     _playing(commands)
     _completing(commands)
     return top
+
+
+class _Version(argparse.Action):
+    """Reads the version only when it is asked for: it is in a file of its own."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, **named: Any) -> None:
+        super().__init__(option_strings, dest, nargs=0, default=argparse.SUPPRESS, help=named.get("help"))
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        print_line(f"llm-manager {llm_manager.__version__}")
+        parser.exit()
 
 
 def _looking(commands: Any) -> None:

@@ -1,0 +1,36 @@
+"""What is released is built once, and once more elsewhere."""
+
+from __future__ import annotations
+
+import tarfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from dist import ROOT, build
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """What one build has made."""
+
+    wheel: Path
+    source: Path
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """What the tree at hand is built into."""
+    wheel, source = sorted(build(ROOT, tmp_path_factory.mktemp("built")), key=lambda path: path.suffix != ".whl")
+    return Built(wheel, source)
+
+
+@pytest.fixture(scope="session")
+def unpacked(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tree that the source distribution holds."""
+    folder = tmp_path_factory.mktemp("another place")
+    with tarfile.open(built.source) as archive:
+        archive.extractall(folder, filter="data")
+    (tree,) = folder.iterdir()
+    return tree
