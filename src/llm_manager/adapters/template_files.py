@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 from returns.result import Failure, Success
 
@@ -83,7 +83,7 @@ def _together(
 
 def _read(file: Traversable, source: str) -> Outcome[PromptTemplate[Values], ConfigurationError]:
     try:
-        with file.open("rb") as opened:
+        with _opened(file) as opened:
             content = opened.read(MOST_BYTES + 1)
         text = content.decode()
     except FileNotFoundError:
@@ -97,6 +97,19 @@ def _read(file: Traversable, source: str) -> Outcome[PromptTemplate[Values], Con
             return parse_template(text, source)
         said = f"is larger than {MOST_BYTES:,} bytes"
     return Failure(ConfigurationError((Problem("", said, source),)))
+
+
+def _opened(file: Traversable) -> IO[bytes]:
+    """*file*, without waiting for anybody to write it: a pipe that nobody writes is empty, as one that was closed."""
+    if not isinstance(file, Path):
+        return file.open("rb")
+    descriptor = os.open(file, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
+    try:
+        os.set_blocking(descriptor, True)  # who writes may take their time
+        return os.fdopen(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
 
 
 def _why(bad: OSError | ValueError) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 from array import array
 from contextlib import suppress
@@ -89,8 +88,14 @@ def _unwritten(path: Path, bad: OSError) -> Failure[StoreUnavailable]:
 def _own(path: Path) -> BufferedRandom:
     """The empty file at *path*, for its owner and for this process alone.
 
-    It is emptied once it is ours: what another run has written there is what that run will put in order.
+    It is emptied once it is ours: what another run has written there is what that run will put in order. Raises
+    ``OSError`` also where there are no locks of the kind that the system lets go when their process dies.
     """
+    try:
+        import fcntl  # noqa: PLC0415  # Windows has none, and is to have all other commands
+    except ImportError:
+        said = "this system has no file locks that end with their process: use Linux, macOS or WSL"
+        raise OSError(errno.ENOTSUP, said, str(path)) from None
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

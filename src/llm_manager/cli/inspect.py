@@ -6,7 +6,7 @@ import argparse
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
-from typing import Any, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
 import anyio
 from returns.result import Failure
@@ -28,10 +28,19 @@ from llm_manager import (
 )
 from llm_manager.cli.show import FAILED, dollars, failed, print_json, print_line, seconds, table
 from llm_manager.cli.watch import watch
+from llm_manager.domain.environment import VARIABLES, Variable
 from llm_manager.domain.models import MODELS
 from llm_manager.domain.status import CacheStatus
 
 A = TypeVar("A")
+
+LIMITS: Final = ("rate_limit.requests_per_minute", "rate_limit.tokens_per_minute", "budget.limit_usd")
+"""The settings that limit nothing when they are not set."""
+
+NO_PROVIDER: Final = (
+    "no provider is configured: set OPENAI_API_KEY or another of the variables that `llm-manager config` lists, or see "
+    "`llm-manager demo`, which needs none"
+)
 
 
 def models(arguments: argparse.Namespace) -> int:
@@ -42,7 +51,7 @@ def models(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json(list(names))
     elif not names:
-        print_line("no provider is configured: set OPENAI_API_KEY, or see `llm-manager config`")
+        print_line(NO_PROVIDER)
     else:
         print_line(table(("MODEL", "PROVIDER", "WINDOW", "PROMPT $/M", "ANSWER $/M"), [_row(name) for name in names]))
     return 0
@@ -67,7 +76,7 @@ def health(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_line(to_json(outcome))
     elif not outcome:
-        print_line("no provider is configured: set OPENAI_API_KEY, or see `llm-manager config`")
+        print_line(NO_PROVIDER)
     else:
         print_line(_health_table(outcome))
     return 0 if any(status.healthy for status in outcome) else FAILED
@@ -108,7 +117,7 @@ def _status_text(now: ManagerStatus) -> str:
         _cache_line(now.cache),
         "",
     )
-    return "\n".join(lines) + _health_table(now.models)
+    return "\n".join(lines) + (_health_table(now.models) if now.models else NO_PROVIDER)
 
 
 def _cache_line(cache: CacheStatus) -> str:
@@ -130,7 +139,14 @@ def config(arguments: argparse.Namespace) -> int:
         print_json({path: {"value": shown, "source": source} for path, shown, source in rows})
         return 0
     print_line(table(("SETTING", "VALUE", "FROM"), rows))
+    print_line("\n" + table(("VARIABLE", "SETS", "NOW"), [_variable_row(each) for each in VARIABLES]))
+    if not settings.keys.providers and not settings.http.base_urls and not settings.models:
+        print_line(f"\n{NO_PROVIDER}")
     return 0
+
+
+def _variable_row(variable: Variable) -> tuple[str, str, str]:
+    return variable.name, variable.path, "set" if os.environ.get(variable.name, "").strip() else "-"
 
 
 def _leaves(value: object, path: str) -> Iterator[tuple[str, str]]:
@@ -143,7 +159,7 @@ def _leaves(value: object, path: str) -> Iterator[tuple[str, str]]:
         for name, each in cast("Mapping[str, Any]", value).items():
             yield from _leaves(each, f"{path}.{name}")
     elif not (value is None and path.startswith("models.")):
-        yield path, "no limit" if value is None else str(value)
+        yield path, str(value) if value is not None else "no limit" if path in LIMITS else "not set"
 
 
 def _source(path: str, settings: LLMConfig) -> str:

@@ -7,6 +7,7 @@ import errno
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Final
 
 import llm_manager
@@ -19,11 +20,14 @@ from llm_manager.cli.extract import extract
 from llm_manager.cli.show import FAILED, INTERRUPTED, print_line
 from llm_manager.cli.taped import taping
 from llm_manager.cli.templates import filling
+from llm_manager.cli.usage import arguments_of
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the exit code is 0, 1 when the operation failed, 2 for wrong usage, 130 when interrupted."""
-    arguments = parser().parse_args(argv)
+    if not _is_heard():
+        return FAILED
+    arguments = arguments_of(parser(), sys.argv[1:] if argv is None else argv)
     try:
         code: int = arguments.run(arguments)
         sys.stdout.flush()
@@ -39,8 +43,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code
 
 
-_FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-"""What is wrong with a disk that takes no more of our output; it is of no file that we have opened by its name."""
+_FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EBADF, errno.EIO)
+"""What is wrong with a place that takes no more of our output; it is of no file that we have opened by its name."""
+
+
+def _is_heard() -> bool:
+    """Is there a standard output? Without one nothing is asked, for nobody would read an answer that was paid for.
+
+    A stream that was closed before we began (``2>&-``) is None: what has nothing to say to it goes on without.
+    """
+    sys.stdin = sys.stdin or Path(os.devnull).open(encoding="utf-8")  # noqa: SIM115  # for as long as we run
+    sys.stderr = sys.stderr or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115  # as above
+    if sys.stdout is None:
+        print_line("llm-manager: standard output is closed, and answers go there: open it or give a file", sys.stderr)
+        return False
+    return True
 
 
 def _unprinted(bad: OSError) -> int:

@@ -37,6 +37,9 @@ Run: TypeAlias = Callable[[Seat, str, Desk], Seat]
 _COMMAND: Final = re.compile(r"/[a-z]*(\s|$)")
 """What is taken for a command: a path such as /usr/bin is none."""
 
+LONGEST_VERSION: Final = 18
+"""No conversation has a version of more digits, and Python reads no number of more than 4,300."""
+
 _NOTHING_YET: Final = "nothing has been said yet"
 
 
@@ -171,7 +174,7 @@ def _new(seat: Seat, name: str, _desk: Desk) -> Seat:
 def _fork(seat: Seat, version: str, desk: Desk) -> Seat:
     if seat.id is None:
         tell(f"{_NOTHING_YET}: there is nothing to fork", "red")
-    elif version and not version.isdecimal():
+    elif version and not (version.isdecimal() and len(version) <= LONGEST_VERSION):
         tell(f"{version!r} is no version: give a number, or nothing for the last one", "red")
     else:
         fork = desk.find(fork_conversation(seat.id, int(version) if version else None))
