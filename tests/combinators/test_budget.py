@@ -216,7 +216,7 @@ async def test_a_model_of_unknown_price_is_refused_with_what_has_been_spent() ->
     async with priced(limit_usd=10) as context:
         await run(bought(1.0, ReportedCost(0.25)), context)
         said = "what free costs is not known: set its price, or budget.unknown_prices = 'allow'"
-        assert await run(bought(None, UnknownCost(), "free"), context) == Failure(BudgetExceeded(0.0, 0.25, said))
+        assert await run(bought(None, UnknownCost(), "free"), context) == Failure(BudgetExceeded(None, 0.25, said))
 
 
 class Unhurried:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import llm_manager
 from mutation import ACCEPTED, Mutant, Tally, complaints, mutant_of, read_accepted, statuses, table, tallies
 
 RESULTS = """
@@ -71,4 +72,6 @@ def test_every_mutant_that_may_live_has_its_reason() -> None:
 def test_the_tests_that_are_asked_of_mutants_are_where_they_are_looked_for() -> None:
     settings = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["tool"]["mutmut"]
     chosen = [*settings["pytest_add_cli_args_test_selection"], *settings["also_copy"]]
-    assert [path for path in chosen if not Path(path).exists()] == []
+    package = Path(llm_manager.__file__).parent  # which is not in src when it is the installed wheel that is tested
+    places = [package / path.removeprefix("src/llm_manager/") if path.startswith("src/") else path for path in chosen]
+    assert [path for path in places if not Path(path).exists()] == []

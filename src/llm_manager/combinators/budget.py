@@ -59,7 +59,7 @@ def charged(worst_usd: Callable[[], float | None], *, model: str) -> Policy:
             most = worst_usd()
             if most is None and context.config.budget.unknown_prices == "refuse":
                 said = f"what {model} costs is not known: set its price, or budget.unknown_prices = 'allow'"
-                return Failure(BudgetExceeded(0.0, await budget.spent_usd(), said))
+                return Failure(BudgetExceeded(None, await budget.spent_usd(), said))
             worst = most or 0.0
             reserved = await budget.reserve(worst)
             if not isinstance(reserved, Success):

@@ -209,9 +209,10 @@ class AllModelsFailed:
 
 @dataclass(frozen=True, slots=True)
 class BudgetExceeded:
-    """Sending could cost more than is left; nothing was sent."""
+    """Sending could cost more than is left; nothing was sent. The limit is None where not it but an unknown price is
+    why."""
 
-    limit_usd: float
+    limit_usd: float | None
     spent_usd: float
     message: str = ""
     tag: Literal["BudgetExceeded"] = field(default="BudgetExceeded", kw_only=True, repr=False)

@@ -39,6 +39,7 @@ def request_problems(request: LLMRequest) -> tuple[Problem, ...]:
     >>> [str(problem) for problem in request_problems(LLMRequest())]
     ['prompt: is empty and there are no messages: give the model something to answer']
     """
+    _check(request)
     return (
         *_prompt(request),
         *_preferences(request.preferences),
@@ -46,6 +47,19 @@ def request_problems(request: LLMRequest) -> tuple[Problem, ...]:
         *_tools(request),
         *_context(request),
     )
+
+
+def _check(request: object) -> None:
+    """Raise ``TypeError`` for what is no request at all: a fault of the program, which a type checker finds as well."""
+    if not isinstance(request, LLMRequest):
+        said = "LLMRequest(prompt=...), or parse_request(mapping) for data from outside"
+        raise TypeError(f"a request is wanted, and this is a {type(request).__name__}: write {said}")
+    if not isinstance(cast("object", request.preferences), Preferences):
+        raise TypeError(f"preferences is a {type(request.preferences).__name__}: write Preferences(model=...)")
+    for index, message in enumerate(cast("tuple[object, ...]", request.messages)):
+        if not isinstance(message, Message):
+            said = 'write Message("user", "..."), or parse_request(mapping) for data from outside'
+            raise TypeError(f"messages.{index} is a {type(message).__name__}: {said}")
 
 
 def _prompt(request: LLMRequest) -> Iterator[Problem]:

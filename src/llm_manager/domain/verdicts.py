@@ -25,6 +25,7 @@ from llm_manager.domain.errors import (
     LLMError,
     MalformedResponse,
     ModelUnavailable,
+    NetworkCause,
     NetworkError,
     QuotaExhausted,
     RateLimitExceeded,
@@ -230,6 +231,23 @@ def _said(error: LLMError) -> str:
     return f" ({error.message})" if error.message else ""
 
 
+def _mended(cause: NetworkCause) -> str:
+    """What to do about a network that does not carry us."""
+    match cause:
+        case "connect":
+            return "check its base URL, that it is running, and whether a proxy is needed (http.proxy)"
+        case "dns":
+            return "check the network, the host in its base URL, and whether a proxy is needed (http.proxy)"
+        case "tls":
+            return "check its certificate, the base URL, and who is between (a proxy that reads along?)"
+        case "reset":
+            return "try again, and check what stands between if it happens often"
+        case "local":
+            return "too much is going on here at once: ask for less, or raise http.max_connections"
+        case _:
+            assert_never(cause)
+
+
 def _sentence(error: LLMError) -> str:  # noqa: C901, PLR0912  # one flat table
     said = _said(error)
     match error:
@@ -244,7 +262,7 @@ def _sentence(error: LLMError) -> str:  # noqa: C901, PLR0912  # one flat table
             return f"the request is invalid{said}: {listed(problems) or 'the provider refused it; change the request'}"
         case AuthenticationFailed(model=model, forbidden=forbidden):
             what = f"the key may not use {model}" if forbidden else f"no valid key for {model}"
-            return f"{what}{said}: set a key that may (see `llm-manager config`)"
+            return f"{what}{said}: give one that may (`llm-manager config` shows what is set, and from where)"
         case RequestTimedOut(model=model, timeout_s=limit_s, phase=phase):
             who = model or "the operation"
             return f"{who} did not answer within {limit_s:.3g} s ({phase}){said}: raise the timeout or change models"
@@ -256,7 +274,7 @@ def _sentence(error: LLMError) -> str:  # noqa: C901, PLR0912  # one flat table
             )
         case NetworkError(model=model, ambiguous=ambiguous, cause=cause):
             paid = "; it may have been processed" if ambiguous else ""
-            return f"no connection to {model} ({cause}{paid}){said}: check the base URL and that it is running"
+            return f"no connection to {model} ({cause}{paid}){said}: {_mended(cause)}"
         case ServerError(model=model, status_code=status):
             return f"{model} failed with status {status}{said}: try again later or allow a fallback model"
         case GatewayError(status_code=status):
@@ -281,6 +299,8 @@ def _sentence(error: LLMError) -> str:  # noqa: C901, PLR0912  # one flat table
         case AllModelsFailed(failures=failures):
             each = "; ".join(f"{model}: {_sentence(failure)}" for model, failure in failures)
             return f"every model failed{said}: {each or 'none is configured; set a provider key'}"
+        case BudgetExceeded(limit_usd=None):
+            return f"the budget does not allow what may cost anything{said or ': set a price'}"
         case BudgetExceeded(limit_usd=limit, spent_usd=spent):
             return f"the budget of {limit:.4f} USD does not allow it, {spent:.4f} are spent{said}: raise the budget"
         case ConversationNotFound(conversation_id=id_):

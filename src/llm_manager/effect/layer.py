@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Generator
 from types import TracebackType
-from typing import Any, Generic, TypeAlias, TypeVar, cast, final
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, cast, final
 
 import anyio
+from returns.context import RequiresContextFutureResult
 from returns.result import Failure, Success
 
 from llm_manager.effect.op import Effect, Outcome, effect, run
@@ -50,6 +51,16 @@ class Layer(Generic[Out_co, E_co, In_contra]):
 
     def __init__(self, build: Callable[[In_contra, Scope, Memo], Awaitable[Outcome[Out_co, E_co]]]) -> None:
         self._build = build
+
+    def __repr__(self) -> str:
+        return "<Layer: nothing is built yet, provide(op, layer) or `async with layer as context` builds it>"
+
+    if not TYPE_CHECKING:  # type checkers have said so already
+
+        def __getattr__(self, name: str) -> object:
+            """Tell who takes a layer for the context that it builds."""
+            said = "run(op, context) wants what a layer builds: provide(op, layer), or `async with layer as context`"
+            raise AttributeError(f"a layer is no context, and has no {name!r}: {said}")
 
     async def build(self, needs: In_contra, scope: Scope, memo: Memo) -> Outcome[Out_co, E_co]:
         """The value of this layer in one build: *memo* holds what was built so far, *scope* how to release it."""
@@ -146,10 +157,22 @@ class Program(Generic[A, E]):
     async def __call__(self) -> Outcome[A, E]:
         return await run(self._op, None)
 
+    def __repr__(self) -> str:
+        return "<Program: nothing has happened yet, await it or hand it to anyio.run>"
+
     def __await__(self) -> Generator[Any, Any, Outcome[A, E]]:
         return self().__await__()
 
 
+def _check(op: object, layer: object) -> None:
+    """Tell who has left out a call, or mixed the two up, while the line at fault is still on the stack."""
+    if not isinstance(layer, Layer):
+        raise TypeError(f"provide(op, layer) takes a layer, such as live(), and not {layer!r}")
+    if not isinstance(op, RequiresContextFutureResult):
+        raise TypeError(f"provide(op, layer) takes an operation, such as generate(request), and not {op!r}")
+
+
 def provide(op: Effect[A, E, R], layer: Layer[R, E2, None]) -> Program[A, E | E2]:
     """*op* with the context that *layer* builds: built when it runs, released in reverse order when it is over."""
+    _check(op, layer)
     return Program(provide_layer(op, layer))

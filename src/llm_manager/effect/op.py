@@ -49,6 +49,14 @@ class _Thunk(Generic[A, E, R]):
     def __call__(self, context: R) -> FutureResult[A, E]:
         return FutureResult(self.fn(context))
 
+    def __repr__(self) -> str:
+        return f"{made_by(self.fn)}: nothing has happened yet, run(op, context) or provide(op, layer) makes it happen"
+
+
+def made_by(fn: object) -> str:
+    """The name of the function that a user called to have *fn*."""
+    return str(getattr(fn, "__qualname__", fn)).partition(".<locals>")[0]
+
 
 _OURS: Any = _Thunk  # `run` knows the types of what it calls from the effect, not from here
 
@@ -77,7 +85,10 @@ def run(op: Effect[A, E, R], context: R) -> Awaitable[Outcome[A, E]]:
 
     An effect made with plain ``returns`` methods takes the road through its containers and comes back the same.
     """
-    inner: Any = op._inner_value  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # it has no public reader
+    try:
+        inner: Any = op._inner_value  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # it has no public reader
+    except AttributeError:
+        raise TypeError(f"{op!r} is no operation, such as generate(request) makes: is a call missing?") from None
     outcome: Awaitable[Outcome[A, E]] = inner.fn(context) if type(inner) is _OURS else inner(context)._inner_value  # noqa: SLF001
     return outcome
 

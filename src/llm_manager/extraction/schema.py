@@ -130,6 +130,9 @@ def adapter_of(schema: Schema[T]) -> TypeAdapter[T]:
     try:
         return cast("TypeAdapter[T]", _adapter(cast("Hashable", schema)))
     except TypeError:  # a type that cannot be hashed, such as one annotated with a list
+        if isinstance(schema, Mapping):
+            said = "LLMRequest(response_format=JsonSchema(...)) sends a JSON schema as it is"
+            raise TypeError(f"a schema is a type, such as a dataclass, and not a dict: {said}") from None
         return TypeAdapter(schema)
 
 

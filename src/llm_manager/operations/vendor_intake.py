@@ -136,7 +136,7 @@ class Intake:
         worst = worst_try_usd(self._target, request, prompt_tokens(request))
         if worst is None and self._context.config.budget.unknown_prices == "refuse":
             said = f"what {self._target.model} costs is not known: set its price, or budget.unknown_prices = 'allow'"
-            return Failure(BudgetExceeded(0.0, await budget.spent_usd(), said))
+            return Failure(BudgetExceeded(None, await budget.spent_usd(), said))
         return Success(worst or 0.0)
 
     async def _draw_up(self, index: int, request: LLMRequest, work: Work) -> LLMError | None:

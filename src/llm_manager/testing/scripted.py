@@ -78,7 +78,7 @@ class ScriptedProvider:
         self.received.append(dispatch)
         model = dispatch.target.model
         script = self._lines.get(model)
-        line: Line = script.popleft() if script else ModelUnavailable(model, "its script has no more lines")
+        line: Line = script.popleft() if script else ModelUnavailable(model, self._at_its_end(model))
         while isinstance(line, Pause) or callable(line):
             if isinstance(line, Pause):
                 await self._clock.sleep(line.seconds)
@@ -86,6 +86,10 @@ class ScriptedProvider:
             else:
                 line = line(dispatch.request)
         return line
+
+    def _at_its_end(self, model: str) -> str:
+        asked = sum(each.target.model == model for each in self.received)
+        return f"its script has no more lines: scripted() gave it {asked - 1}, and this is request {asked}"
 
     async def stream(self, dispatch: Dispatch, /) -> Outcome[Incoming, LLMError]:
         """The next line as it is said: :class:`Pieces` one by one, everything else at once."""
@@ -162,6 +166,8 @@ def scripted(
     reads the script from its beginning.
     """
 
+    _check(lines)
+
     async def build(_needs: None, _scope: Scope) -> Outcome[Context, LLMError]:
         time = VirtualClock(autojump=True) if clock is None else clock
         given = LLMConfig() if config is None else config
@@ -179,3 +185,12 @@ def scripted(
         )
 
     return scoped(build)
+
+
+def _check(lines: Mapping[str, object]) -> None:
+    """A text would be read letter by letter, and a line alone not at all."""
+    for model, script in lines.items():
+        if isinstance(script, str) or not isinstance(script, Sequence):
+            raise TypeError(
+                f"the script of {model!r} is a {type(script).__name__}: give a list of lines, such as ['Hi.']"
+            )
