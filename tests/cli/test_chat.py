@@ -249,7 +249,9 @@ def test_a_conversation_is_saved_once_as_markdown_or_json(talk: Talk, tmp_path: 
 
 def test_a_turn_is_taken_back_and_the_conversation_that_had_it_stays(simulator: Simulator, talk: Talk) -> None:
     lines = ("/fork", "/undo", "one", "two", "/fork x", "/fork 9", "/undo", "three", "/undo", "/undo", "/undo")
-    _, _, err = talk(*lines, "/open", "/open trip", "/open tr", "/new other", "four", argv=["trip", "--new"])
+    _, _, err = talk(
+        *lines, f"/fork {'9' * 5000}", "/open", "/open trip", "/open tr", "/new other", "four", argv=["trip", "--new"]
+    )
     assert [[each["content"] for each in got.json["messages"]][-3::2] for got in simulator.received] == [
         ["one"],
         ["one", "two"],
@@ -259,6 +261,7 @@ def test_a_turn_is_taken_back_and_the_conversation_that_had_it_stays(simulator: 
     for said in (
         "nothing has been said yet: there is nothing to fork",
         "'x' is no version",
+        "'999999999999999999' is no version",  # and not one that Python refuses to read
         "the conversation has the versions 1 to 3",
         "; trip stays as it is",
         "there is no turn left to take back",

@@ -175,7 +175,7 @@ def _fork(seat: Seat, version: str, desk: Desk) -> Seat:
     if seat.id is None:
         tell(f"{_NOTHING_YET}: there is nothing to fork", "red")
     elif version and not (version.isdecimal() and len(version) <= LONGEST_VERSION):
-        tell(f"{version!r} is no version: give a number, or nothing for the last one", "red")
+        tell(f"{version[:LONGEST_VERSION]!r} is no version: give a number, or nothing for the last one", "red")
     else:
         fork = desk.find(fork_conversation(seat.id, int(version) if version else None))
         if fork is not None:
