@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
+import llm_manager
 from llm_manager.cli.main import main
 from llm_manager.testing.simulator import Simulator, Status
 from tests.first_contact.conftest import Without
 
 Capture = pytest.CaptureFixture[str]
-COMMAND = (sys.executable, "-m", "llm_manager.cli.main")
+COMMAND = (sys.executable, "-m", "llm_manager")
 LIBRARY_HAS_NO_KEY = (
     "llm-manager: the configuration is wrong: keys.providers: no provider is configured: set one of PORTKEY_API_KEY, "
     "OPENAI_API_KEY, GROQ_API_KEY, ANTHROPIC_API_KEY, GEMINI_API_KEY, OLLAMA_HOST, LM_STUDIO_URL, LLAMA_MODEL_PATH\n"
@@ -69,7 +70,7 @@ def test_a_slip_of_the_fingers_is_met_with_the_word_that_was_meant(capsys: Captu
 def test_the_version_is_told(capsys: Capture) -> None:
     with pytest.raises(SystemExit) as end:
         main(["--version"])
-    assert (end.value.code, capsys.readouterr().out) == (0, "llm-manager 0.1.0\n")
+    assert (end.value.code, capsys.readouterr().out) == (0, f"llm-manager {llm_manager.__version__}\n")
 
 
 def test_without_a_key_it_says_which_variables_would_help(capsys: Capture) -> None:
@@ -104,7 +105,7 @@ def test_a_wrong_key_is_told_in_the_vendors_words_without_the_key(vendor: Simula
     vendor.script("gpt-5.6-terra", [Status(401, None, "Incorrect API key provided: sk-wrong-0123456789.")])
     assert told(capsys, "generate", "hi", code=1) == (
         "llm-manager: no valid key for gpt-5.6-terra (Incorrect API key provided: Secret('...6789').): "
-        "give one that may (`llm-manager config` shows what is set, and from where)\n"
+        "check it (`llm-manager config` shows what is set, and from where)\n"
     )
 
 
@@ -213,9 +214,34 @@ def test_a_template_without_the_extra_names_it(bare: dict[str, str]) -> None:
     )
 
 
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # what stands in for them is open for as long as we run
+def test_streams_that_were_closed_before_we_began_are_done_without(
+    vendor: Simulator, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as closed:
+        closed.setattr(sys, "stdin", None)
+        closed.setattr(sys, "stderr", None)
+        assert main(["generate"]) == 2
+    with monkeypatch.context() as closed:
+        closed.setattr(sys, "stdout", None)
+        assert main(["generate", "hi"]) == 1
+    assert capsys.readouterr() == (
+        "",
+        "llm-manager: standard output is closed, and answers go there: open it or give a file\n",
+    )
+    assert vendor.received == []
+
+
+def test_the_package_runs_as_the_command(bare: dict[str, str]) -> None:
+    done = subprocess.run(  # our own program
+        (sys.executable, "-m", "llm_manager", "--version"), capture_output=True, text=True, check=False, env=bare
+    )
+    assert (done.returncode, done.stdout) == (0, f"llm-manager {llm_manager.__version__}\n")
+
+
 def test_without_standard_output_nothing_is_asked(vendor: Simulator, capsys: Capture) -> None:
     closed = subprocess.run(  # noqa: S602  # a line of ours, for what only a shell can do
-        f'"{sys.executable}" -m llm_manager.cli.main generate hi >&-',
+        f'"{sys.executable}" -m llm_manager generate hi >&-',
         shell=True,
         stderr=subprocess.PIPE,
         text=True,
@@ -232,7 +258,7 @@ def test_without_standard_output_nothing_is_asked(vendor: Simulator, capsys: Cap
 def test_without_standard_error_answers_come_and_errors_have_their_exit_code(vendor: Simulator) -> None:
     for prompt, code, out in (("hi", 0, "You said: hi\n"), (" ", 2, "")):
         done = subprocess.run(  # noqa: S602  # as above
-            f'"{sys.executable}" -m llm_manager.cli.main generate "{prompt}" 2>&- <&-',
+            f'"{sys.executable}" -m llm_manager generate "{prompt}" 2>&- <&-',
             shell=True,
             stdout=subprocess.PIPE,
             text=True,

@@ -169,6 +169,12 @@ def test_what_is_no_request_is_told_with_what_to_write(request_: Any, said: str,
     assert said in page
 
 
+def test_the_fields_of_a_request_have_names(page: str) -> None:
+    said = "LLMRequest.__init__() takes 1 positional argument but 2 were given"
+    assert raised(lambda: as_any(LLMRequest)("hi")) == f"TypeError: {said}"
+    assert said in page
+
+
 def test_a_json_schema_is_no_type(page: str) -> None:
     said = "a schema is a type, such as a dataclass, and not a dict: LLMRequest(response_format=JsonSchema(...))"
     schema: Any = {"type": "object"}

@@ -91,10 +91,11 @@ def test_the_source_distribution_holds_all_that_make_check_needs(unpacked: Path)
 
 def test_the_metadata_names_version_licence_and_pythons_and_no_address(built: Built) -> None:
     said = metadata(built.wheel)
-    assert {name: said[name] for name in ("Metadata-Version", "Name", "Version", "License-Expression")} == {
+    assert {name: said[name] for name in ("Metadata-Version", "Name", "Version", "Author", "License-Expression")} == {
         "Metadata-Version": "2.4",
         "Name": "llm-manager",
         "Version": llm_manager.__version__,
+        "Author": "the llm_manager founders",
         "License-Expression": "MIT",
     }
     assert said["License-File"] == "LICENSE"

@@ -261,8 +261,9 @@ def _sentence(error: LLMError) -> str:  # noqa: C901, PLR0912  # one flat table
         case InvalidRequest(problems=problems):
             return f"the request is invalid{said}: {listed(problems) or 'the provider refused it; change the request'}"
         case AuthenticationFailed(model=model, forbidden=forbidden):
-            what = f"the key may not use {model}" if forbidden else f"no valid key for {model}"
-            return f"{what}{said}: give one that may (`llm-manager config` shows what is set, and from where)"
+            if forbidden:
+                return f"the key may not use {model}{said}: use one that may, or another model"
+            return f"no valid key for {model}{said}: check it (`llm-manager config` shows what is set, and from where)"
         case RequestTimedOut(model=model, timeout_s=limit_s, phase=phase):
             who = model or "the operation"
             return f"{who} did not answer within {limit_s:.3g} s ({phase}){said}: raise the timeout or change models"
