@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import statistics
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import final
@@ -10,7 +13,7 @@ import anyio
 from returns.future import FutureResult
 from returns.result import Success
 
-from benchmarks.row import Row, row, us_a_call
+from benchmarks.row import ROUNDS, Row, row, us_a_call
 from llm_manager import (
     Context,
     LLMError,
@@ -45,6 +48,8 @@ from llm_manager.testing import scripted
 
 ASK = LLMRequest(prompt="Why is the sky blue?")
 STACK_US, HIT_US, PLAN_US = 30.0, 60.0, 50.0
+CROWD, CROWD_MS = 1_000, 1.0
+"""So many hits at once, and the longest that 99 of 100 may take from their beginning to their end."""
 DEPTH = 8
 
 
@@ -113,6 +118,19 @@ def _layers() -> Op[int]:
     return op
 
 
+async def _crowd_ms(op: Op[LLMResponse], context: Context) -> float:
+    """The 99th percentile of :data:`CROWD` runs at once, on the wall's clock, for a pause hurts as well."""
+    took_ms: list[float] = []
+
+    async def one() -> None:
+        started = time.perf_counter()
+        await run(op, context)
+        took_ms.append((time.perf_counter() - started) * 1000)
+
+    await asyncio.gather(*(one() for _ in range(CROWD)))
+    return statistics.quantiles(took_ms, n=100)[98]
+
+
 async def _measured() -> list[Row]:
     nested = _layers()
     async with scripted({"gpt": []}) as virtual:
@@ -129,6 +147,7 @@ async def _measured() -> list[Row]:
             },
             1000,
         )
+        crowd_ms = [await _crowd_ms(generate(ASK), context) for _ in range(ROUNDS)]
     bare = row("  peer: eight nested coroutines", "us", took["bare"])
     bound = row("  peer: eight `bind` of returns", "us", took["bound"])
     return [
@@ -138,6 +157,7 @@ async def _measured() -> list[Row]:
         bound,
         row("generate on a no-op provider, no cache", "us", took["miss"], STACK_US),
         row("generate, answered by the cache", "us", took["hit"], HIT_US),
+        row(f"  99 of 100, {CROWD:,} at once", "ms", crowd_ms, CROWD_MS),
         row("plan", "us", took["plan"], PLAN_US),
     ]
 
