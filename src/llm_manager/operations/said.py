@@ -143,7 +143,9 @@ async def _placed(continuing: Continuing, turn: Turn, context: Context) -> Appen
         if not isinstance(appended.failure(), ConversationConflict):
             return appended
         loaded = await context.conversations.load(id_)
-        turns: tuple[Turn, ...] = loaded.unwrap() if isinstance(loaded, Success) else ()
+        if not isinstance(loaded, Success):
+            return appended
+        turns = loaded.unwrap()
         read = continuing.conversation.version
         is_another = len(turns) <= version or turns[read - 1].id != follows
         if is_another or (turn.messages and any(each.messages for each in turns[read:])):
