@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import TypeVar, final
 
 import anyio
@@ -70,16 +71,16 @@ def charged(worst_usd: Callable[[], float | None], *, model: str) -> Policy:
                 with anyio.CancelScope(shield=True):  # it may have been answered, and billed
                     await budget.settle(worst, worst)
                 raise
-
-            async def settle(ending: Ending) -> None:
-                await budget.settle(worst, _used_usd(ending, worst))
-
-            await when_over(outcome, settle)
+            await when_over(outcome, partial(_settle, budget, worst))
             return outcome
 
         return effect(charging)
 
     return around
+
+
+async def _settle(budget: Budget, worst_usd: float, ending: Ending) -> None:
+    await budget.settle(worst_usd, _used_usd(ending, worst_usd))
 
 
 def _used_usd(ending: Ending, worst_usd: float) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TypeVar
 
 import anyio
@@ -14,7 +15,7 @@ from llm_manager.domain.verdicts import counts_against_breaker
 from llm_manager.effect.context import Context, Op, Policy
 from llm_manager.effect.ongoing import Ending, when_over
 from llm_manager.effect.op import effect, run
-from llm_manager.ports import Verdict
+from llm_manager.ports import Permit, Verdict
 
 A = TypeVar("A")
 
@@ -45,17 +46,17 @@ def circuit_breaker(key: str, *, model: str | None = None, was_asked: Callable[[
                 with anyio.CancelScope(shield=True):  # a probe's lease must come back
                     await breakers.record(permit, "neither", clock.monotonic(), 0.0)
                 raise
-
-            async def record(ending: Ending) -> None:
-                verdict = _verdict(ending) if was_asked() else "neither"
-                await breakers.record(permit, verdict, clock.monotonic(), context.random.random())
-
-            await when_over(outcome, record)
+            await when_over(outcome, partial(_record, context, permit, was_asked))
             return outcome
 
         return effect(guarded)
 
     return around
+
+
+async def _record(context: Context, permit: Permit, was_asked: Callable[[], bool], ending: Ending) -> None:
+    verdict = _verdict(ending) if was_asked() else "neither"
+    await context.breakers.record(permit, verdict, context.clock.monotonic(), context.random.random())
 
 
 def _verdict(ending: Ending) -> Verdict:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TypeVar
 
 from returns.result import Success
@@ -13,6 +14,7 @@ from llm_manager.domain.verdicts import nothing_was_sent
 from llm_manager.effect.context import Context, Op, Policy
 from llm_manager.effect.ongoing import Ending, when_over
 from llm_manager.effect.op import effect, run
+from llm_manager.ports import Reservation
 
 A = TypeVar("A")
 
@@ -43,17 +45,20 @@ def rate_limit(
                 return acquired
             reserved = acquired.unwrap()
             outcome = await run(op, context)
-
-            async def settle(ending: Ending) -> None:
-                if isinstance(ending.outcome, Success):
-                    used = None if ending.usage is None else ending.usage.total_tokens
-                    await limiter.settle(reserved, used, clock.monotonic())
-                elif ending.error is not None and never_left(ending.error):
-                    await limiter.release(reserved, clock.monotonic())
-
-            await when_over(outcome, settle)
+            await when_over(outcome, partial(_settle, context, reserved, never_left))
             return outcome
 
         return effect(limited)
 
     return around
+
+
+async def _settle(
+    context: Context, reserved: Reservation, never_left: Callable[[LLMError], bool], ending: Ending
+) -> None:
+    limiter, now_s = context.limiter, context.clock.monotonic()
+    if isinstance(ending.outcome, Success):
+        used = None if ending.usage is None else ending.usage.total_tokens
+        await limiter.settle(reserved, used, now_s)
+    elif ending.error is not None and never_left(ending.error):
+        await limiter.release(reserved, now_s)
