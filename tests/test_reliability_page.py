@@ -1,4 +1,4 @@
-"""``docs/reliability.md`` names the test of every promise: each of them exists, and the tables are what is tested.
+"""``docs/explanation/reliability.md`` names the test of every promise: each exists, and the tables are what is tested.
 
 ``pytest --golden-update`` writes the tables anew.
 """
@@ -14,7 +14,7 @@ import pytest
 from tests.faults import page
 
 ROOT = Path(__file__).parent.parent
-PAGE = ROOT / "docs" / "reliability.md"
+PAGE = ROOT / "docs" / "explanation" / "reliability.md"
 PARTS = {"matrix": page.matrix_table, "later": page.later_table}
 FOLDERS = ("tests", "property_tests")
 

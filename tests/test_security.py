@@ -1,6 +1,6 @@
 """What must not happen whatever anybody sends: the points of the security checklist that no other room proves.
 
-``docs/reliability.md`` lists all of them, each with its test.
+``docs/explanation/reliability.md`` lists all of them, each with its test.
 """
 
 from __future__ import annotations

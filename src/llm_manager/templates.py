@@ -2,7 +2,8 @@
 
     answer = query_template(ANOMALY_ANALYSIS, AnomalyInput(data=log))     # an Op[AnomalyAnalysis]
 
-These are the public names, and nothing else; rendering needs the extra ``templates``. docs/templates.md is the guide.
+These are the public names, and nothing else; rendering needs the extra ``templates``. The guide to them is
+``docs/how-to/templates.md``.
 """
 
 from llm_manager.adapters.template_files import load_package_templates as load_package_templates

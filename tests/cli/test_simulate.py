@@ -271,7 +271,7 @@ def test_the_examples_are_played(example: Path, capsys: Capture) -> None:
 
 def test_the_page_shows_what_is_printed(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
-    page = (ROOT / "docs" / "simulate.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "reference" / "simulate.md").read_text(encoding="utf-8")
     command, _, shown = page.split("```console\n$ llm-manager ")[1].split("```")[0].partition("\n")
     assert main(command.split()) == 0
     assert capsys.readouterr().out == shown

@@ -1,4 +1,4 @@
-"""The fault matrix: one row a fault with its letters R, F, B and K, as ``docs/reliability.md`` shows it.
+"""The fault matrix: one row a fault with its letters R, F, B and K, as ``docs/explanation/reliability.md`` shows it.
 
 To add a fault, write its row; the tests and the page follow.
 """

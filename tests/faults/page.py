@@ -1,4 +1,4 @@
-"""The tables of ``docs/reliability.md`` that say what becomes of each fault, made of the rows that the tests run."""
+"""The tables of ``docs/explanation/reliability.md`` that say what becomes of each fault: made of the rows that run."""
 
 from __future__ import annotations
 

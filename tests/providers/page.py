@@ -1,4 +1,4 @@
-"""The tables of ``docs/providers.md``, made of what the tests hold the providers to and of the catalog."""
+"""The tables of ``docs/reference/providers.md``, made of what the tests hold the providers to and of the catalog."""
 
 from __future__ import annotations
 

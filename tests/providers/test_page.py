@@ -1,4 +1,4 @@
-"""``docs/providers.md`` says what providers are held to; ``pytest --golden-update`` writes its tables anew."""
+"""``docs/reference/providers.md`` says what providers are held to; ``pytest --golden-update`` writes its tables."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.providers import page
 from tests.providers.checks import FEATURES
 from tests.providers.providers import NONE, PROVIDERS
 
-PAGE = Path(__file__).parent.parent.parent / "docs" / "providers.md"
+PAGE = Path(__file__).parent.parent.parent / "docs" / "reference" / "providers.md"
 
 PARTS = {"features": page.features_table, "notes": page.notes, "catalog": page.catalog_table}
 

@@ -1,4 +1,4 @@
-"""Every feature against every provider: the cells of the table in ``docs/providers.md``."""
+"""Every feature against every provider: the cells of the table in ``docs/reference/providers.md``."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 The rule: a filter is a total function of JSON data whose result is not much larger than what it was given, and one
 that could make a longer text measures it before it is made. Each pays for what it looks at and for what it makes (see
-:mod:`.engine`). To add one, write a function and its row; docs/templates.md lists the rows.
+:mod:`.engine`). To add one, write a function and its row; docs/how-to/templates.md lists the rows.
 """
 
 from __future__ import annotations

@@ -1,0 +1,200 @@
+"""The reference, from docstrings: ``.. public:: llm_manager`` and the names that a group of readers looks for.
+
+The rule: a signature is shown as its author wrote it (``Op[LLMResponse]``, not what that alias stands for), a name leads
+to the page of the door it is imported from, and a type alias is shown with what it stands for. What a docstring refers
+to and nobody can import is a warning, which is an error.
+
+Everything here is a turn of ``sphinx.ext.autodoc``; to show a new kind of thing, give :func:`_lines` a case.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import dataclasses
+import importlib
+import inspect
+import re
+import textwrap
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from types import FunctionType
+from typing import Any, Final, NamedTuple, cast
+
+from docutils import nodes
+from docutils.statemachine import StringList
+from sphinx.addnodes import pending_xref
+from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
+from sphinx.util.docutils import SphinxDirective
+from sphinx.util.nodes import make_refnode
+
+SOURCE: Final = Path(__file__).parent.parent.parent / "src"
+DOORS: Final = (
+    "llm_manager",
+    "llm_manager.extraction",
+    "llm_manager.templates",
+    "llm_manager.ports",
+    "llm_manager.testing",
+    "llm_manager.testing.laws",
+    "llm_manager.testing.strategies",
+    "llm_manager.testing.simulation",
+    "llm_manager.testing.simulator",
+    "llm_manager.on_ray",
+)
+OVERLOADED: Final[Mapping[str, str]] = {"pipe": "(value, /, *functions)"}
+"""Where a signature for every number of arguments says less than one for all of them."""
+
+
+class Alias(NamedTuple):
+    """A type alias as its module writes it."""
+
+    value: str
+    doc: str
+
+
+class Public(SphinxDirective):
+    """``.. public:: module``, then names: each documented as what it is."""
+
+    required_arguments = 1
+    has_content = True
+
+    def run(self) -> list[nodes.Node]:
+        door = self.arguments[0]
+        module = importlib.import_module(door)
+        lines = [f".. py:currentmodule:: {door}", ""]
+        for name in " ".join(self.content).split():
+            lines += [*_lines(door, name, getattr(module, name)), ""]
+        return self.parse_text_to_nodes(StringList(lines, "public names"))
+
+
+def _lines(door: str, name: str, thing: object) -> list[str]:
+    match thing:
+        case type():
+            hidden = "tag" if dataclasses.is_dataclass(thing) else "__init__"
+            return [f".. autoclass:: {door}.{name}", "   :members:", f"   :exclude-members: {hidden}"]
+        case FunctionType():
+            return [f".. autofunction:: {door}.{name}{OVERLOADED.get(name, '')}"]
+        case _:
+            pass
+    alias = _aliases().get(name)
+    if alias is None:
+        return [f".. autodata:: {door}.{name}", "   :no-value:"]
+    value = " ".join(alias.value.split()).strip("()")
+    return [f".. py:type:: {door}.{name}", f"   :canonical: {value}", "", textwrap.indent(alias.doc, "   ")]
+
+
+@cache
+def _aliases() -> Mapping[str, Alias]:
+    """Every alias at the top of a module of ours, with the text behind it."""
+    found: dict[str, Alias] = {}
+    for path in sorted(SOURCE.rglob("*.py")):
+        for name, alias in _aliases_of(path.read_text(encoding="utf-8")):
+            found.setdefault(name, alias)
+    return found
+
+
+def _aliases_of(text: str) -> Iterator[tuple[str, Alias]]:
+    body = ast.parse(text).body
+    for node, behind in zip(body, [*body[1:], None], strict=True):
+        match node:
+            case ast.AnnAssign(target=ast.Name(id=name), annotation=ast.Name(id="TypeAlias"), value=ast.expr() as value):
+                yield name, Alias(ast.unparse(value).strip("'"), _text_behind(behind))
+            case _:
+                pass
+
+
+def _text_behind(node: ast.stmt | None) -> str:
+    match node:
+        case ast.Expr(value=ast.Constant(value=str() as text)):
+            return inspect.cleandoc(text)
+        case _:
+            return ""
+
+
+def as_written(
+    app: Sphinx, what: str, name: str, thing: Any, options: object, signature: str | None, gives: str | None
+) -> tuple[str, str] | None:
+    """The signature of *thing* with the annotations of its source."""
+    if what not in {"function", "method", "class"} or name.rpartition(".")[2] in OVERLOADED:
+        return None
+    if what == "class" and not dataclasses.is_dataclass(thing):
+        return ("", "")
+    try:
+        found = inspect.signature(thing)
+    except (TypeError, ValueError):
+        return None
+    kept = [each for each in found.parameters.values() if each.name not in {"self", "cls", "tag"}]
+    shown = [each.replace(default=_Shown(each)) for each in kept]
+    arguments = str(found.replace(parameters=shown, return_annotation=inspect.Signature.empty))
+    returned = "" if what == "class" else _unquoted(found.return_annotation)
+    return (_without_quotes(arguments), returned)
+
+
+class _Shown:
+    """A default value as a reader wants to see it."""
+
+    def __new__(cls, parameter: inspect.Parameter) -> Any:
+        if parameter.default is inspect.Parameter.empty:
+            return inspect.Parameter.empty
+        return super().__new__(cls)
+
+    def __init__(self, parameter: inspect.Parameter) -> None:
+        default = parameter.default
+        if repr(default) == "<factory>":
+            self._text = "..."
+        elif isinstance(default, FunctionType | type):
+            self._text = default.__name__
+        else:
+            self._text = repr(default)
+
+    def __repr__(self) -> str:
+        return self._text
+
+
+def _without_quotes(arguments: str) -> str:
+    """*arguments* with the quotes taken off annotations, which are texts in our modules."""
+    return re.sub(r": (?P<q>['\"])(?P<text>.*?)(?P=q)(?=[,)]| = )", lambda found: f": {found['text']}", arguments)
+
+
+def _unquoted(annotation: Any) -> str:
+    return "" if annotation is inspect.Signature.empty else str(annotation).strip("'\"")
+
+
+def public_target(app: Sphinx, env: BuildEnvironment, node: pending_xref, shown: nodes.Element) -> nodes.Node | None:
+    """Where *node* leads: the door through which its name is imported; a name inside a signature may lead nowhere."""
+    if node.get("refdomain") != "py":
+        return None
+    objects = env.domains.python_domain.objects
+    for wanted in _ways_to_say(str(node["reftarget"])):
+        for door in _nearest(str(node.get("py:module") or "")):
+            entry = objects.get(f"{door}.{wanted}")
+            if entry is not None:
+                return make_refnode(app.builder, str(node["refdoc"]), entry.docname, entry.node_id, shown)
+    return shown if _may_stand_alone(node, shown) else None
+
+
+def _ways_to_say(target: str) -> Iterator[str]:
+    parts = target.lstrip(".").split(".")
+    yield ".".join(parts[-2:])
+    yield parts[-1]
+
+
+def _nearest(module: str) -> list[str]:
+    return sorted(DOORS, key=lambda door: (door != module, door))
+
+
+def _may_stand_alone(node: pending_xref, shown: nodes.Element) -> bool:
+    """Types in a signature, and the names of other packages, need no page of ours."""
+    in_text = isinstance(shown, nodes.literal)
+    target = str(node["reftarget"])
+    return not in_text or hasattr(builtins, target) or target.split(".")[0] in {"dataclasses", "importlib"}
+
+
+def setup(app: Sphinx) -> Mapping[str, object]:
+    """What Sphinx calls."""
+    app.add_directive("public", Public)
+    app.connect("autodoc-process-signature", cast("Any", as_written))
+    app.connect("missing-reference", cast("Any", public_target))
+    return {"parallel_read_safe": True}
