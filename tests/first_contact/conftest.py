@@ -56,4 +56,4 @@ def bare() -> dict[str, str]:
 @pytest.fixture(scope="session")
 def page() -> str:
     """What we tell those for whom it does not work at first, in one line."""
-    return " ".join((ROOT / "docs" / "when-it-does-not-work.md").read_text(encoding="utf-8").split())
+    return " ".join((ROOT / "docs" / "how-to" / "when-it-does-not-work.md").read_text(encoding="utf-8").split())

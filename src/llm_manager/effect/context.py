@@ -45,7 +45,7 @@ A = TypeVar("A")
 class Context(Stranded):
     """Every service a pipeline may use. Swap one with :func:`dataclasses.replace`; there is no other way to reach them.
 
-    *providers* is by :attr:`Target.service <llm_manager.domain.target.Target.service>`, and so is *batches*, the
+    *providers* is by ``Target.service``, and so is *batches*, the
     vendors' own. *budget* is None where money is no object, and *tracing* where nobody else is to know of traces.
     *deadline_s* is the moment, on *clock*, by which the run must have ended; *started_s* is when the context was built;
     *trace_id* ties together what is sent through a gateway; *run* is the operation that runs in it.

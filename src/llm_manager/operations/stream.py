@@ -42,7 +42,7 @@ A_co = TypeVar("A_co", covariant=True)
 class LLMStream(Ongoing):
     """One answer as it comes. Open it with ``async with``: leaving the block early closes the connection at once.
 
-    It has one reader. :attr:`ended` is its last event, None while there are more and for one that was left. Combinators
+    It has one reader. ``ended`` is its last event, None while there are more and for one that was left. Combinators
     around it settle when it has ended.
     """
 
