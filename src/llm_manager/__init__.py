@@ -170,6 +170,7 @@ if TYPE_CHECKING:
     from llm_manager.effect.schedule import up_to as up_to
     from llm_manager.effect.scope import Scope as Scope
     from llm_manager.effect.scope import acquire_use_release as acquire_use_release
+    from llm_manager.effect.stream import Stream as Stream
     from llm_manager.layers import custom as custom
     from llm_manager.layers import dev as dev
     from llm_manager.layers import listening as listening
@@ -270,6 +271,7 @@ _NAMES_OF = {
     "effect.op": "Effect fail flat_map map_ map_error pipe recover run service succeed",
     "effect.schedule": "Schedule and_then both capped either exponential jittered recurs spaced up_to",
     "effect.scope": "Scope acquire_use_release",
+    "effect.stream": "Stream",
     "layers": "custom dev listening live otel_observer replacing",
     "operations.batch": "Batch JournalLayer batch",
     "operations.conversation": (
