@@ -15,7 +15,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Never
 
@@ -30,6 +30,7 @@ from llm_manager import (
     LLMRequest,
     Op,
     Outcome,
+    Preferences,
     deadline,
     describe,
     live,
@@ -79,6 +80,10 @@ class Triage:
     unread: tuple[tuple[str, LLMError], ...]
 
 
+BRIEF = replace(ANOMALY_ANALYSIS, preferences=Preferences(max_tokens=4_000))
+"""The template with a bound on its answers: what a budget sets aside for a try is the longest answer it may get."""
+
+
 def triage(logs: Sequence[Log], *, at_once: int = 4) -> Effect[Triage, Never, Context]:
     """Look at all *logs*, *at_once* at a time."""
     return map_(
@@ -88,7 +93,7 @@ def triage(logs: Sequence[Log], *, at_once: int = 4) -> Effect[Triage, Never, Co
 
 def analysis(log: Log) -> Op[AnomalyAnalysis]:
     """Look at one log, for a minute and a half at most: retries, fallbacks and questions asked again included."""
-    return through(query_template(ANOMALY_ANALYSIS, AnomalyInput(data=log.text, system=log.name)), deadline(90))
+    return through(query_template(BRIEF, AnomalyInput(data=log.text, system=log.name)), deadline(90))
 
 
 def sorted_out(looked_at: Iterable[tuple[Log, Outcome[AnomalyAnalysis, LLMError]]]) -> Triage:

@@ -19,7 +19,7 @@ COMMANDS = re.findall(r"^\$ python (examples/\S+\.py)([^\n#]*)", README, re.MULT
 SERVES = {"fastapi_stream.py"}
 """Runs until it is stopped, and is tried in a file of its own."""
 
-WRONG = {
+WRONG: dict[str, tuple[list[str], str]] = {
     "anomaly_triage.py": (["no-such.log"], "anomaly_triage: no-such.log: No such file or directory\n"),
     "ui_component.py": ([], "ui_component: say what you want, or --demo\n"),
     "config_review.py": (["--model", "x", "no.conf"], "config_review: no.conf: No such file or directory\n"),

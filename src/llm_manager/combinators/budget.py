@@ -64,7 +64,7 @@ def charged(worst_usd: Callable[[], float | None], *, model: str) -> Policy:
             worst = most or 0.0
             reserved = await budget.reserve(worst)
             if not isinstance(reserved, Success):
-                return reserved
+                return Failure(_with_reason(reserved.failure(), model, worst))
             try:
                 outcome = await run(op, context)
             except BaseException:
@@ -81,6 +81,11 @@ def charged(worst_usd: Callable[[], float | None], *, model: str) -> Policy:
 
 async def _settle(budget: Budget, worst_usd: float, ending: Ending) -> None:
     await budget.settle(worst_usd, _used_usd(ending, worst_usd))
+
+
+def _with_reason(refused: BudgetExceeded, model: str, worst_usd: float) -> BudgetExceeded:
+    """*refused*, saying how much was asked for: without it, nobody sees why an untouched budget is too small."""
+    return replace(refused, message=refused.message or f"a try on {model} may cost {worst_usd:.4f}")
 
 
 def _used_usd(ending: Ending, worst_usd: float) -> float:

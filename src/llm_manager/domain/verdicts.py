@@ -303,7 +303,8 @@ def _sentence(error: LLMError) -> str:  # noqa: C901, PLR0912  # one flat table
         case BudgetExceeded(limit_usd=None):
             return f"the budget does not allow what may cost anything{said or ': set a price'}"
         case BudgetExceeded(limit_usd=limit, spent_usd=spent):
-            return f"the budget of {limit:.4f} USD does not allow it, {spent:.4f} are spent{said}: raise the budget"
+            much = f"the budget of {limit:.4f} USD does not allow it, {spent:.4f} are spent{said}"
+            return f"{much}: raise the budget, or lower max_tokens"
         case ConversationNotFound(conversation_id=id_):
             return f"there is no conversation {id_!r}{said}: list them to see which exist"
         case ConversationConflict(conversation_id=id_, response=answer):
