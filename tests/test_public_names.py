@@ -109,6 +109,7 @@ CONTRACT = (
     "SchemaStream",
     "texts",
     "collect",
+    "Stream",
     "StreamEvent",
     "TextDelta",
     "ReasoningDelta",
