@@ -12,6 +12,7 @@ from typing import get_origin
 import pytest
 
 import llm_manager
+import llm_manager.compat
 import llm_manager.extraction
 import llm_manager.templates
 import llm_manager.testing
@@ -270,6 +271,7 @@ def test_the_other_doors() -> None:
     assert {"scripted", "VirtualClock", "Simulator", "record", "replay", "simulate", "Scenario", "Report"} <= public(
         llm_manager.testing
     )
+    assert llm_manager.compat.__all__ == ["request_from_openai"]
 
 
 TEMPLATES = {

@@ -22,6 +22,8 @@ from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.problem import Problem
 from llm_manager.domain.request import LLMRequest
 
+__all__ = ["request_from_openai"]
+
 _Fields: TypeAlias = Mapping[str, object]
 
 _WISHES: Final = ("model", "temperature", "top_p", "seed", "stop", "max_tokens", "max_completion_tokens")

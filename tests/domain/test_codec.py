@@ -240,3 +240,29 @@ def test_every_event_of_a_stream_comes_back_from_json_as_it_was(event: object) -
 def test_half_a_character_is_written_as_a_question_mark_and_nothing_is_raised() -> None:
     text = to_json(LLMResponse(content="half \ud83d and \u00fc", model="m"))
     assert from_json(LLMResponse, text) == Success(LLMResponse(content="half ? and \u00fc", model="m"))
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"response_format": {"shcema": {}}}, "response_format.shcema: is unknown: did you mean schema?"),
+        ({"response_format": {"tag": "JsonMode", "schema": {}}}, "response_format.schema: is unknown: use one of tag"),
+        (
+            {"tools": [{"name": "f"}], "tool_choice": {"name": "f", "nom": 1}},
+            "tool_choice.nom: is unknown: use one of name",
+        ),
+        (
+            {"messages": [{"role": "user", "content": [{"text": "a"}, {"url": "https://x/y.png", "txt": "b"}]}]},
+            "messages.0.content.1.txt: is unknown: use one of url, data, media_type, tag",
+        ),
+    ],
+)
+def test_a_misspelt_name_in_a_choice_of_records_is_told(fields: dict[str, object], told: str) -> None:
+    """It would be taken for the record that needs no field, and a schema would be lost without a word."""
+    problems = parse_request({"prompt": "x", **fields}).failure().problems
+    assert [str(problem) for problem in problems] == [told]
+
+
+def test_records_of_a_choice_are_taken_as_they_are() -> None:
+    read = parse_request({"prompt": "x", "response_format": {"schema": {"type": "object"}}}).unwrap()
+    assert read.response_format == JsonSchema(schema={"type": "object"})

@@ -10,7 +10,8 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, get_args, get_origin, get_type_hints
+from types import UnionType
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from llm_manager.domain.problem import Problem
 from llm_manager.domain.secret import Secret
@@ -132,6 +133,9 @@ _GONE = object()
 
 def _unknown(tree: object, kind: Any, above: tuple[str, ...]) -> Iterator[Problem]:
     """A problem for each name that is no field, with the nearest one that is."""
+    if get_origin(kind) in (Union, UnionType):
+        yield from _unknown_to_all(tree, get_args(kind), above)
+        return
     if isinstance(tree, list | tuple) and get_args(kind):
         for index, item in enumerate(cast("Sequence[object]", tree)):
             yield from _unknown(item, get_args(kind)[0], (*above, str(index)))
@@ -152,6 +156,29 @@ def _unknown(tree: object, kind: Any, above: tuple[str, ...]) -> Iterator[Proble
             yield from _unknown(value, kinds[str(name)], path)
         else:
             yield Problem(".".join(path), f"is unknown: {nearest(str(name), known)}")
+
+
+def _unknown_to_all(tree: object, kinds: Sequence[Any], above: tuple[str, ...]) -> Iterator[Problem]:
+    """The problems that *tree* has as the one of *kinds* that it is most like: what its tag names, if it has one."""
+    tag: object = cast("Mapping[object, object]", tree).get("tag") if _is_mapping(tree) else None
+    tagged = [kind for kind in kinds if tag is not None and getattr(kind, "__name__", None) == tag]
+    alike = [kind for kind in tagged or kinds if _could_be(tree, kind)]
+    richest_first = sorted(alike, key=lambda kind: -len(getattr(kind, "__dataclass_fields__", ())))
+    found = [list(_unknown(tree, kind, above)) for kind in richest_first]
+    if found:
+        yield from min(found, key=len)
+
+
+def _is_mapping(tree: object) -> bool:
+    return isinstance(tree, Mapping)
+
+
+def _could_be(tree: object, kind: Any) -> bool:
+    """Has *tree* the shape of a *kind*: a record or a mapping, or a list?"""
+    origin = get_origin(kind)
+    if isinstance(tree, Mapping):
+        return is_dataclass(kind) or origin in (dict, Mapping)
+    return isinstance(tree, list | tuple) and origin in (tuple, list)
 
 
 def nearest(name: str, known: Sequence[str]) -> str:
