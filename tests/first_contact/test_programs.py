@@ -245,7 +245,7 @@ def test_a_budget_that_refuses_an_unknown_price_names_no_limit_of_nothing() -> N
     assert describe(BudgetExceeded(None, 0.0, said)) == f"the budget does not allow what may cost anything ({said})"
     assert describe(BudgetExceeded(None, 0.0)) == "the budget does not allow what may cost anything: set a price"
     assert describe(BudgetExceeded(1.0, 0.5)) == (
-        "the budget of 1.0000 USD does not allow it, 0.5000 are spent: raise the budget"
+        "the budget of 1.0000 USD does not allow it, 0.5000 are spent: raise the budget, or lower max_tokens"
     )
 
 
