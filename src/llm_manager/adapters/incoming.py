@@ -76,12 +76,12 @@ class Streamed:
         if self._ended is not None:
             return self._ended
         got = await self._stream.read()
-        if isinstance(got, Failure):
+        if not isinstance(got, Success):
             self._ended = Failure(self._broken(got.failure()))
-        elif (chunk := got.unwrap()) is None:
-            self._ended = self._reader.end()
-        else:
+        elif (chunk := got.unwrap()) is not None:
             return Success(self._read(chunk))
+        else:
+            self._ended = self._reader.end()
         return self._ended
 
     @property
@@ -100,15 +100,14 @@ class Streamed:
         deltas: list[Delta] = []
         for frame in frames:
             read = self._reader.read(self._masked(frame))
-            if isinstance(read, Failure):
+            if not isinstance(read, Success):
                 self._ended = read
                 break
-            deltas.extend(read.unwrap())
+            deltas += read.unwrap()
             if self._reader.finished:
                 self._ended = self._reader.end()
                 break
-        for delta in deltas:
-            self._size += size_of(delta)
+        self._size += sum(map(size_of, deltas))
         return deltas if self._size <= self._cap else self._oversize("the answer")
 
     def _masked(self, frame: bytes) -> bytes:

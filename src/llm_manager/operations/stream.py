@@ -89,8 +89,9 @@ class LLMStream(Ongoing):
     async def whole(self) -> Outcome[LLMResponse, LLMError]:
         """Read it to its end and close it: the whole response, or how it failed."""
         async with self:
-            async for _ in self:
-                pass
+            while self.ended is None and not self._is_closed:
+                await self._pull()
+                self._events.clear()  # nobody reads them one by one
         match self.ended:
             case StreamFinished(response):
                 return Success(response)
@@ -115,7 +116,7 @@ class LLMStream(Ongoing):
 
     async def _pull(self) -> None:
         got = await self._source.pull()
-        if isinstance(got, Failure):
+        if not isinstance(got, Success):
             self.ended = self._failed(got.failure())
             self._events.append(self.ended)
             await self.over(Ending(Failure(self.ended.error)))

@@ -8,7 +8,6 @@ blocks that led to the call: the vendor wants them back, unchanged and in front 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,7 +15,7 @@ from llm_manager.adapters.dialects.anthropic_answers import read_answer, read_mo
 from llm_manager.adapters.dialects.anthropic_stream import MessageReader
 from llm_manager.adapters.dialects.dialect import Dialect, Encoded, Headers
 from llm_manager.adapters.dialects.images import inline
-from llm_manager.adapters.dialects.json_values import Json, arguments_of, as_list, as_object, parse_json
+from llm_manager.adapters.dialects.json_values import Json, arguments_of, as_list, as_object, parse_json, written
 from llm_manager.adapters.dialects.signatures import signed_by
 from llm_manager.adapters.dialects.texts import system_text, with_context
 from llm_manager.adapters.dialects.turns import merged
@@ -59,7 +58,7 @@ def encode(request: LLMRequest, target: Target, streamed: bool) -> Encoded:  # n
     if request.tools:
         fields["tools"] = [_tool(tool) for tool in request.tools]
         fields["tool_choice"] = _tool_choice(request)
-    body = json.dumps(fields, separators=(",", ":")).encode()
+    body = written(fields)
     return Encoded(path="messages", body=body)
 
 

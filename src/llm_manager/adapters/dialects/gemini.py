@@ -8,7 +8,6 @@ thoughts that led to the call: Gemini 3 refuses a call without it, and takes a w
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -17,7 +16,7 @@ from llm_manager.adapters.dialects.dialect import Dialect, Encoded, Headers
 from llm_manager.adapters.dialects.gemini_answers import OUR_ID, read_answer, read_models
 from llm_manager.adapters.dialects.gemini_stream import ContentReader
 from llm_manager.adapters.dialects.images import inline
-from llm_manager.adapters.dialects.json_values import Json, arguments_of, object_in
+from llm_manager.adapters.dialects.json_values import Json, arguments_of, object_in, written
 from llm_manager.adapters.dialects.signatures import gemini_proofs
 from llm_manager.adapters.dialects.texts import system_text, text_of, with_context
 from llm_manager.adapters.dialects.turns import merged
@@ -62,9 +61,7 @@ def encode(request: LLMRequest, target: Target, streamed: bool) -> Encoded:  # n
         **{name: value for name, value in options.items() if value is not None},
     }
     verb = "streamGenerateContent?alt=sse" if streamed else "generateContent"
-    return Encoded(
-        path=f"models/{quote(name, safe='')}:{verb}", body=json.dumps(fields, separators=(",", ":")).encode()
-    )
+    return Encoded(path=f"models/{quote(name, safe='')}:{verb}", body=written(fields))
 
 
 def authorization(key: Secret | None) -> Headers:

@@ -7,13 +7,12 @@ the catalog says so, and such a request passes it over.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
 from llm_manager.adapters.dialects.dialect import Dialect, Encoded, Headers
 from llm_manager.adapters.dialects.images import inline
-from llm_manager.adapters.dialects.json_values import Json, arguments_of
+from llm_manager.adapters.dialects.json_values import Json, arguments_of, written
 from llm_manager.adapters.dialects.ollama_answers import read_answer, read_models
 from llm_manager.adapters.dialects.ollama_stream import ChatReader
 from llm_manager.adapters.dialects.texts import text_of, with_context
@@ -34,7 +33,7 @@ def encode(request: LLMRequest, target: Target, streamed: bool) -> Encoded:  # n
     }
     if request.tools and request.tool_choice != "none":
         fields["tools"] = [_tool(tool) for tool in request.tools]
-    return Encoded(path="chat", body=json.dumps(fields, separators=(",", ":")).encode())
+    return Encoded(path="chat", body=written(fields))
 
 
 def authorization(key: Secret | None) -> Headers:

@@ -6,13 +6,12 @@ Checked on 2026-11-21 against OpenAI's API reference ("Create chat completion", 
 
 from __future__ import annotations
 
-import json
 from base64 import b64encode
 from collections.abc import Sequence
 from typing import Any
 
 from llm_manager.adapters.dialects.dialect import Dialect, Encoded, Headers
-from llm_manager.adapters.dialects.json_values import Json
+from llm_manager.adapters.dialects.json_values import Json, written
 from llm_manager.adapters.dialects.openai_answers import read_answer, read_models
 from llm_manager.adapters.dialects.openai_stream import CompletionReader
 from llm_manager.adapters.dialects.signatures import gemini_proofs
@@ -36,7 +35,7 @@ def encode(request: LLMRequest, target: Target, streamed: bool) -> Encoded:  # n
     fields = chat_fields(request, target)
     if streamed:
         fields |= STREAMED
-    return Encoded(path="chat/completions", body=json.dumps(fields, separators=(",", ":")).encode())
+    return Encoded(path="chat/completions", body=written(fields))
 
 
 def authorization(key: Secret | None) -> Headers:

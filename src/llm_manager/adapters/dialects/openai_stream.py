@@ -32,6 +32,8 @@ from llm_manager.domain.target import Target
 
 DONE = b"[DONE]"
 
+_NOTHING: Outcome[Sequence[Delta], LLMError] = Success(())
+
 
 @final
 class CompletionReader:
@@ -50,26 +52,28 @@ class CompletionReader:
         if frame.strip() == DONE:
             self.finished = True
             self._answer.finish = self._answer.finish or "unknown"
-            return Success(())
+            return _NOTHING
         read = read_object(frame, self._target)
-        return read if isinstance(read, Failure) else self.read_chunk(read.unwrap())
+        return self.read_chunk(read.unwrap()) if isinstance(read, Success) else read
 
     def read_chunk(self, chunk: Json, /) -> Outcome[Sequence[Delta], LLMError]:
         """As :meth:`read`, of a chunk that is no longer JSON text."""
         if chunk.get("error") is not None:
             return Failure(read_error_inside(chunk, self._headers, self._target))
         answer = self._answer
-        answer.response_id = answer.response_id or as_text(chunk.get("id"))
+        if answer.response_id is None:
+            answer.response_id = as_text(chunk.get("id"))
         usage = as_object(chunk.get("usage")) or as_object(as_object(chunk.get("x_groq")).get("usage"))
         if usage:
             answer.usage = usage_of(usage)
-        for each in as_list(chunk.get("choices")):
-            choice = as_object(each)
-            deltas = self._deltas(as_object(choice.get("delta")))  # one answer was asked for
-            if choice.get("finish_reason") is not None:
-                answer.finish = finish_of(choice, calls=answer.calls_begun > 0)
-            return deltas
-        return Success(())
+        choices = as_list(chunk.get("choices"))
+        if not choices:
+            return _NOTHING
+        choice = as_object(choices[0])  # one answer was asked for
+        deltas = self._deltas(as_object(choice.get("delta")))
+        if choice.get("finish_reason") is not None:
+            answer.finish = finish_of(choice, calls=answer.calls_begun > 0)
+        return deltas
 
     def broken(self, why: str, /) -> StreamBroken:
         """It broke off here."""
@@ -86,11 +90,14 @@ class CompletionReader:
 
     def _deltas(self, delta: Json) -> Outcome[Sequence[Delta], LLMError]:
         answer = self._answer
+        text = delta.get("content")
+        if len(delta) == 1 and isinstance(text, str):  # a word of the answer and nothing else, as most pieces are
+            return Success((answer.say(text),)) if text else _NOTHING
         deltas: list[Delta] = []
         if reasoning := reasoning_of(delta):
             deltas.append(answer.think(reasoning))
-        if text := content_of(delta.get("content")):
-            deltas.append(answer.say(text))
+        if content := content_of(text):
+            deltas.append(answer.say(content))
         if refusal := as_text(delta.get("refusal")):
             answer.refused = True
             deltas.append(answer.say(refusal))

@@ -19,7 +19,7 @@ from returns.result import Failure, Success
 from yarl import URL
 
 from llm_manager.adapters.http.aiohttp_connections import Connections
-from llm_manager.adapters.http.engine import Coming, HttpCall
+from llm_manager.adapters.http.engine import OVER, Coming, HttpCall
 from llm_manager.adapters.http.surroundings import certificates, proxy_for
 from llm_manager.domain.errors import (
     ConfigurationError,
@@ -163,9 +163,9 @@ class _Coming:
 
     async def read(self) -> Outcome[bytes | None, LLMError]:
         if self._ended:
-            return Success(None)
+            return OVER
         try:
-            chunk = await self._next()
+            chunk = self._content.read_nowait() or await self._next()
         except (aiohttp.ClientError, OSError) as bad:
             # What came before it broke; aiohttp has no public way to it.
             rest = self._content._read_nowait(-1)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
@@ -177,13 +177,12 @@ class _Coming:
         if chunk:
             return Success(chunk)
         self._ended = True
-        return Success(None)
+        return OVER
 
     async def _next(self) -> bytes | None:
-        """What has come, empty at the end of the body; None when nothing does. What is there needs no clock."""
-        ready = self._content.read_nowait()
-        if ready or self._content.at_eof():
-            return ready
+        """What comes next, empty at the end of the body; None when nothing does. What is there needs no clock."""
+        if self._content.at_eof():
+            return b""
         with anyio.move_on_after(self._idle_s):
             return await self._content.readany()
         return None

@@ -52,7 +52,7 @@ class HttpStream:
 
     __slots__ = ("_coming", "_model", "_packed", "_unpack", "ended")
 
-    def __init__(self, coming: Coming, unpack: _Unpack, model: str) -> None:
+    def __init__(self, coming: Coming, unpack: _Unpack | None, model: str) -> None:
         self._coming = coming
         self._unpack = unpack
         self._model = model
@@ -71,18 +71,18 @@ class HttpStream:
 
     async def read(self) -> Outcome[bytes | None, LLMError]:
         """The next bytes, unpacked and never many at once; None once the body is over."""
-        packed = self._packed
-        while not packed:
+        unpack, packed = self._unpack, self._packed
+        while unpack is None or not packed:
             got = await self._coming.read()
-            if isinstance(got, Failure):
+            if not isinstance(got, Success):
                 return got
             chunk = got.unwrap()
-            if chunk is None:
-                self.ended = True
+            self.ended = chunk is None
+            if chunk is None or unpack is None:
                 return got
             packed = chunk
         try:
-            piece, self._packed = self._unpack(packed)
+            piece, self._packed = unpack(packed)
         except zlib.error:
             return Failure(MalformedResponse(self._model, "undecodable", "the compressed body is damaged"))
         return Success(piece)
@@ -92,7 +92,7 @@ class HttpStream:
         body = bytearray()
         while True:
             got = await self.read()
-            if isinstance(got, Failure):
+            if not isinstance(got, Success):
                 return got
             piece = got.unwrap()
             if piece is None:
@@ -133,14 +133,14 @@ class Http:
     async def call(self, call: HttpCall) -> Outcome[HttpAnswer, LLMError]:
         """Send it once and read the whole answer, within the caps."""
         opened = await self.stream(call)
-        if isinstance(opened, Failure):
+        if not isinstance(opened, Success):
             return opened
         stream = opened.unwrap()
         try:
             body = await stream.whole(self._settings.max_body_bytes)
         finally:
             await stream.aclose()
-        if isinstance(body, Failure):
+        if not isinstance(body, Success):
             return body
         return Success(HttpAnswer(status=stream.status, headers=stream.headers, body=body.unwrap()))
 
@@ -154,14 +154,14 @@ class Http:
         )
         with anyio.move_on_after(self._timeouts.first_byte_s):  # an engine's own limit may begin anew at each read
             opened = await self._engine.open(call)
-        if isinstance(opened, Failure):
+        if not isinstance(opened, Success):
             return opened
         coming = opened.unwrap()
-        unpack = _unpacker(coming.headers.get("content-encoding", ""))
-        if 300 <= coming.status < 400 or unpack is None:
+        packing = coming.headers.get("content-encoding", "").strip().lower()
+        if 300 <= coming.status < 400 or packing not in _KNOWN:
             await coming.aclose()
             return Failure(_unreadable(call.model, coming.status))
-        return Success(HttpStream(coming, unpack, call.model))
+        return Success(HttpStream(coming, None if packing in _PLAIN else _unpacker(), call.model))
 
 
 def _unreadable(model: str, status: int) -> MalformedResponse:
@@ -209,12 +209,11 @@ _Unpack: TypeAlias = Callable[[bytes], tuple[bytes, bytes]]
 """Some bytes to what comes out of them, and those of them that are still packed."""
 
 
-def _unpacker(encoding: str) -> _Unpack | None:
-    name = encoding.strip().lower()
-    if name in ("", "identity"):
-        return lambda chunk: (chunk, b"")
-    if name not in ("gzip", "x-gzip", "deflate"):
-        return None
+_PLAIN = ("", "identity")
+_KNOWN = (*_PLAIN, "gzip", "x-gzip", "deflate")
+
+
+def _unpacker() -> _Unpack:
     packer = zlib.decompressobj(zlib.MAX_WBITS | 32)  # 32: tell gzip from zlib by the first bytes
 
     def unpack(chunk: bytes) -> tuple[bytes, bytes]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol
+
+from returns.result import Success
 
 from llm_manager.domain.errors import LLMError
 from llm_manager.domain.outcome import Outcome
@@ -21,6 +23,10 @@ class HttpCall:
     body: bytes = field(default=b"", repr=False)
     pool: str
     model: str
+
+
+OVER: Final[Outcome[bytes | None, LLMError]] = Success(None)
+"""What a body reads as at its end."""
 
 
 class Coming(Protocol):

@@ -10,11 +10,12 @@ import ssl
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
+from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol, final
 
 from returns.result import Failure, Success
 
-from llm_manager.adapters.http.engine import Coming, HttpCall
+from llm_manager.adapters.http.engine import OVER, Coming, HttpCall
 from llm_manager.adapters.http.surroundings import certificates, proxy_for
 from llm_manager.domain.errors import (
     ConfigurationError,
@@ -79,7 +80,7 @@ class HttpxEngine:
             if isinstance(made, Failure):
                 return made
             client = self._pools[call.pool] = made.unwrap()
-        errors = _errors_of(client)
+        errors = _errors_of(type(client))
         limits = self._limits()
         try:
             request = client.build_request(
@@ -154,7 +155,7 @@ class _Coming:
             if self._cut_off:
                 return Failure(MalformedResponse(self._model, "truncated", "the connection was closed"))
             self._ended = True
-            return Success(None)
+            return OVER
         except (self._errors.TransportError, self._errors.StreamError) as bad:
             self._ended = True
             return Failure(self._in_body(bad))
@@ -181,9 +182,10 @@ class _Coming:
         return MalformedResponse(self._model, "truncated", str(bad) or type(bad).__name__)
 
 
-def _errors_of(client: Client) -> ModuleType:
-    """The module whose exceptions *client* raises: the library it comes from, which is loaded since it exists."""
-    for kind in type(client).__mro__:
+@cache
+def _errors_of(client: type[Client]) -> ModuleType:
+    """The module whose exceptions a *client* raises: the library it comes from, which is loaded since it exists."""
+    for kind in client.__mro__:
         library = kind.__module__.partition(".")[0]
         if library in ("httpx", "httpx2"):
             return sys.modules[library]
