@@ -14,7 +14,16 @@ import pytest
 from anyio.abc import SocketAttribute, SocketStream
 from returns.result import Failure, Success
 
-from llm_manager import ConfigurationError, HttpSettings, LLMConfig, NetworkError, TimeoutSettings, custom, describe
+from llm_manager import (
+    ConfigurationError,
+    HttpSettings,
+    LLMConfig,
+    NetworkError,
+    RequestTimedOut,
+    TimeoutSettings,
+    custom,
+    describe,
+)
 from llm_manager.adapters.http.driver import Http, HttpStream
 from llm_manager.adapters.http.engine import HttpCall
 from llm_manager.adapters.http.engines import engine_for
@@ -68,6 +77,28 @@ async def test_an_answer_comes_piece_by_piece() -> None:
         assert stream.ended
         await stream.aclose()
         await stream.aclose()
+
+
+async def test_an_answer_may_take_longer_than_its_longest_silence() -> None:
+    async with Simulator() as simulator, driver(timeouts=TimeoutSettings(idle_s=0.2)) as http:
+        simulator.script("gpt-4o", [Say("one two three four five six", gap_s=0.06)])
+        stream = await opened(http, simulator)
+        assert (await read_on(stream)).endswith(b"data: [DONE]\n\n")
+        await stream.aclose()
+
+
+async def test_a_silence_ends_an_answer_however_many_pieces_came_before_it() -> None:
+    async with Simulator() as simulator, driver(timeouts=TimeoutSettings(idle_s=0.2)) as http:
+        simulator.script("gpt-4o", [Say("one two three four", gap_s=0.06), Fault("idle_stream")])
+        first = await opened(http, simulator)
+        await read_on(first)
+        await first.aclose()
+        second = await opened(http, simulator)
+        got = await second.read()
+        while isinstance(got, Success):
+            got = await second.read()
+        assert got == Failure(RequestTimedOut("gpt-4o", 0.2, "idle"))
+        await second.aclose()
 
 
 async def test_a_connection_is_used_again_after_a_whole_answer() -> None:

@@ -48,7 +48,18 @@ class Whole:
 class Streamed:
     """An answer that the reader of a dialect puts together from a stream. *keys* that a vendor echoes are masked."""
 
-    __slots__ = ("_cap", "_ended", "_frames", "_keys", "_model", "_reader", "_size", "_stream", "longest_pull_s")
+    __slots__ = (
+        "_cap",
+        "_ended",
+        "_frames",
+        "_keys",
+        "_model",
+        "_next",
+        "_reader",
+        "_size",
+        "_stream",
+        "longest_pull_s",
+    )
 
     def __init__(
         self,
@@ -62,6 +73,7 @@ class Streamed:
         keys: Mapping[str, Secret],
     ) -> None:
         self._stream = stream
+        self._next = stream.reading
         self._reader = reader
         self._frames: Frames = (Events if framing == "sse" else Texts)(settings.max_event_bytes)
         self._cap = settings.max_body_bytes
@@ -75,7 +87,7 @@ class Streamed:
         """The pieces that the next bytes bring, which may be none."""
         if self._ended is not None:
             return self._ended
-        got = await self._stream.read()
+        got = await self._next()
         if not isinstance(got, Success):
             self._ended = Failure(self._broken(got.failure()))
         elif (chunk := got.unwrap()) is not None:

@@ -143,11 +143,55 @@ class AiohttpEngine:
         return self._certificates
 
 
+class _Silent(Exception):
+    """Nothing has come for too long."""
+
+
+@final
+class _Silence:
+    """Bounds each wait for more of a body. One timer looks after all waits of a body: a limit of its own for each would
+    cost as much as the piece that is waited for."""
+
+    __slots__ = ("_content", "_loop", "_since_s", "_timer", "limit_s")
+
+    def __init__(self, content: aiohttp.StreamReader, limit_s: float) -> None:
+        self._content = content
+        self._loop = asyncio.get_running_loop()
+        self._since_s: float | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self.limit_s = limit_s
+
+    def begin(self) -> None:
+        """Somebody waits from now on."""
+        self._since_s = self._loop.time()
+        if self._timer is None:
+            self._timer = self._loop.call_at(self._since_s + self.limit_s, self._look)
+
+    def end(self) -> None:
+        """Nobody waits any more. The timer finds out when it looks."""
+        self._since_s = None
+
+    def close(self) -> None:
+        """There are no more waits."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _look(self) -> None:
+        self._timer = None
+        if self._since_s is None:
+            return
+        ends_s = self._since_s + self.limit_s
+        if self._loop.time() < ends_s:
+            self._timer = self._loop.call_at(ends_s, self._look)
+        else:
+            self._content.set_exception(_Silent())
+
+
 @final
 class _Coming:
     """An answer of aiohttp whose head has come."""
 
-    __slots__ = ("_content", "_ended", "_idle_s", "_is_closed", "_model", "_pool", "_response", "headers", "status")
+    __slots__ = ("_content", "_is_closed", "_model", "_pool", "_response", "_silence", "ended", "headers", "status")
 
     def __init__(self, response: aiohttp.ClientResponse, pool: _Pool, model: str, idle_s: float) -> None:
         self._response = response
@@ -155,43 +199,46 @@ class _Coming:
         self._pool = pool
         self._is_closed = False
         self._model = model
-        self._idle_s = idle_s
-        self._ended = False
+        self._silence = _Silence(response.content, idle_s)
+        self.ended = False
         self.status = response.status
         self.headers: Mapping[str, str] = _headers(response)
         pool.reading.add(self)
 
     async def read(self) -> Outcome[bytes | None, LLMError]:
-        if self._ended:
+        if self.ended:
             return OVER
         try:
             chunk = self._content.read_nowait() or await self._next()
+        except _Silent:
+            return Failure(RequestTimedOut(self._model, self._silence.limit_s, "idle"))
         except (aiohttp.ClientError, OSError) as bad:
             # What came before it broke; aiohttp has no public way to it.
             rest = self._content._read_nowait(-1)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
             if rest:
                 return Success(rest)
             return Failure(MalformedResponse(self._model, "truncated", str(bad) or type(bad).__name__))
-        if chunk is None:
-            return Failure(RequestTimedOut(self._model, self._idle_s, "idle"))
         if chunk:
             return Success(chunk)
-        self._ended = True
+        self.ended = True
         return OVER
 
-    async def _next(self) -> bytes | None:
-        """What comes next, empty at the end of the body; None when nothing does. What is there needs no clock."""
+    async def _next(self) -> bytes:
+        """What comes next, empty at the end of the body."""
         if self._content.at_eof():
             return b""
-        with anyio.move_on_after(self._idle_s):
+        self._silence.begin()
+        try:
             return await self._content.readany()
-        return None
+        finally:
+            self._silence.end()
 
     async def aclose(self) -> None:
         if self._is_closed:
             return
         self._is_closed = True
-        if self._ended:
+        self._silence.close()
+        if self.ended:
             self._response.release()
         else:
             connection = self._response.connection

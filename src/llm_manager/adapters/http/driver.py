@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeAlias, final
@@ -50,14 +50,13 @@ class HttpAnswer:
 class HttpStream:
     """An answer that is read while it comes. Whoever opened it closes it."""
 
-    __slots__ = ("_coming", "_model", "_packed", "_unpack", "ended")
+    __slots__ = ("_coming", "_model", "_packed", "_unpack")
 
     def __init__(self, coming: Coming, unpack: _Unpack | None, model: str) -> None:
         self._coming = coming
         self._unpack = unpack
         self._model = model
         self._packed = b""
-        self.ended = False
 
     @property
     def status(self) -> int:
@@ -69,6 +68,16 @@ class HttpStream:
         """The headers; their names are in lower case."""
         return self._coming.headers
 
+    @property
+    def ended(self) -> bool:
+        """Does nothing more come of it?"""
+        return self._coming.ended
+
+    @property
+    def reading(self) -> Callable[[], Awaitable[Outcome[bytes | None, LLMError]]]:
+        """What reads it piece by piece: :meth:`read`, or what is behind it where there is nothing to unpack."""
+        return self._coming.read if self._unpack is None else self.read
+
     async def read(self) -> Outcome[bytes | None, LLMError]:
         """The next bytes, unpacked and never many at once; None once the body is over."""
         unpack, packed = self._unpack, self._packed
@@ -77,7 +86,6 @@ class HttpStream:
             if not isinstance(got, Success):
                 return got
             chunk = got.unwrap()
-            self.ended = chunk is None
             if chunk is None or unpack is None:
                 return got
             packed = chunk

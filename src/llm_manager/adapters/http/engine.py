@@ -42,6 +42,11 @@ class Coming(Protocol):
         """The headers."""
         ...
 
+    @property
+    def ended(self) -> bool:
+        """Does nothing more come of it?"""
+        ...
+
     async def read(self) -> Outcome[bytes | None, LLMError]:
         """The next bytes, None once the body is over. ``RequestTimedOut`` when none come within ``timeouts.idle_s``,
         ``MalformedResponse`` when the body is cut off."""

@@ -135,7 +135,7 @@ class HttpxEngine:
 class _Coming:
     """An answer of httpx whose head has come."""
 
-    __slots__ = ("_chunks", "_cut_off", "_ended", "_errors", "_idle_s", "_model", "_response", "headers", "status")
+    __slots__ = ("_chunks", "_cut_off", "_errors", "_idle_s", "_model", "_response", "ended", "headers", "status")
 
     def __init__(self, response: Response, errors: ModuleType, model: str, idle_s: float) -> None:
         self._response = response
@@ -143,7 +143,7 @@ class _Coming:
         self._model = model
         self._idle_s = idle_s
         self._chunks = response.aiter_raw()
-        self._ended = False
+        self.ended = False
         self._cut_off = False
         self.status = response.status_code
         self.headers: Mapping[str, str] = {name.lower(): value for name, value in response.headers.items()}
@@ -154,15 +154,15 @@ class _Coming:
         except StopAsyncIteration:
             if self._cut_off:
                 return Failure(MalformedResponse(self._model, "truncated", "the connection was closed"))
-            self._ended = True
+            self.ended = True
             return OVER
         except (self._errors.TransportError, self._errors.StreamError) as bad:
-            self._ended = True
+            self.ended = True
             return Failure(self._in_body(bad))
 
     async def aclose(self) -> None:
         await self._response.aclose()
-        if not self._ended:
+        if not self.ended:
             self._cut_off = True
             await self._unwind()
 
