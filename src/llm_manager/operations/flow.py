@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from math import inf
 from typing import TypeAlias, final
 
 import anyio
@@ -70,8 +71,10 @@ class Flow(Ongoing):
 
     async def pull(self) -> Outcome[Piece, LLMError]:
         """The next pieces, the whole response at the end, or how it failed; at either end the connection is free."""
-        got = self._ready.popleft() if self._ready else await self._in_time()
-        if isinstance(got, Failure) or isinstance(got.unwrap(), LLMResponse):
+        got = self._ready.popleft() if self._ready else None
+        while got is None:
+            got = self._told(await self._incoming.pull()) if self._is_bounded() else await self._in_time()
+        if not isinstance(got, Success) or isinstance(got.unwrap(), LLMResponse):
             await self._end(got)
         return got
 
@@ -79,18 +82,15 @@ class Flow(Ongoing):
         """Let go of it, at once if it has not ended."""
         await self._end(None)
 
+    def _is_bounded(self) -> bool:
+        """Is the next pull over before the deadline whatever comes, so that it needs no clock?"""
+        longest_s, ends_s = self._incoming.longest_pull_s, self._context.deadline_s
+        return ends_s is None or (longest_s is not None and ends_s - self._context.clock.monotonic() > longest_s)
+
     async def _in_time(self) -> Outcome[Piece, LLMError]:
-        """The next pieces, if they come before the deadline. A pull that ends by itself before it needs no clock."""
+        """The next pieces, if they come before the deadline."""
         clock, ends_s = self._context.clock, self._context.deadline_s
-        if ends_s is None:
-            return await self._next()
-        longest_s = self._incoming.longest_pull_s
-        left_s = ends_s - clock.monotonic()
-        while longest_s is not None and left_s > longest_s:
-            got = await self._pull()
-            if got is not None:
-                return got
-            left_s = ends_s - clock.monotonic()
+        left_s = inf if ends_s is None else ends_s - clock.monotonic()
         if left_s > 0:
             with clock.move_on_after(left_s):
                 return await self._next()
@@ -98,14 +98,13 @@ class Flow(Ongoing):
 
     async def _next(self) -> Outcome[Piece, LLMError]:
         while True:
-            got = await self._pull()
+            got = self._told(await self._incoming.pull())
             if got is not None:
                 return got
 
-    async def _pull(self) -> Outcome[Piece, LLMError] | None:
-        """What one pull brings, None if that is nothing."""
-        got = await self._incoming.pull()
-        if isinstance(got, Failure):
+    def _told(self, got: Outcome[Piece, LLMError]) -> Outcome[Piece, LLMError] | None:
+        """What one pull has brought, None if that is nothing."""
+        if not isinstance(got, Success):
             return got
         piece = got.unwrap()
         if isinstance(piece, LLMResponse):

@@ -11,7 +11,7 @@ or ``StreamFailed``, with the reason and the text that had come.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import Protocol, Self, TypeVar, final
@@ -90,8 +90,7 @@ class LLMStream(Ongoing):
         """Read it to its end and close it: the whole response, or how it failed."""
         async with self:
             while self.ended is None and not self._is_closed:
-                await self._pull()
-                self._events.clear()  # nobody reads them one by one
+                await self._pulled()
         match self.ended:
             case StreamFinished(response):
                 return Success(response)
@@ -107,14 +106,18 @@ class LLMStream(Ongoing):
         if not self._events:
             if self.ended is not None or self._is_closed:
                 raise StopAsyncIteration
-            await self._pull()
+            piece = await self._pulled()
+            if len(piece) == 1:  # as a rule: nothing has to wait
+                return piece[0]
+            self._events.extend(piece)
         return self._events.popleft()
 
     def __del__(self) -> None:
         if not self._is_closed and self.ended is None:
             warn(f"a stream of {self.model} was never closed: use `async with`", ResourceWarning, stacklevel=2)
 
-    async def _pull(self) -> None:
+    async def _pulled(self) -> Sequence[StreamEvent]:
+        """The next events; none at the end, when the last one is in its place already."""
         got = await self._source.pull()
         if not isinstance(got, Success):
             self.ended = self._failed(got.failure())
@@ -125,7 +128,8 @@ class LLMStream(Ongoing):
             self._events.append(self.ended)
             await self.over(Ending(Success(self.ended.response), self.ended.response.usage))
         else:
-            self._events.extend(piece)
+            return piece
+        return ()
 
     def _failed(self, error: LLMError) -> StreamFailed:
         partial = self.text
