@@ -148,7 +148,9 @@ class Cursor:
     @property
     def repairs(self) -> tuple[Repair, ...]:
         """What was repaired, in the order of the text."""
-        return tuple(map(_repair, sorted(zip(self.kinds, self.offsets, strict=True), key=itemgetter(1))))
+        notes = zip(self.kinds, self.offsets, strict=True)
+        in_order = self.offsets == sorted(self.offsets)  # nearly always, and cheap to know
+        return tuple(map(_repair, notes if in_order else sorted(notes, key=itemgetter(1))))
 
 
 _repair = cast(

@@ -16,7 +16,7 @@ from llm_manager.domain.errors import ExtractionFailed
 from llm_manager.domain.outcome import Outcome
 from llm_manager.extraction.candidates import Candidate
 from llm_manager.extraction.cursor import Cursor, Hopeless, TooDeep, island_work, work_limit
-from llm_manager.extraction.extracted import Extracted, Repair, Span
+from llm_manager.extraction.extracted import Extracted, Repair, RepairKind, Span
 from llm_manager.extraction.scan import Scan
 from llm_manager.extraction.strict import DEPTH_CAP, Read, read_whole
 from llm_manager.extraction.tolerant import read_document, read_scalar
@@ -163,12 +163,13 @@ def _follows(text: str, one: Candidate, two: Candidate) -> bool:
 
 
 def _list_of(run: list[Candidate]) -> Candidate:
+    kinds: list[RepairKind] = [kind for found in run for kind in found.kinds]
     return Candidate(
         value=[found.value for found in run],
         start=run[0].start,
         end=run[-1].end,
         repairs=(Repair("values_joined", run[0].start), *chain.from_iterable(found.repairs for found in run)),
-        kinds=tuple(chain.from_iterable(found.kinds for found in run)),
+        kinds=kinds,
         complete=all(found.complete for found in run),
         fence=run[0].fence,
     )

@@ -63,7 +63,7 @@ def read_members(cursor: Cursor, frame: Frame, container: dict[str, JsonValue]) 
         elif decimal is not None:
             container[key] = float(decimal)
         elif odd_string is not None:
-            note("odd_quotes", found.start(5))
+            note("odd_quotes", found.start(5) - 1)
             container[key] = odd_string
         elif word is not None:
             container[key] = _word(cursor, word, found.start(8))

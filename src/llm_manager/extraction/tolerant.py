@@ -12,6 +12,7 @@ import re
 from typing import Final
 
 from llm_manager.extraction.brackets import KEY_AHEAD, Frame, fit
+from llm_manager.extraction.bulk import SHORTEST, Bulk
 from llm_manager.extraction.cursor import Cursor, TooDeep
 from llm_manager.extraction.extracted import JsonValue
 from llm_manager.extraction.lanes import move, read_items, read_members, read_run
@@ -63,16 +64,17 @@ def read_body(cursor: Cursor) -> JsonValue:
 
 
 def _run(cursor: Cursor, stack: list[Frame]) -> None:
+    bulk = Bulk() if cursor.end - cursor.i >= SHORTEST else None
     while len(stack) > 1:
         cursor.check()
         _separate(cursor, stack[-1])
-        if _ordinary(cursor, stack):
+        if _ordinary(cursor, stack, bulk):
             if stack[-1].is_empty:  # opened since: commas may come before its first value, too
                 _separate(cursor, stack[-1])
             _one(cursor, stack, stack[-1])
 
 
-def _ordinary(cursor: Cursor, stack: list[Frame]) -> bool:
+def _ordinary(cursor: Cursor, stack: list[Frame], bulk: Bulk | None) -> bool:
     """The fast lane, from where a value may begin: members, items, and brackets that match.
 
     Whether it ends where one may begin again, on something that takes judgement; else it stands behind one.
@@ -81,6 +83,8 @@ def _ordinary(cursor: Cursor, stack: list[Frame]) -> bool:
         frame = stack[-1]
         if cursor.i < cursor.fault_at and read_run(cursor, frame):
             return False
+        while bulk is not None and cursor.i >= bulk.next_at and bulk.read(cursor, frame):
+            pass
         container = frame.container
         read = (
             read_members(cursor, frame, container)

@@ -1,0 +1,213 @@
+"""The widest lane: all the ordinary members or items up to a fault that takes judgement, read in one go.
+
+In a long document that is damaged at every turn even one regular expression a member costs too much. Here one cuts the
+text into pieces, each piece says what it is in JSON, and the C decoder reads the sum; what is the same in every record
+(a key, a comma, a literal) is translated once.
+
+The rule: a piece is taken only when the lanes of :mod:`.lanes` would read it with the same value and the same repairs,
+and the sum only when it is JSON and no key in it stands twice. Everything else is left to them, so this lane may fail
+anywhere and at no cost but time; that comes out of the budget for trying, and failure after failure it is tried less.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from bisect import bisect_right
+from itertools import accumulate, compress, repeat
+from typing import Final, cast
+
+from llm_manager.extraction.brackets import Frame
+from llm_manager.extraction.cursor import Cursor
+from llm_manager.extraction.extracted import JsonValue, RepairKind
+from llm_manager.extraction.lanes import move
+from llm_manager.extraction.scalars import word_value
+from llm_manager.extraction.strings import QUOTED_KEY
+
+SHORTEST: Final = 1_024
+"""Characters; in less than that there is nothing to gain."""
+_FIRST_WINDOW: Final = 2_048
+_WIDEST_WINDOW: Final = 65_536
+_LOOK_AHEAD: Final = 200
+"""How far behind a piece what is read of it may depend on; so near to the end of a window none is taken."""
+_LONGEST_KEY: Final = 60
+_PATIENCE: Final = 3
+_BLANK: Final = " \t\r\n"
+_NO_START: Final = _BLANK + "}])"
+_NO_JSON: Final = "?"
+"""What a piece says that must not be taken."""
+_JSON_WORDS: Final = frozenset({"true", "false", "null"})
+_SPACE: Final = re.compile(r"[ \t\r\n]*+")
+_GAP: Final = r"[ \t\r\n]{0,60}+"
+_COMMA: Final = rf"(?: , (?!{_GAP}[}}\]]) )?+"
+_PIECE: Final = re.compile(
+    rf"""(?: "[^"\\\x00-\x1f]*+" | '[^'"\\\x00-\x1f]*+' | [A-Za-z_][\w.-]{{0,60}}+ )
+            [ \t]*+ (?: : | {_GAP} {_COMMA} ) {_GAP}
+      | -?(?:0|[1-9][0-9]{{0,17}}+) (?:\.[0-9]{{1,40}}+)?+ (?![0-9.eExX_]) {_GAP} {_COMMA} {_GAP}
+      | (?: , {_GAP} )?+ [}}\]](?!") {_GAP} {_COMMA} {_GAP}
+      | \{{ (?!{_GAP},) {_GAP} | \[ (?: [ \t\r\n]{{1,60}}+(?!{QUOTED_KEY}) )?+ (?![,\s])""",
+    re.VERBOSE | re.ASCII,
+)
+"""A bracket, a key with its colon or a scalar, each with the comma and the white space behind it. A comma too many
+stands with the closing bracket behind it."""
+_PIECES: Final = re.compile(f"(?:{_PIECE.pattern})*+", re.VERBOSE | re.ASCII)
+
+
+class Bulk:
+    """What is known of one document: what its pieces say, how much of it to try at a time, and where to try next."""
+
+    __slots__ = ("_depths", "_failures", "_keys", "_kinds", "_said", "_seen", "_window", "next_at")
+
+    def __init__(self) -> None:
+        self.next_at = 0
+        self._failures = 0
+        self._window = _FIRST_WINDOW
+        self._seen: set[str] = set()
+        self._said: dict[str, str] = {}
+        self._kinds: dict[str, RepairKind] = {}
+        self._keys: dict[str, int] = {}
+        self._depths: dict[str, int] = {}
+
+    def read(self, cursor: Cursor, frame: Frame) -> bool:
+        """As many whole members or items as a window shows, into the container of *frame*; whether it is worth to go
+        on like that."""
+        start = _start(cursor, frame)
+        if cursor.islands <= 0 or start < 0 or cursor.fault_at - start > _FIRST_WINDOW:
+            return False
+        pieces, starts = _cut(cursor.text, start, min(start + self._window, cursor.end))
+        self._learn(set(pieces).difference(self._seen))
+        count = self._whole(pieces, frame)
+        if count and self._put(frame, pieces[:count]):
+            self._note(cursor, pieces[:count], starts)
+            move(cursor, starts[count])
+        return self._adapt(cursor, cursor.i - start)
+
+    def _adapt(self, cursor: Cursor, taken: int) -> bool:
+        """Look at more the next time, or at less and not so soon."""
+        if 4 * taken > self._window:
+            self._failures = 0
+            self._window = min(2 * self._window, _WIDEST_WINDOW)
+            return True
+        self._failures += 1
+        cursor.islands -= self._window
+        self.next_at = cursor.i + (1 if self._failures < _PATIENCE else _FIRST_WINDOW << min(self._failures, 6))
+        self._window = _FIRST_WINDOW
+        return False
+
+    def _learn(self, pieces: set[str]) -> None:
+        """Find out what pieces say that were not seen before."""
+        self._seen |= pieces
+        for piece in pieces:
+            mark = piece[0]
+            if mark in "-0123456789":
+                continue
+            if mark in "{[":
+                self._depths[piece] = 1
+            elif mark in "}],":
+                self._depths[piece] = -1
+                if mark == ",":
+                    self._repaired(piece, piece[1:], "comma_dropped")
+            elif piece.rstrip(_BLANK)[-1] == ":":
+                self._learn_key(piece)
+            elif mark == "'":
+                self._repaired(piece, piece.replace("'", '"'), "odd_quotes")
+            elif mark != '"':
+                self._learn_word(piece)
+
+    def _learn_key(self, piece: str) -> None:
+        name = piece.rstrip(_BLANK)[:-1].rstrip(_BLANK)
+        quote = name[0] if name[0] in "\"'" else ""
+        if len(name) > _LONGEST_KEY or not (quote or name.isidentifier()):
+            self._said[piece] = _NO_JSON
+            return
+        self._keys[piece] = 1
+        if not quote:
+            self._repaired(piece, f'"{name}":', "bare_key")
+        elif quote == "'":
+            self._repaired(piece, piece.replace("'", '"'), "odd_quotes")
+
+    def _learn_word(self, piece: str) -> None:
+        word = piece.rstrip(_BLANK + ",")
+        if word in _JSON_WORDS:
+            return
+        cursor = Cursor("", 0, 0, islands=0, limit=0)
+        value = word_value(cursor, word, 0)
+        self._repaired(piece, json.dumps(value) + "," * ("," in piece), cursor.kinds[0])
+
+    def _repaired(self, piece: str, said: str, kind: RepairKind) -> None:
+        self._said[piece] = said
+        self._kinds[piece] = kind
+
+    def _whole(self, pieces: list[str], frame: Frame) -> int:
+        """How many of the pieces, from the first, are whole members or items with a comma and another behind each."""
+        depths = list(accumulate(map(self._depths.get, pieces, repeat(0))))
+        end = depths.index(-1) if -1 in depths else len(depths)
+        in_list = isinstance(frame.container, list)
+        for last in range(end - 2, -1, -1):
+            if depths[last] == 0 and pieces[last].rstrip(_BLANK)[-1] == ",":
+                return last + 1 if in_list or pieces[last + 1] in self._keys else 0
+        return 0
+
+    def _put(self, frame: Frame, pieces: list[str]) -> bool:
+        """Read them and put them into the container; False where that is not JSON or a key stands there twice."""
+        said = "".join(map(self._said.get, pieces, pieces)).rstrip(_BLANK)[:-1]
+        wanted = sum(map(self._keys.get, pieces, repeat(0)))
+        container = frame.container
+        if isinstance(container, dict):
+            value, members = _read(f"{{{said}}}")
+            if not isinstance(value, dict) or members != wanted or not container.keys().isdisjoint(value):
+                return False
+            container.update(value)
+        else:
+            value, members = _read(f"[{said}]")
+            if not isinstance(value, list) or members != wanted:
+                return False
+            container.extend(value)
+        frame.is_empty = False
+        return True
+
+    def _note(self, cursor: Cursor, pieces: list[str], starts: list[int]) -> None:
+        found = list(map(self._kinds.get, pieces))
+        kinds: list[RepairKind] = [kind for kind in found if kind]
+        cursor.kinds += kinds
+        cursor.offsets += compress(starts, found)
+        cursor.bare_keys = cursor.bare_keys or "bare_key" in kinds
+
+
+def _start(cursor: Cursor, frame: Frame) -> int:
+    """Where the next member or item begins, if that can be read here; else -1."""
+    blank = _SPACE.match(cursor.text, cursor.i, cursor.end) if isinstance(frame.container, dict) else None
+    start = blank.end() if blank else cursor.i
+    if cursor.end - start < SHORTEST or cursor.text[start] in _NO_START:
+        return -1
+    return start
+
+
+def _cut(text: str, start: int, end: int) -> tuple[list[str], list[int]]:
+    """The pieces from *start* on, up to what is none, and where they begin; those near the *end* are left out."""
+    pieces, starts = _found(text, start, end)
+    if text.startswith("".join(pieces), start):
+        return pieces, starts
+    run = _PIECES.match(text, start, end)  # something between them is none
+    return _found(text, start, run.end() if run else start)
+
+
+def _found(text: str, start: int, end: int) -> tuple[list[str], list[int]]:
+    pieces = _PIECE.findall(text, start, end)
+    starts = list(accumulate(map(len, pieces), initial=start))
+    count = max(bisect_right(starts, end - _LOOK_AHEAD) - 1, 0)
+    return pieces[:count], starts
+
+
+def _read(text: str) -> tuple[JsonValue, int]:
+    """The value of *text* and how many members its objects have together; None where it is not JSON."""
+    sizes: list[int] = []
+
+    def sized(members: dict[str, JsonValue]) -> dict[str, JsonValue]:
+        sizes.append(len(members))
+        return members
+
+    try:
+        return cast("JsonValue", json.loads(text, object_hook=sized)), sum(sizes)
+    except (ValueError, RecursionError):
+        return None, 0
