@@ -39,18 +39,18 @@ _NO_JSON: Final = "?"
 _JSON_WORDS: Final = frozenset({"true", "false", "null"})
 _SPACE: Final = re.compile(r"[ \t\r\n]*+")
 _GAP: Final = r"[ \t\r\n]{0,60}+"
-_COMMA: Final = rf"(?: , (?!{_GAP}[}}\]]) )?+"
+_COMMA: Final = rf"(?: , (?!{_GAP}[}}\]]) )?"
 _PIECE: Final = re.compile(
     rf"""(?: "[^"\\\x00-\x1f]*+" | '[^'"\\\x00-\x1f]*+' | [A-Za-z_][\w.-]{{0,60}}+ )
             [ \t]*+ (?: : | {_GAP} {_COMMA} ) {_GAP}
-      | -?(?:0|[1-9][0-9]{{0,17}}+) (?:\.[0-9]{{1,40}}+)?+ (?![0-9.eExX_]) {_GAP} {_COMMA} {_GAP}
-      | (?: , {_GAP} )?+ [}}\]](?!") {_GAP} {_COMMA} {_GAP}
-      | \{{ (?!{_GAP},) {_GAP} | \[ (?: [ \t\r\n]{{1,60}}+(?!{QUOTED_KEY}) )?+ (?![,\s])""",
+      | -?(?:0|[1-9][0-9]{{0,17}}+) (?:\.[0-9]{{1,40}}+)? (?![0-9.eExX_]) {_GAP} {_COMMA} {_GAP}
+      | (?: , {_GAP} )? [}}\]](?!") {_GAP} {_COMMA} {_GAP}
+      | \{{ (?!{_GAP},) {_GAP} | \[ (?: [ \t\r\n]{{1,60}}+(?!{QUOTED_KEY}) )? (?![,\s])""",
     re.VERBOSE | re.ASCII,
 )
 """A bracket, a key with its colon or a scalar, each with the comma and the white space behind it. A comma too many
 stands with the closing bracket behind it."""
-_PIECES: Final = re.compile(f"(?:{_PIECE.pattern})*+", re.VERBOSE | re.ASCII)
+_PIECES: Final = re.compile(f"(?:{_PIECE.pattern})*", re.VERBOSE | re.ASCII)
 
 
 class Bulk:
@@ -167,8 +167,8 @@ class Bulk:
         return True
 
     def _note(self, cursor: Cursor, pieces: list[str], starts: list[int]) -> None:
-        found = list(map(self._kinds.get, pieces))
-        kinds: list[RepairKind] = [kind for kind in found if kind]
+        found = [self._kinds.get(piece) for piece in pieces]
+        kinds = [kind for kind in found if kind]
         cursor.kinds += kinds
         cursor.offsets += compress(starts, found)
         cursor.bare_keys = cursor.bare_keys or "bare_key" in kinds
