@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import re
 from bisect import bisect_right
+from functools import cache
 from itertools import accumulate, compress, repeat
 from typing import Final, cast
 
@@ -40,17 +41,26 @@ _JSON_WORDS: Final = frozenset({"true", "false", "null"})
 _SPACE: Final = re.compile(r"[ \t\r\n]*+")
 _GAP: Final = r"[ \t\r\n]{0,60}+"
 _COMMA: Final = rf"(?: , (?!{_GAP}[}}\]]) )?"
-_PIECE: Final = re.compile(
-    rf"""(?: "[^"\\\x00-\x1f]*+" | '[^'"\\\x00-\x1f]*+' | [A-Za-z_][\w.-]{{0,60}}+ )
-            [ \t]*+ (?: : | {_GAP} {_COMMA} ) {_GAP}
-      | -?(?:0|[1-9][0-9]{{0,17}}+) (?:\.[0-9]{{1,40}}+)? (?![0-9.eExX_]) {_GAP} {_COMMA} {_GAP}
-      | (?: , {_GAP} )? [}}\]](?!") {_GAP} {_COMMA} {_GAP}
-      | \{{ (?!{_GAP},) {_GAP} | \[ (?: [ \t\r\n]{{1,60}}+(?!{QUOTED_KEY}) )? (?![,\s])""",
-    re.VERBOSE | re.ASCII,
-)
-"""A bracket, a key with its colon or a scalar, each with the comma and the white space behind it. A comma too many
+_PIECE: Final = rf"""
+    (?: "[^"\\\x00-\x1f]*+" | '[^'"\\\x00-\x1f]*+' | [A-Za-z_][\w.-]{{0,60}}+ )
+        [ \t]*+ (?: : | {_GAP} {_COMMA} ) {_GAP}
+  | -?(?:0|[1-9][0-9]{{0,17}}+) (?:\.[0-9]{{1,40}}+)? (?![0-9.eExX_]) {_GAP} {_COMMA} {_GAP}
+  | (?: , {_GAP} )? [}}\]](?!") {_GAP} {_COMMA} {_GAP}
+  | \{{ (?!{_GAP},) {_GAP} | \[ (?: [ \t\r\n]{{1,60}}+(?!{QUOTED_KEY}) )? (?![,\s])"""
+"""A key with its colon or a scalar, a bracket, each with the comma and the white space behind it. A comma too many
 stands with the closing bracket behind it."""
-_PIECES: Final = re.compile(f"(?:{_PIECE.pattern})*", re.VERBOSE | re.ASCII)
+
+
+@cache
+def _piece() -> re.Pattern[str]:
+    """One piece; built when a long document is damaged, to keep the import cheap."""
+    return re.compile(_PIECE, re.VERBOSE | re.ASCII)
+
+
+@cache
+def _pieces() -> re.Pattern[str]:
+    """As many as follow one another."""
+    return re.compile(f"(?:{_PIECE})*", re.VERBOSE | re.ASCII)
 
 
 class Bulk:
@@ -167,8 +177,8 @@ class Bulk:
         return True
 
     def _note(self, cursor: Cursor, pieces: list[str], starts: list[int]) -> None:
-        found = [self._kinds.get(piece) for piece in pieces]
-        kinds = [kind for kind in found if kind]
+        found: list[RepairKind | None] = [self._kinds.get(piece) for piece in pieces]
+        kinds: list[RepairKind] = [kind for kind in found if kind]
         cursor.kinds += kinds
         cursor.offsets += compress(starts, found)
         cursor.bare_keys = cursor.bare_keys or "bare_key" in kinds
@@ -188,12 +198,12 @@ def _cut(text: str, start: int, end: int) -> tuple[list[str], list[int]]:
     pieces, starts = _found(text, start, end)
     if text.startswith("".join(pieces), start):
         return pieces, starts
-    run = _PIECES.match(text, start, end)  # something between them is none
+    run = _pieces().match(text, start, end)  # something between them is none
     return _found(text, start, run.end() if run else start)
 
 
 def _found(text: str, start: int, end: int) -> tuple[list[str], list[int]]:
-    pieces = _PIECE.findall(text, start, end)
+    pieces = _piece().findall(text, start, end)
     starts = list(accumulate(map(len, pieces), initial=start))
     count = max(bisect_right(starts, end - _LOOK_AHEAD) - 1, 0)
     return pieces[:count], starts
