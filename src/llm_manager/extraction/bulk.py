@@ -63,51 +63,28 @@ def _pieces() -> re.Pattern[str]:
     return re.compile(f"(?:{_PIECE})*", re.VERBOSE | re.ASCII)
 
 
-class Bulk:
-    """What is known of one document: what its pieces say, how much of it to try at a time, and where to try next."""
+class Glossary:
+    """What the pieces of one document say: in JSON, as a repair, as a key, as a step in or out."""
 
-    __slots__ = ("_depths", "_failures", "_keys", "_kinds", "_said", "_seen", "_window", "next_at")
+    __slots__ = ("_depths", "_keys", "_kinds", "_said", "_seen")
 
     def __init__(self) -> None:
-        self.next_at = 0
-        self._failures = 0
-        self._window = _FIRST_WINDOW
         self._seen: set[str] = set()
         self._said: dict[str, str] = {}
         self._kinds: dict[str, RepairKind] = {}
         self._keys: dict[str, int] = {}
         self._depths: dict[str, int] = {}
 
-    def read(self, cursor: Cursor, frame: Frame) -> bool:
-        """As many whole members or items as a window shows, into the container of *frame*; whether it is worth to go
-        on like that."""
-        start = _start(cursor, frame)
-        if cursor.islands <= 0 or start < 0 or cursor.fault_at - start > _FIRST_WINDOW:
-            return False
-        pieces, starts = _cut(cursor.text, start, min(start + self._window, cursor.end))
-        self._learn(set(pieces).difference(self._seen))
-        count = self._whole(pieces, frame)
-        if count and self._put(frame, pieces[:count]):
-            self._note(cursor, pieces[:count], starts)
-            move(cursor, starts[count])
-        return self._adapt(cursor, cursor.i - start)
+    def json(self, pieces: list[str]) -> tuple[str, int]:
+        """The pieces in JSON, without the comma behind the last, and how many keys there are in them."""
+        said = "".join(map(self._said.get, pieces, pieces)).rstrip(_BLANK)[:-1]
+        return said, sum(map(self._keys.get, pieces, repeat(0)))
 
-    def _adapt(self, cursor: Cursor, taken: int) -> bool:
-        """Look at more the next time, or at less and not so soon."""
-        if 4 * taken > self._window:
-            self._failures = 0
-            self._window = min(2 * self._window, _WIDEST_WINDOW)
-            return True
-        self._failures += 1
-        cursor.islands -= self._window
-        self.next_at = cursor.i + (1 if self._failures < _PATIENCE else _FIRST_WINDOW << min(self._failures, 6))
-        self._window = _FIRST_WINDOW
-        return False
-
-    def _learn(self, pieces: set[str]) -> None:
+    def learn(self, pieces: set[str]) -> None:
         """Find out what pieces say that were not seen before."""
-        self._seen |= pieces
-        for piece in pieces:
+        new = pieces - self._seen
+        self._seen |= new
+        for piece in new:
             mark = piece[0]
             if mark in "-0123456789":
                 continue
@@ -148,7 +125,7 @@ class Bulk:
         self._said[piece] = said
         self._kinds[piece] = kind
 
-    def _whole(self, pieces: list[str], frame: Frame) -> int:
+    def whole(self, pieces: list[str], frame: Frame) -> int:
         """How many of the pieces, from the first, are whole members or items with a comma and another behind each."""
         depths = list(accumulate(map(self._depths.get, pieces, repeat(0))))
         end = depths.index(-1) if -1 in depths else len(depths)
@@ -158,30 +135,70 @@ class Bulk:
                 return last + 1 if in_list or pieces[last + 1] in self._keys else 0
         return 0
 
-    def _put(self, frame: Frame, pieces: list[str]) -> bool:
-        """Read them and put them into the container; False where that is not JSON or a key stands there twice."""
-        said = "".join(map(self._said.get, pieces, pieces)).rstrip(_BLANK)[:-1]
-        wanted = sum(map(self._keys.get, pieces, repeat(0)))
-        container = frame.container
-        if isinstance(container, dict):
-            value, members = _read(f"{{{said}}}")
-            if not isinstance(value, dict) or members != wanted or not container.keys().isdisjoint(value):
-                return False
-            container.update(value)
-        else:
-            value, members = _read(f"[{said}]")
-            if not isinstance(value, list) or members != wanted:
-                return False
-            container.extend(value)
-        frame.is_empty = False
-        return True
-
-    def _note(self, cursor: Cursor, pieces: list[str], starts: list[int]) -> None:
+    def note(self, cursor: Cursor, pieces: list[str], starts: list[int]) -> None:
+        """What was repaired by taking the pieces, for the *cursor*."""
         found: list[RepairKind | None] = [self._kinds.get(piece) for piece in pieces]
         kinds: list[RepairKind] = [kind for kind in found if kind]
         cursor.kinds += kinds
         cursor.offsets += compress(starts, found)
         cursor.bare_keys = cursor.bare_keys or "bare_key" in kinds
+
+
+class Bulk:
+    """How much of one document to try at a time, and where next; a document has to show first that it is long."""
+
+    __slots__ = ("_failures", "_glossary", "_window", "next_at")
+
+    def __init__(self, start: int) -> None:
+        self.next_at = start + SHORTEST
+        self._failures = 0
+        self._window = _FIRST_WINDOW
+        self._glossary: Glossary | None = None
+
+    def read(self, cursor: Cursor, frame: Frame) -> bool:
+        """As many whole members or items as a window shows, into the container of *frame*; whether it is worth to go
+        on like that."""
+        start = _start(cursor, frame)
+        if cursor.islands <= 0 or start < 0 or cursor.fault_at - start > _FIRST_WINDOW:
+            return False
+        said = self._glossary = self._glossary or Glossary()
+        pieces, starts = _cut(cursor.text, start, min(start + self._window, cursor.end))
+        said.learn(set(pieces))
+        count = said.whole(pieces, frame)
+        if count and _put(frame, said, pieces[:count]):
+            said.note(cursor, pieces[:count], starts)
+            move(cursor, starts[count])
+        return self._adapt(cursor, cursor.i - start)
+
+    def _adapt(self, cursor: Cursor, taken: int) -> bool:
+        """Look at more the next time, or at less and not so soon."""
+        if 4 * taken > self._window:
+            self._failures = 0
+            self._window = min(2 * self._window, _WIDEST_WINDOW)
+            return True
+        self._failures += 1
+        cursor.islands -= self._window
+        self.next_at = cursor.i + (1 if self._failures < _PATIENCE else _FIRST_WINDOW << min(self._failures, 6))
+        self._window = _FIRST_WINDOW
+        return False
+
+
+def _put(frame: Frame, glossary: Glossary, pieces: list[str]) -> bool:
+    """Read them and put them into the container; False where that is not JSON or a key stands there twice."""
+    said, keys = glossary.json(pieces)
+    container = frame.container
+    if isinstance(container, dict):
+        value, members = _read(f"{{{said}}}")
+        if not isinstance(value, dict) or members != keys or not container.keys().isdisjoint(value):
+            return False
+        container.update(value)
+    else:
+        value, members = _read(f"[{said}]")
+        if not isinstance(value, list) or members != keys:
+            return False
+        container.extend(value)
+    frame.is_empty = False
+    return True
 
 
 def _start(cursor: Cursor, frame: Frame) -> int:

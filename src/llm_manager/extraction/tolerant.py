@@ -64,7 +64,7 @@ def read_body(cursor: Cursor) -> JsonValue:
 
 
 def _run(cursor: Cursor, stack: list[Frame]) -> None:
-    bulk = Bulk() if cursor.end - cursor.i >= SHORTEST else None
+    bulk = Bulk(cursor.start) if cursor.end - cursor.start > 2 * SHORTEST else None
     while len(stack) > 1:
         cursor.check()
         _separate(cursor, stack[-1])
