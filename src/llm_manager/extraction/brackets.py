@@ -70,8 +70,9 @@ class Frame:
 def fit(cursor: Cursor, stack: list[Frame], mark: str) -> None:
     """Read the closing bracket *mark* at the cursor and close what it closes."""
     frame = stack[-1]
-    if frame.closer in {mark, ""} and not (len(stack) == 2 and _goes_on(cursor, frame)):
-        cursor.i += frame.closer != ""
+    closer = frame.closer
+    if (closer == mark or not closer) and not (len(stack) == 2 and _goes_on(cursor, frame)):
+        cursor.i += len(closer)
         frame.finish(cursor)
         stack.pop()
     elif _is_extra(cursor, stack, mark):

@@ -32,7 +32,6 @@ _WIDEST_WINDOW: Final = 65_536
 _LOOK_AHEAD: Final = 200
 """How far behind a piece what is read of it may depend on; so near to the end of a window none is taken."""
 _LONGEST_KEY: Final = 60
-_PATIENCE: Final = 3
 _BLANK: Final = " \t\r\n"
 _NO_START: Final = _BLANK + "}])"
 _NO_JSON: Final = "?"
@@ -125,15 +124,16 @@ class Glossary:
         self._said[piece] = said
         self._kinds[piece] = kind
 
-    def whole(self, pieces: list[str], frame: Frame) -> int:
-        """How many of the pieces, from the first, are whole members or items with a comma and another behind each."""
+    def whole(self, pieces: list[str], frame: Frame) -> tuple[int, int]:
+        """How many pieces, from the first, are whole members or items with a comma and another behind each; and which
+        one closes their container, if it is among them."""
         depths = list(accumulate(map(self._depths.get, pieces, repeat(0))))
         end = depths.index(-1) if -1 in depths else len(depths)
         in_list = isinstance(frame.container, list)
         for last in range(end - 2, -1, -1):
             if depths[last] == 0 and pieces[last].rstrip(_BLANK)[-1] == ",":
-                return last + 1 if in_list or pieces[last + 1] in self._keys else 0
-        return 0
+                return last + 1 if in_list or pieces[last + 1] in self._keys else 0, end
+        return 0, end
 
     def note(self, cursor: Cursor, pieces: list[str], starts: list[int]) -> None:
         """What was repaired by taking the pieces, for the *cursor*."""
@@ -164,23 +164,24 @@ class Bulk:
         said = self._glossary = self._glossary or Glossary()
         pieces, starts = _cut(cursor.text, start, min(start + self._window, cursor.end))
         said.learn(set(pieces))
-        count = said.whole(pieces, frame)
+        count, end = said.whole(pieces, frame)
         if count and _put(frame, said, pieces[:count]):
             said.note(cursor, pieces[:count], starts)
             move(cursor, starts[count])
-        return self._adapt(cursor, cursor.i - start)
-
-    def _adapt(self, cursor: Cursor, taken: int) -> bool:
-        """Look at more the next time, or at less and not so soon."""
-        if 4 * taken > self._window:
+        if 4 * (cursor.i - start) > self._window:
             self._failures = 0
             self._window = min(2 * self._window, _WIDEST_WINDOW)
             return True
-        self._failures += 1
-        cursor.islands -= self._window
-        self.next_at = cursor.i + (1 if self._failures < _PATIENCE else _FIRST_WINDOW << min(self._failures, 6))
-        self._window = _FIRST_WINDOW
+        self._wait(cursor, starts[end] if end < len(pieces) else -1)
         return False
+
+    def _wait(self, cursor: Cursor, closes: int) -> None:
+        """Try again behind the bracket that *closes* a container too short for this, else the later the more often it
+        failed."""
+        cursor.islands -= self._window
+        self._failures += closes < 0
+        self.next_at = closes if closes >= 0 else cursor.i + (1 << min(self._failures, 14))
+        self._window = _FIRST_WINDOW
 
 
 def _put(frame: Frame, glossary: Glossary, pieces: list[str]) -> bool:
