@@ -87,6 +87,16 @@ def test_without_a_key_the_settings_end_with_what_to_set(capsys: Capture) -> Non
     )
 
 
+def test_a_variable_that_is_all_but_one_of_ours_is_met_with_that_one(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_KEY", "sk-canary-0123456789")
+    assert main(["config"]) == 0
+    out = capsys.readouterr().out
+    assert "\nOPENAI_KEY is set, and is no variable of ours: did you mean OPENAI_API_KEY?\n" in out
+    assert "canary" not in out
+
+
 def test_the_settings_call_unset_what_is_no_limit(capsys: Capture, vendor: Simulator) -> None:
     assert main(["config"]) == 0
     rows = {line.split()[0]: line.split()[1:] for line in capsys.readouterr().out.splitlines() if line}

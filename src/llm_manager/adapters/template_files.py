@@ -101,9 +101,9 @@ def _read(file: Traversable, source: str) -> Outcome[PromptTemplate[Values], Con
 
 def _opened(file: Traversable) -> IO[bytes]:
     """*file*, without waiting for anybody to write it: a pipe that nobody writes is empty, as one that was closed."""
-    if not isinstance(file, Path):
+    if not isinstance(file, Path) or not hasattr(os, "O_NONBLOCK"):  # Windows has no pipes among its files
         return file.open("rb")
-    descriptor = os.open(file, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
+    descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         os.set_blocking(descriptor, True)  # who writes may take their time
         return os.fdopen(descriptor, "rb")

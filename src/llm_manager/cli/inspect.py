@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
+from difflib import get_close_matches
 from typing import Any, Final, TypeVar, cast
 
 import anyio
@@ -28,7 +29,7 @@ from llm_manager import (
 )
 from llm_manager.cli.show import FAILED, dollars, failed, print_json, print_line, seconds, table
 from llm_manager.cli.watch import watch
-from llm_manager.domain.environment import VARIABLES, Variable
+from llm_manager.domain.environment import CONFIG_FILE, VARIABLES, Variable
 from llm_manager.domain.models import MODELS
 from llm_manager.domain.status import CacheStatus
 
@@ -140,9 +141,23 @@ def config(arguments: argparse.Namespace) -> int:
         return 0
     print_line(table(("SETTING", "VALUE", "FROM"), rows))
     print_line("\n" + table(("VARIABLE", "SETS", "NOW"), [_variable_row(each) for each in VARIABLES]))
+    for name, meant in _nearly(os.environ):
+        print_line(f"\n{name} is set, and is no variable of ours: did you mean {meant}?")
     if not settings.keys.providers and not settings.http.base_urls and not settings.models:
         print_line(f"\n{NO_PROVIDER}")
     return 0
+
+
+def _nearly(names: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Those of *names* that are all but a variable of ours, with that variable.
+
+    >>> list(_nearly(["OPENAI_KEY", "OPENAI_API_KEY", "AZURE_OPENAI_API_KEY", "HOME"]))
+    [('OPENAI_KEY', 'OPENAI_API_KEY')]
+    """
+    known = [CONFIG_FILE, *(variable.name for variable in VARIABLES)]
+    for name in names:
+        near = [] if name in known else get_close_matches(name, known, n=1, cutoff=0.83)
+        yield from ((name, meant) for meant in near)
 
 
 def _variable_row(variable: Variable) -> tuple[str, str, str]:
