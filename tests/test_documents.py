@@ -10,12 +10,24 @@ from types import ModuleType
 
 import anyio.from_thread
 import pytest
+from hypothesis import HealthCheck, settings
 
 from llm_manager.testing.simulator import Say, Simulator
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture(autouse=True)
+def unhurried() -> Iterator[None]:
+    """A page may hold laws: what they find is theirs, how long a busy machine takes for it is not."""
+    before = settings.get_current_profile_name()
+    patient = settings(settings.get_profile(before), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.register_profile("unhurried", patient)
+    settings.load_profile("unhurried")
+    yield
+    settings.load_profile(before)
 
 
 @pytest.fixture
