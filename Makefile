@@ -109,13 +109,14 @@ first-run: dist $(UV) ## install the wheel into an empty environment of every Py
 
 # What is in the source distribution, less src: so nothing can be imported but the wheel.
 WHEEL_TEST := .tools/wheel-test
-test-wheel: dist $(GATEWAY) ## run the whole test suite against the installed wheel
+WHEEL_PYTHON ?= $(PYTHON)
+test-wheel: dist $(GATEWAY) ## run the whole test suite against the installed wheel; WHEEL_PYTHON says under which Python
 	@rm -rf $(WHEEL_TEST)
 	@mkdir -p $(WHEEL_TEST)/tree
 	@tar -xzf dist/*.tar.gz -C $(WHEEL_TEST)/tree --strip-components 1
 	@rm -rf $(WHEEL_TEST)/tree/src $(WHEEL_TEST)/tree/tests/release
 	@ln -s $(CURDIR)/.tools $(WHEEL_TEST)/tree/.tools
-	@$(UV) venv --quiet --python $(PYTHON) $(WHEEL_TEST)/venv
+	@$(UV) venv --quiet --python $(WHEEL_PYTHON) $(WHEEL_TEST)/venv
 	@$(UV) pip sync --quiet --python $(WHEEL_TEST)/venv --no-build --require-hashes $(LOCK)
 	@$(UV) pip install --quiet --python $(WHEEL_TEST)/venv --no-deps dist/*.whl
 	cd $(WHEEL_TEST)/tree && PATH="$(CURDIR)/$(WHEEL_TEST)/venv/bin:$$PATH" pytest --doctest-modules \

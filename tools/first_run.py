@@ -22,19 +22,20 @@ QUIET = {name: text for name, text in os.environ.items() if name in ("PATH", "HO
 def pythons() -> Iterator[tuple[str, str]]:
     """Every version that we support and that is installed here, and its interpreter."""
     for minor in MINORS:
-        found = _python(f"3.{minor}")
+        found = _python(minor)
         if found is None:
             print(f"3.{minor}: not installed here, so not tried")
         else:
             yield f"3.{minor}", found
 
 
-def _python(version: str) -> str | None:
+def _python(minor: int) -> str | None:
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
-    named = shutil.which(f"python{version}")
-    for candidate in (*filter(None, (named,)), *map(str, sorted(pyenv.glob(f"{version}.*/bin/python")))):
-        # a shim of pyenv is there for versions that are not switched on
-        if subprocess.run([candidate, "-c", ""], capture_output=True, check=False).returncode == 0:
+    named = shutil.which(f"python3.{minor}")
+    # a name is no proof: a shim of pyenv is there for versions that are not switched on, and links outlive environments
+    is_it = f"import sys; sys.exit(sys.version_info[:2] != (3, {minor}))"
+    for candidate in (*filter(None, (named,)), *map(str, sorted(pyenv.glob(f"3.{minor}.*/bin/python")))):
+        if subprocess.run([candidate, "-c", is_it], capture_output=True, check=False).returncode == 0:
             return candidate
     return None
 

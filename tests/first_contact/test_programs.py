@@ -7,8 +7,11 @@ they refuse.
 from __future__ import annotations
 
 import asyncio
+import re
+import tomllib
 import traceback
 from collections.abc import Awaitable, Callable
+from datetime import date
 from typing import Any
 
 import anyio
@@ -36,7 +39,7 @@ from llm_manager import (
     timeout,
 )
 from llm_manager.testing import scripted
-from tests.first_contact.conftest import Without
+from tests.first_contact.conftest import ROOT, Without
 
 ANSWER = generate(LLMRequest(prompt="hi"))
 LAYER = scripted({"gpt": ["Hello."] * 9})
@@ -247,6 +250,21 @@ def test_a_budget_that_refuses_an_unknown_price_names_no_limit_of_nothing() -> N
     assert describe(BudgetExceeded(1.0, 0.5)) == (
         "the budget of 1.0000 USD does not allow it, 0.5000 are spent: raise the budget, or lower max_tokens"
     )
+
+
+def test_each_package_that_python_may_miss_is_on_the_page_with_the_extra_that_brings_it(page: str) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    rows = re.findall(r"`No module named '(\w+)'`[^|]*\| `pip install 'llm-manager\[(\w+)\]'`", page)
+    assert [package for package, _ in rows] == ["hypothesis", "opentelemetry", "ray", "genai_prices"]
+    for package, extra in rows:
+        brought = project["optional-dependencies"][extra]
+        assert any(each.startswith(package.replace("_", "-")) for each in brought)
+
+
+def test_prices_without_their_extra_raise_what_the_page_names(without: Without) -> None:
+    without("genai_prices")
+    said = raised(lambda: llm_manager.priced(llm_manager.LLMConfig(), on=date(2026, 11, 21)))
+    assert said.startswith("ModuleNotFoundError: ")
 
 
 def test_a_store_without_its_extra_names_it(without: Without) -> None:
