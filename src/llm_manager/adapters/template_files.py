@@ -103,7 +103,7 @@ def _opened(file: Traversable) -> IO[bytes]:
     """*file*, without waiting for anybody to write it: a pipe that nobody writes is empty, as one that was closed."""
     if not isinstance(file, Path) or not hasattr(os, "O_NONBLOCK"):  # Windows has no pipes among its files
         return file.open("rb")
-    descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK)
     try:
         os.set_blocking(descriptor, True)  # who writes may take their time
         return os.fdopen(descriptor, "rb")

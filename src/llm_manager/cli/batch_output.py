@@ -96,7 +96,7 @@ def _own(path: Path) -> BufferedRandom:
     except ImportError:
         said = "this system has no file locks that end with their process: use Linux, macOS or WSL"
         raise OSError(errno.ENOTSUP, said, str(path)) from None
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         os.fchmod(descriptor, 0o600)
