@@ -131,6 +131,16 @@ def test_python_itself_says_these_and_the_page_explains_them(page: str) -> None:
         assert said in page
 
 
+def test_a_layer_is_opened_by_a_block_that_can_wait(page: str) -> None:
+    def opened() -> None:
+        with as_any(LAYER):
+            pass
+
+    said = "'Layer' object does not support the context manager protocol"
+    assert raised(opened).startswith(f"TypeError: {said}")
+    assert said in page
+
+
 def test_unwrapping_a_failure_raises_and_the_page_says_what_to_do_instead(page: str) -> None:
     outcome = anyio.run(provide(ANSWER, scripted({"gpt": []})))
     with pytest.raises(UnwrapFailedError):
