@@ -40,7 +40,8 @@ def test_the_catalog_and_the_table_agree_on_the_catalogs_day() -> None:
         for name, row in MODELS.items()
         if (theirs := listed.get(f"{row.provider}/{name}")) is not None
         and row.price is not None
-        and (row.price.prompt_usd, row.price.completion_usd) != (theirs.prompt_usd, theirs.completion_usd)
+        and (row.price.prompt_usd, row.price.completion_usd, row.price.long)
+        != (theirs.prompt_usd, theirs.completion_usd, theirs.long)
     }
     assert differing == {}
     assert len(listed) >= len(MODELS) - 2

@@ -21,7 +21,7 @@ from llm_manager import (
     Secret,
     ServerError,
 )
-from llm_manager.domain.catalog import PROVIDERS, BatchFacts, Price
+from llm_manager.domain.catalog import PROVIDERS, BatchFacts, LongRates, Price
 from llm_manager.domain.target import Target
 from llm_manager.domain.vendor_batch import VendorBatch
 from llm_manager.policies.parcels import (
@@ -76,6 +76,9 @@ def test_a_batch_has_the_vendors_price_for_batches_and_names_both_sources() -> N
         completion_usd=6.0,
         cached_usd=0.1,
         cache_write_usd=1.25,
+        long=(
+            LongRates(above_tokens=272_000, prompt_usd=2.0, completion_usd=9.0, cached_usd=0.2, cache_write_usd=2.5),
+        ),
         as_of="2026-11-21",
         source='the price table of litellm 1.106.2; OpenAI, "Batch API"',
     )

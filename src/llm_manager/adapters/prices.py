@@ -6,18 +6,18 @@ asked for that itself with the package's own ``UpdatePrices``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from llm_manager.domain.catalog import PROVIDERS, Price
+from llm_manager.domain.catalog import PROVIDERS, LongRates, Price
 from llm_manager.domain.config import LLMConfig
 from llm_manager.domain.models import MODELS
 
 if TYPE_CHECKING:
-    from genai_prices.types import TieredPrices
+    from genai_prices.types import Tier, TieredPrices
 
     _Listed: TypeAlias = Decimal | TieredPrices | None
 
@@ -30,8 +30,8 @@ def priced(config: LLMConfig, *names: str, on: date) -> LLMConfig:
 
     They are those of the catalog's models, of the models that *config* names, and of the *names* given as
     ``provider/model``. Prices that *config* states itself are kept, and what is not in the table stays as it was. As in
-    the catalog, they are those of short prompts and standard service. Without the extra ``prices`` it raises
-    ``ImportError``.
+    the catalog, they are those of standard service, with the dearer ones of long prompts. Without the extra ``prices``
+    it raises ``ImportError``.
     """
     wanted = dict.fromkeys((*_named(config), *names))
     found = ((name, _price(name, on)) for name in wanted)
@@ -65,17 +65,35 @@ def _price(name: str, day: date) -> Price | None:
     prompt_usd, completion_usd = _usd(listed.input_mtok), _usd(listed.output_mtok)
     if prompt_usd is None or completion_usd is None:
         return None
+    lists = (listed.input_mtok, listed.output_mtok, listed.cache_read_mtok, listed.cache_write_mtok)
+    starts = sorted({tier.start for each in lists for tier in _tiers(each)})
     return Price(
         prompt_usd=prompt_usd,
         completion_usd=completion_usd,
         cached_usd=_usd(listed.cache_read_mtok),
         cache_write_usd=_usd(listed.cache_write_mtok),
+        long=tuple(
+            LongRates(
+                above_tokens=start,
+                prompt_usd=_usd(listed.input_mtok, start) or 0.0,
+                completion_usd=_usd(listed.output_mtok, start) or 0.0,
+                cached_usd=_usd(listed.cache_read_mtok, start),
+                cache_write_usd=_usd(listed.cache_write_mtok, start),
+            )
+            for start in starts
+        ),
         as_of=day.isoformat(),
         source=f"genai-prices {__version__}",
     )
 
 
-def _usd(listed: _Listed) -> float | None:
-    if listed is None:
-        return None
-    return float(listed) if isinstance(listed, Decimal) else float(listed.base)
+def _tiers(listed: _Listed) -> Sequence[Tier]:
+    return () if listed is None or isinstance(listed, Decimal) else listed.tiers
+
+
+def _usd(listed: _Listed, above_tokens: int = 0) -> float | None:
+    """What is listed for prompts of more than *above_tokens*."""
+    if listed is None or isinstance(listed, Decimal):
+        return None if listed is None else float(listed)
+    reached = [tier for tier in listed.tiers if tier.start <= above_tokens]
+    return float(max(reached, key=lambda tier: tier.start).price if reached else listed.base)

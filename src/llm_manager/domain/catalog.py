@@ -27,19 +27,44 @@ Wish: TypeAlias = Literal["temperature", "top_p", "seed", "image_urls", "tool_ch
 _Usd: TypeAlias = Annotated[float, Ge(0)]
 
 
+STANDARD_TIERS = frozenset({"default", "standard", "on_demand", "batch"})
+"""How OpenAI, Anthropic and Groq name the service that their listed prices are for, and Anthropic that of its batches,
+which have a price of their own before it is looked at."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Price:
-    """US dollars for a million tokens, and the day on which the vendor's page *source* said so.
+class Rates:
+    """US dollars for a million tokens.
 
     *cached_usd* is for prompt tokens read from the vendor's cache, *cache_write_usd* for those written to it, and
     *reasoning_usd* for what a model thinks before it answers; None where they cost what the other tokens do.
+    *cache_hour_usd* is for those that are written to live an hour; None where that is not known.
     """
 
     prompt_usd: _Usd
     completion_usd: _Usd
     cached_usd: _Usd | None = None
     cache_write_usd: _Usd | None = None
+    cache_hour_usd: _Usd | None = None
     reasoning_usd: _Usd | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LongRates(Rates):
+    """What all tokens of a request cost whose prompt has more than *above_tokens*."""
+
+    above_tokens: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Price(Rates):
+    """The rates of one class of service, and the day on which the vendor's page *source* said so.
+
+    *long* are the dearer ones of long prompts, and *service_tiers* what vendors call the service that they are for.
+    """
+
+    long: tuple[LongRates, ...] = ()
+    service_tiers: frozenset[str] = STANDARD_TIERS
     as_of: str
     source: str
 

@@ -1,7 +1,7 @@
 """The models we know, one row each: window, longest answer, prices and what they can do.
 
 Every figure was read on :data:`AS_OF` from :data:`SOURCE`, a well-kept table that follows the vendors' pages. Prices
-are for short contexts and standard service.
+are for standard service.
 To add a model, add a row; a model without one is usable, with its price unknown.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from llm_manager.domain.catalog import PROVIDERS, ModelFacts, Price, Wish
+from llm_manager.domain.catalog import PROVIDERS, LongRates, ModelFacts, Price, Wish
 
 AS_OF = "2026-11-21"
 SOURCE = "the price table of litellm 1.106.2"
@@ -72,6 +72,8 @@ def _facts(provider: str, row: _Row) -> ModelFacts:
             completion_usd=completion_usd,
             cached_usd=cached_usd,
             cache_write_usd=_CACHE_WRITES * prompt_usd if _bills_cache_writes(provider, name) else None,
+            cache_hour_usd=_CACHE_HOURS * prompt_usd if provider == "anthropic" else None,
+            long=_long(provider, name, prompt_usd, cached_usd, completion_usd),
             as_of=AS_OF,
             source=SOURCE,
         ),
@@ -84,6 +86,36 @@ _CACHE_WRITES = 1.25
 """What a prompt token costs that is also written to the vendor's cache for the usual five minutes, against one that is
 not (Anthropic, "Prompt caching", and OpenAI, "Prompt caching", for GPT-5.6; the same in genai-prices 0.2.3, read
 2026-11-21). Thoughts are billed as the rest of the answer by all four vendors."""
+
+
+_CACHE_HOURS = 2.0
+"""The same for an hour (Anthropic, "Prompt caching", read 2026-11-21)."""
+
+_LONG_PROMPTS: Mapping[str, int] = {
+    **dict.fromkeys(("gpt-5.6", "gpt-5.6-terra", "gpt-5.6-luna", "gpt-5.5", "gpt-5.4"), 272_000),
+    "gemini-2.5-pro": 200_000,
+}
+"""The models of which a longer prompt makes the whole request dearer: its prompt twice, its answer one and a half times
+(genai-prices 0.2.3 and, of the models it knows, litellm 1.106.2; read 2026-11-21)."""
+
+_LONG_PROMPT, _LONG_COMPLETION = 2.0, 1.5
+
+
+def _long(
+    provider: str, name: str, prompt_usd: float, cached_usd: float, completion_usd: float
+) -> tuple[LongRates, ...]:
+    if name not in _LONG_PROMPTS:
+        return ()
+    dear_usd = _LONG_PROMPT * prompt_usd
+    return (
+        LongRates(
+            above_tokens=_LONG_PROMPTS[name],
+            prompt_usd=dear_usd,
+            completion_usd=round(_LONG_COMPLETION * completion_usd, 6),
+            cached_usd=_LONG_PROMPT * cached_usd,
+            cache_write_usd=_CACHE_WRITES * dear_usd if _bills_cache_writes(provider, name) else None,
+        ),
+    )
 
 
 def _bills_cache_writes(provider: str, name: str) -> bool:

@@ -44,16 +44,19 @@ class Usage:
     """Tokens and cost; None means the provider did not say. *estimated* when the figures are ours and not its own.
 
     *cached_tokens*, read from the vendor's cache, and *cache_write_tokens*, written to it, are parts of *prompt_tokens*
-    that do not overlap; *reasoning_tokens* are a part of *completion_tokens*. Prompt and completion add up to
-    *total_tokens*.
+    that do not overlap, and *cache_hour_tokens*, written to live an hour, are a part of the latter; *reasoning_tokens*
+    are a part of *completion_tokens*. Prompt and completion add up to *total_tokens*. *service_tier* is the vendor's
+    name for the class of service that it gave, which may have a price of its own.
     """
 
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     cached_tokens: int | None = None
     cache_write_tokens: int | None = None
+    cache_hour_tokens: int | None = None
     reasoning_tokens: int | None = None
     total_tokens: int | None = None
+    service_tier: str | None = None
     cost: Cost = field(default_factory=UnknownCost)
     estimated: bool = False
 

@@ -21,6 +21,7 @@ from llm_manager.domain.errors import (
 from llm_manager.domain.target import Target
 from llm_manager.domain.vendor_batch import VendorBatch
 from llm_manager.domain.verdicts import OVERLOADED, again, nothing_was_sent
+from llm_manager.policies.pricing import reduced
 
 MOST_BYTES = 32 * 1024 * 1024
 """What is handed in at once is in memory as a whole, and sent within ``timeouts.first_byte_s``: no more than this,
@@ -92,21 +93,8 @@ def at_batch_price(target: Target) -> Target:
     facts, price = target.provider.batches, target.facts.price
     if facts is None or price is None:
         return target
-    factor = facts.price_factor
-    reduced = replace(
-        price,
-        prompt_usd=price.prompt_usd * factor,
-        completion_usd=price.completion_usd * factor,
-        cached_usd=_times(price.cached_usd, facts.cached_factor),
-        cache_write_usd=_times(price.cache_write_usd, factor),
-        reasoning_usd=_times(price.reasoning_usd, factor),
-        source=f"{price.source}; {facts.source}",
-    )
-    return replace(target, facts=replace(target.facts, price=reduced))
-
-
-def _times(usd: float | None, factor: float) -> float | None:
-    return None if usd is None else usd * factor
+    price = reduced(price, facts.price_factor, facts.cached_factor, facts.source)
+    return replace(target, facts=replace(target.facts, price=price))
 
 
 def may_be_accepted(error: LLMError) -> bool:

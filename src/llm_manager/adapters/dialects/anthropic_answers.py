@@ -125,11 +125,14 @@ def usage_of(usage: Json, before: Usage | None = None) -> Usage:
     prompt = told.prompt_tokens if fresh is None else fresh + (read or 0) + (written or 0)
     completion = told.completion_tokens if completion is None else completion
     thought = as_count(as_object(usage.get("output_tokens_details")).get("thinking_tokens"))
+    an_hour = as_count(as_object(usage.get("cache_creation")).get("ephemeral_1h_input_tokens"))
     return Usage(
         prompt_tokens=prompt,
         completion_tokens=completion,
         cached_tokens=told.cached_tokens if read is None else read,
         cache_write_tokens=told.cache_write_tokens if written is None else written,
+        cache_hour_tokens=an_hour or told.cache_hour_tokens,
+        service_tier=as_text(usage.get("service_tier")) or told.service_tier,
         reasoning_tokens=told.reasoning_tokens if thought is None else thought,
         total_tokens=None if prompt is None or completion is None else prompt + completion,
     )

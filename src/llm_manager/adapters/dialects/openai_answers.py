@@ -86,7 +86,7 @@ def _response(answer: Json, choice: Json, headers: Mapping[str, str], target: Ta
         LLMResponse(
             content=refusal if content is None and refusal is not None else content or "",
             model=target.model,
-            usage=usage_of(as_object(answer.get("usage"))),
+            usage=usage_of(as_object(answer.get("usage")), as_text(answer.get("service_tier"))),
             finish_reason="refusal" if refusal is not None else finish,
             tool_calls=calls,
             reasoning=reasoning_of(message),
@@ -134,8 +134,8 @@ def signature_of(function: Json) -> str | None:
     return signed("gemini", as_text(function.get("thought_signature")))
 
 
-def usage_of(usage: Json) -> Usage:
-    """The tokens and the cost that *usage* tells."""
+def usage_of(usage: Json, service_tier: str | None) -> Usage:
+    """The tokens and the cost that *usage* tells, in a service of the name that stands beside it."""
     prompt, completion = as_count(usage.get("prompt_tokens")), as_count(usage.get("completion_tokens"))
     details = as_object(usage.get("prompt_tokens_details"))
     cached, written = as_count(details.get("cached_tokens")), as_count(details.get("cache_write_tokens"))
@@ -157,6 +157,7 @@ def usage_of(usage: Json) -> Usage:
         cache_write_tokens=written,
         reasoning_tokens=reasoned,
         total_tokens=total,
+        service_tier=service_tier,
         cost=_cost(usage.get("cost")),
     )
 

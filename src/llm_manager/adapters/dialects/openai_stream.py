@@ -65,7 +65,7 @@ class CompletionReader:
             answer.response_id = as_text(chunk.get("id"))
         usage = as_object(chunk.get("usage")) or as_object(as_object(chunk.get("x_groq")).get("usage"))
         if usage:
-            answer.usage = usage_of(usage)
+            answer.usage = usage_of(usage, as_text(chunk.get("service_tier")))
         choices = as_list(chunk.get("choices"))
         if not choices:
             return _NOTHING
