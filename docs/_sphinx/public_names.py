@@ -1,8 +1,8 @@
 """The reference, from docstrings: ``.. public:: llm_manager`` and the names that a group of readers looks for.
 
-The rule: a signature is shown as its author wrote it (``Op[LLMResponse]``, not what that alias stands for), a name leads
-to the page of the door it is imported from, and a type alias is shown with what it stands for. What a docstring refers
-to and nobody can import is a warning, which is an error.
+The rule: a signature is shown as its author wrote it (``Op[LLMResponse]``, not what that alias stands for), a name
+leads to the page of the door it is imported from, and a type alias is shown with what it stands for. What a docstring
+refers to and nobody can import is a warning, which is an error.
 
 Everything here is a turn of ``sphinx.ext.autodoc``; to show a new kind of thing, give :func:`_lines` a case.
 """
@@ -99,7 +99,9 @@ def _aliases_of(text: str) -> Iterator[tuple[str, Alias]]:
     body = ast.parse(text).body
     for node, behind in zip(body, [*body[1:], None], strict=True):
         match node:
-            case ast.AnnAssign(target=ast.Name(id=name), annotation=ast.Name(id="TypeAlias"), value=ast.expr() as value):
+            case ast.AnnAssign(
+                target=ast.Name(id=name), annotation=ast.Name(id="TypeAlias"), value=ast.expr() as value
+            ):
                 yield name, Alias(ast.unparse(value).strip("'"), _text_behind(behind))
             case _:
                 pass
@@ -189,7 +191,7 @@ def _may_stand_alone(node: pending_xref, shown: nodes.Element) -> bool:
     """Types in a signature, and the names of other packages, need no page of ours."""
     in_text = isinstance(shown, nodes.literal)
     target = str(node["reftarget"])
-    return not in_text or hasattr(builtins, target) or target.split(".")[0] in {"dataclasses", "importlib"}
+    return not in_text or hasattr(builtins, target) or target.split(".", maxsplit=1)[0] in {"dataclasses", "importlib"}
 
 
 def setup(app: Sphinx) -> Mapping[str, object]:

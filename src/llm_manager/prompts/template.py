@@ -148,7 +148,8 @@ def template(
 ) -> PromptTemplate[Any]:
     """A template that takes *variables*: the fields of a dataclass, TypedDict or pydantic model, or declared by name.
 
-    *prompt* and *system_prompt* are texts, in the part of Jinja2's language that ``docs/how-to/templates.md`` describes.
+    *prompt* and *system_prompt* are texts, in the part of Jinja2's language that ``docs/how-to/templates.md``
+    describes.
     """
     return PromptTemplate(
         name=name,
