@@ -246,7 +246,7 @@ def test_the_package_runs_as_the_command(bare: dict[str, str]) -> None:
     done = subprocess.run(  # our own program
         (sys.executable, "-m", "llm_manager", "--version"), capture_output=True, text=True, check=False, env=bare
     )
-    assert (done.returncode, done.stdout) == (0, f"llm-manager {llm_manager.__version__}\n")
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"llm-manager {llm_manager.__version__}\n", "")
 
 
 def test_without_standard_output_nothing_is_asked(vendor: Simulator, capsys: Capture) -> None:
