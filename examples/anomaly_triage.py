@@ -7,7 +7,8 @@ The idea: ``triage`` is a value that says what is to be done, and its type says 
 not be looked at is a part of the report, and not the end of it. Where the models come from is decided in ``main``,
 once; the demo is the same program with another layer.
 
-The exit code is 0 when every log was looked at, 1 when one was not, and 2 when the arguments or settings are wrong.
+The exit code is 0 when every log was looked at, 1 when one was not, 2 when the arguments or settings are wrong, and 130
+when it was stopped.
 """
 
 from __future__ import annotations
@@ -156,7 +157,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.budget_usd is not None:
         work = within_budget(options.budget_usd)(work)
     layer: Layer[Context, LLMError, None] = demo() if options.demo else live()
-    match anyio.run(provide(work, layer)):
+    try:
+        outcome = anyio.run(provide(work, layer))
+    except KeyboardInterrupt:
+        return 130  # as a shell says it: 128 and SIGINT
+    match outcome:
         case Success(found):
             print(to_json(found) if options.json else report(found))
             return 1 if found.unread else 0

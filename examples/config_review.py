@@ -10,7 +10,8 @@ be sent unless every model that may be asked is a local engine at a loopback add
 other, so the promise holds in whatever context the review runs. And a small model invents things: a finding whose
 quotation is not in the file is told apart by a pure function.
 
-The exit code is 0 when every file was reviewed, 1 when one was not, and 2 when the arguments or settings are wrong.
+The exit code is 0 when every file was reviewed, 1 when one was not, 2 when the arguments or settings are wrong, and 130
+when it was stopped.
 """
 
 from __future__ import annotations
@@ -223,7 +224,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def asked(files: Sequence[ConfigFile], layer: Layer[Context, LLMError, None]) -> int:
     """Review *files* in the context of *layer*; the exit code."""
-    match anyio.run(provide(review_all(files), layer)):
+    try:
+        outcome = anyio.run(provide(review_all(files), layer))
+    except KeyboardInterrupt:
+        return 130  # as a shell says it: 128 and SIGINT
+    match outcome:
         case Success(0):
             return 0
         case Success(_):

@@ -8,8 +8,8 @@ an event in, the code on it now and what to print for that out), so it is tested
 what to do when a model breaks off and another begins anew. The file is written at the end, from the value that was
 held to its schema: half a component never gets there.
 
-The exit code is 0 for a whole component, 1 for none, and 2 when the arguments or settings are wrong. Nothing here runs
-the code. Read it before you do.
+The exit code is 0 for a whole component, 1 for none, 2 when the arguments or settings are wrong, and 130 when it was
+stopped. Nothing here runs the code. Read it before you do.
 """
 
 from __future__ import annotations
@@ -110,7 +110,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _failed(f"{out} is there already, and is not written over", 2)
     wanted = ComponentInput(description=description, framework=options.framework, requirements=tuple(options.must))
     layer: Layer[Context, LLMError, None] = demo() if options.demo else live()
-    match anyio.run(provide(drawn(wanted, draw_on_screen), layer)):
+    try:
+        outcome = anyio.run(provide(drawn(wanted, draw_on_screen), layer))
+    except KeyboardInterrupt:
+        return _failed("stopped", 130)
+    match outcome:
         case Success(component):
             print(f"\n\n{harmless(about(component))}")
             return 0 if out is None else write(out, component)

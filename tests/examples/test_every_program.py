@@ -6,11 +6,16 @@ import os
 import re
 import runpy
 import shlex
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
+
+from llm_manager.testing import Simulator
+from llm_manager.testing.simulator import Fault
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples"
 PROGRAMS = {path.name for path in EXAMPLES.glob("*.py")}
@@ -60,3 +65,38 @@ def test_a_program_says_in_one_line_what_is_wrong(program: str, tmp_path: Path) 
     assert (ended.returncode, ended.stdout) == (2, "")
     assert ended.stderr.startswith(said)
     assert ended.stderr.count("\n") == 1
+
+
+STOPPED = {
+    "anomaly_triage.py": ["{data}/logs/mailer.log"],
+    "ui_component.py": ["a star"],
+    "config_review.py": ["{data}/config/app.env", "--model", "llama3.2", "--url", "{url}"],
+    "extract_documents.py": ["{data}/invoices", "--out", "rows.jsonl"],
+}
+
+
+@pytest.mark.parametrize("program", sorted(STOPPED))
+def test_ctrl_c_ends_a_program_without_a_traceback(program: str, vendor: Simulator, tmp_path: Path) -> None:
+    """The vendor never answers; the program is stopped when its request has arrived there."""
+    for path in ("/v1/chat/completions", "/api/chat"):
+        vendor.script(path, [Fault("hang")] * 10)
+    arguments = [each.format(data=EXAMPLES / "data", url=vendor.url) for each in STOPPED[program]]
+    command = [sys.executable, str(EXAMPLES / program), *arguments]
+    running = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=tmp_path)  # noqa: S603  # ours
+    with running:
+        try:
+            arrival(vendor)
+            running.send_signal(signal.SIGINT)
+            _, said = running.communicate(timeout=20)
+        finally:
+            running.kill()
+    assert running.returncode == 130
+    assert "Traceback" not in said
+
+
+def arrival(vendor: Simulator) -> None:
+    """Return once a request has arrived at *vendor*; it is told of by nobody, so it is looked for."""
+    until_s = time.monotonic() + 20
+    while not vendor.received:
+        assert time.monotonic() < until_s, "nothing has arrived"
+        time.sleep(0.02)
