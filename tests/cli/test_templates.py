@@ -80,11 +80,11 @@ def test_a_template_from_a_file_is_asked(simulator: Simulator, capsys: Capture, 
 
 
 def test_what_the_command_line_says_wins_over_the_template(simulator: Simulator, capsys: Capture, greet: str) -> None:
-    wishes = ["--model", "gpt-5.6-terra", "--temperature", "0", "--max-tokens", "9", "--system", "Sing."]
+    wishes = ["--model", "gpt-5.4", "--temperature", "0", "--max-tokens", "9", "--system", "Sing."]
     assert main(["generate", "--template", greet, "--var", "who=Ada", *wishes]) == 0
     assert capsys.readouterr().err == ""
     [sent] = simulator.received
-    assert (sent.json["model"], sent.json["messages"][0]["content"]) == ("gpt-5.6-terra", "Sing.")
+    assert (sent.json["model"], sent.json["messages"][0]["content"]) == ("gpt-5.4", "Sing.")
 
 
 def test_variables_come_from_a_file_from_standard_input_and_from_files_of_their_own(

@@ -37,7 +37,7 @@ USER = {"role": "user", "content": "Why?"}
 WEATHER = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
 NO_FIELDS: dict[str, Any] = {"type": "object", "properties": {}, "required": [], "additionalProperties": False}
 EVERYTHING: dict[str, Any] = {
-    "model": "gpt-5.6-terra",
+    "model": "gpt-4o",
     "messages": [
         {"role": "system", "content": "Be brief."},
         {
@@ -89,9 +89,7 @@ def test_everything_a_request_can_say_is_carried_over() -> None:
                 ),
                 Message(role="tool", tool_call_id="call_1", content="rain"),
             ),
-            preferences=Preferences(
-                model="gpt-5.6-terra", temperature=0, top_p=0.5, seed=7, stop=("END",), max_tokens=100
-            ),
+            preferences=Preferences(model="gpt-4o", temperature=0, top_p=0.5, seed=7, stop=("END",), max_tokens=100),
             tools=(Tool(name="weather", description="Now.", parameters=WEATHER),),
             tool_choice=NamedTool("weather"),
             response_format=JsonSchema(name="sky", schema=NO_FIELDS),

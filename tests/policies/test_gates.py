@@ -66,6 +66,12 @@ def choosing(choice: ToolChoice, tools: tuple[Tool, ...] = TOOLS) -> LLMRequest:
         (SONNET, wishing(Preferences(top_p=0.0)), Unsupported(SONNET, "top_p", "anthropic takes none with this model")),
         ("claude-sonnet-4-6", wishing(Preferences(temperature=0.0, top_p=0.5)), None),
         ("gpt-4o", wishing(Preferences(temperature=0.0, top_p=0.5, seed=7)), None),
+        ("gpt-5.4-mini", wishing(Preferences(temperature=0.0)), None),
+        (
+            "gpt-5.6-terra",
+            wishing(Preferences(temperature=0.0)),
+            Unsupported("gpt-5.6-terra", "temperature", "openai takes none with this model"),
+        ),
     ],
 )
 def test_a_wish_that_a_model_cannot_heed_is_never_dropped_in_silence(

@@ -122,6 +122,11 @@ def _bills_cache_writes(provider: str, name: str) -> bool:
     return provider == "anthropic" or name.startswith("gpt-5.6")
 
 
+_SAMPLED_GPTS = ("gpt-5.4", "gpt-5.4-mini", "gpt-5.4-nano", "gpt-4.1", "gpt-4.1-mini", "gpt-4o", "gpt-4o-mini")
+"""The GPTs that take a temperature: those that do not reason unless they are told to. The others answer any but 1 with
+400, "Only the default (1) value is supported" (khoj-ai/khoj#1377, BerriAI/litellm#34599, and the default efforts of
+litellm 1.106, read 2026-11-21)."""
+
 _SAMPLED_CLAUDES = ("claude-sonnet-4-6", "claude-haiku-4-5")
 """The last Claudes that take a temperature; from Opus 4.7 on they answer it with 400 (Anthropic, "Migration guide",
 read 2026-11-21)."""
@@ -130,7 +135,11 @@ _SAMPLED_GEMINIS = ("gemini-2.5-pro", "gemini-2.5-flash")
 """The last Geminis of ours that heed a temperature; from 3.5 Flash-Lite and 3.6 Flash on they take it and pass it over
 ("What's new in Gemini 3.6 Flash and 3.5 Flash-Lite", read 2026-11-21), which is a wish dropped in silence."""
 
-_SAMPLED: Mapping[str, tuple[str, ...]] = {"anthropic": _SAMPLED_CLAUDES, "gemini": _SAMPLED_GEMINIS}
+_SAMPLED: Mapping[str, tuple[str, ...]] = {
+    "openai": _SAMPLED_GPTS,
+    "anthropic": _SAMPLED_CLAUDES,
+    "gemini": _SAMPLED_GEMINIS,
+}
 
 
 def _unsupported(provider: str, name: str) -> frozenset[Wish]:
