@@ -96,14 +96,9 @@ class HttpxEngine:
         return Success(_Coming(response, errors, call.model, self._timeouts.idle_s))
 
     def _limits(self) -> dict[str, float]:
-        timeouts = self._timeouts
-        connect_s = min(timeouts.connect_s, timeouts.first_byte_s)
-        return {
-            "connect": connect_s,
-            "read": timeouts.first_byte_s,
-            "write": timeouts.first_byte_s,
-            "pool": connect_s,
-        }
+        """Those of the client's own: none for the wait for the head, which the driver bounds as a whole."""
+        connect_s = min(self._timeouts.connect_s, self._timeouts.first_byte_s)
+        return {"connect": connect_s, "pool": connect_s}
 
     def _pool(self, call: HttpCall) -> Outcome[Client, ConfigurationError]:
         import httpx2  # noqa: PLC0415  # heavy, and only who calls needs it
