@@ -6,7 +6,6 @@ and the limiter. The total deadline of its run bounds every pull.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Sequence
 from math import inf
 from typing import TypeAlias, final
@@ -44,7 +43,7 @@ class Flow(Ongoing):
         self._asked = asked
         self._limit_s = 0.0 if context.deadline_s is None else context.deadline_s - context.clock.monotonic()
         self._text: list[str] = []
-        self._ready: deque[Outcome[Piece, LLMError]] = deque()
+        self._ready: list[Outcome[Piece, LLMError]] = []  # two at most
 
     @property
     def model(self) -> str:
@@ -66,12 +65,12 @@ class Flow(Ongoing):
         got = await self._next()
         if isinstance(got, Failure):
             return got
-        self._ready.appendleft(got)
+        self._ready.insert(0, got)
         return Success(None)
 
     async def pull(self) -> Outcome[Piece, LLMError]:
         """The next pieces, the whole response at the end, or how it failed; at either end the connection is free."""
-        got = self._ready.popleft() if self._ready else None
+        got = self._ready.pop(0) if self._ready else None
         while got is None:
             got = self._told(await self._incoming.pull()) if self._is_bounded() else await self._in_time()
         if not isinstance(got, Success) or isinstance(got.unwrap(), LLMResponse):

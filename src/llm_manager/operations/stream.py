@@ -10,7 +10,6 @@ or ``StreamFailed``, with the reason and the text that had come.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from types import TracebackType
@@ -53,7 +52,7 @@ class LLMStream(Ongoing):
         self._account = account
         self._source = source
         self._cache_key = cache_key
-        self._events: deque[StreamEvent] = deque()
+        self._events: list[StreamEvent] = []  # the next one last
         self._is_closed = False
         self.ended: StreamEnd | None = None
 
@@ -109,8 +108,8 @@ class LLMStream(Ongoing):
             piece = await self._pulled()
             if len(piece) == 1:  # as a rule: nothing has to wait
                 return piece[0]
-            self._events.extend(piece)
-        return self._events.popleft()
+            self._events.extend(reversed(piece))
+        return self._events.pop()
 
     def __del__(self) -> None:
         if not self._is_closed and self.ended is None:
