@@ -14,7 +14,7 @@ from returns.result import Failure, Success
 
 from llm_manager.adapters.dialects.assembly import Assembly
 from llm_manager.adapters.dialects.dialect import Headers
-from llm_manager.adapters.dialects.json_values import Json, as_count, as_list, as_object, as_text
+from llm_manager.adapters.dialects.json_values import Json, as_count, as_list, as_object, as_text, parse_json
 from llm_manager.adapters.dialects.openai_answers import (
     content_of,
     finish_of,
@@ -23,7 +23,7 @@ from llm_manager.adapters.dialects.openai_answers import (
     signature_of,
     usage_of,
 )
-from llm_manager.adapters.dialects.statuses import read_object
+from llm_manager.adapters.dialects.statuses import unparsable
 from llm_manager.domain.errors import LLMError, MalformedResponse, StreamBroken
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.response import LLMResponse, Usage
@@ -53,8 +53,11 @@ class CompletionReader:
             self.finished = True
             self._answer.finish = self._answer.finish or "unknown"
             return _NOTHING
-        read = read_object(frame, self._target)
-        return self.read_chunk(read.unwrap()) if isinstance(read, Success) else read
+        try:
+            chunk = as_object(parse_json(frame))
+        except ValueError as bad:
+            return Failure(unparsable(frame, bad, self._target))
+        return self.read_chunk(chunk)
 
     def read_chunk(self, chunk: Json, /) -> Outcome[Sequence[Delta], LLMError]:
         """As :meth:`read`, of a chunk that is no longer JSON text."""
@@ -63,9 +66,8 @@ class CompletionReader:
         answer = self._answer
         if answer.response_id is None:
             answer.response_id = as_text(chunk.get("id"))
-        usage = as_object(chunk.get("usage")) or as_object(as_object(chunk.get("x_groq")).get("usage"))
-        if usage:
-            answer.usage = usage_of(usage, as_text(chunk.get("service_tier")))
+        if chunk.get("usage") or "x_groq" in chunk:
+            self._used(chunk)
         choices = as_list(chunk.get("choices"))
         if not choices:
             return _NOTHING
@@ -87,6 +89,11 @@ class CompletionReader:
     def usage(self) -> Usage:
         """What has been told of it: in the chunk before the last."""
         return self._answer.usage
+
+    def _used(self, chunk: Json) -> None:
+        usage = as_object(chunk.get("usage")) or as_object(as_object(chunk.get("x_groq")).get("usage"))
+        if usage:
+            self._answer.usage = usage_of(usage, as_text(chunk.get("service_tier")))
 
     def _deltas(self, delta: Json) -> Outcome[Sequence[Delta], LLMError]:
         answer = self._answer

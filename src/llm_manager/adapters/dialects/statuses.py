@@ -31,10 +31,11 @@ def read_object(body: bytes, target: Target) -> Outcome[Json, MalformedResponse]
     try:
         return Success(as_object(parse_json(body)))
     except ValueError as bad:
-        return Failure(_unparsable(body, bad, target))
+        return Failure(unparsable(body, bad, target))
 
 
-def _unparsable(body: bytes, bad: ValueError, target: Target) -> MalformedResponse:
+def unparsable(body: bytes, bad: ValueError, target: Target) -> MalformedResponse:
+    """What is wrong with a *body* that :func:`parse_json` raised *bad* for."""
     try:
         body.decode()
     except UnicodeDecodeError:
