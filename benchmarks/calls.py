@@ -15,6 +15,9 @@ from benchmarks.row import Row, row
 from benchmarks.server import CHUNKS, serving
 
 ROUNDS = 7
+PIECE = {"openai": 0.10, "litellm": 0.02}
+"""What a piece of a stream may cost beside a peer's."""
+
 PEERS = ("openai", "litellm", "instructor", "pydantic_ai")
 VALUES = ("generate", "generate, fast", "instructor", "pydantic_ai")
 """Who is asked for values of a type; of the peers ``instructor`` is asked for nothing else."""
@@ -44,20 +47,25 @@ def _measured(clients: Mapping[str, Process]) -> list[Row]:
         *_beside("one at a time", one, "generate", {"httpx2": 1.3, "openai": 0.5, "litellm": 0.25}),
         *_beside("100 at once", hundred, "generate, fast", {"aiohttp": 2.5, "openai": 0.15, "litellm": 0.10}),
         *_beside("500 at once", crowded, "generate, fast", {"itself at 100": 1.2}),
-        *_beside("a piece of a stream", chunks, "generate", {"openai": 0.10, "litellm": 0.02}),
+        *_beside("a piece of a stream", chunks, "generate", PIECE),
+        *_ratios("a piece of a stream", chunks, "generate, fast", PIECE),
         *_beside("a value of a type", values, "generate", {"instructor": None, "pydantic_ai": None}),
     ]
 
 
 def _beside(what: str, figures: Mapping[str, list[float]], ours: str, most: Mapping[str, float | None]) -> list[Row]:
-    """A line for every client, then ours beside each peer with the most that the ratio may be, if a target says so."""
-    lines = {name: row(f"{what}: {name}", "us", each) for name, each in figures.items()}
-    ratios = [
-        row(f"{what}: {ours}", "us", figures[ours], peer=lines[peer], most=limit)
+    """Ours beside each peer with the most that the ratio may be, if a target says so; then a line for every client."""
+    lines = [row(f"{what}: {name}", "us", each) for name, each in figures.items() if name != ours]
+    return [*_ratios(what, figures, ours, most), *lines]
+
+
+def _ratios(what: str, figures: Mapping[str, list[float]], ours: str, most: Mapping[str, float | None]) -> list[Row]:
+    """Ours beside those of the peers that there are."""
+    return [
+        row(f"{what}: {ours}", "us", figures[ours], peer=row(f"{what}: {peer}", "us", figures[peer]), most=limit)
         for peer, limit in most.items()
-        if peer in lines
+        if peer in figures
     ]
-    return [*ratios, *(line for name, line in lines.items() if name != ours)]
 
 
 def rows() -> list[Row]:
