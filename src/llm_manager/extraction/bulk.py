@@ -6,7 +6,7 @@ text into pieces, each piece says what it is in JSON, and the C decoder reads th
 
 The rule: a piece is taken only when the lanes of :mod:`.lanes` would read it with the same value and the same repairs,
 and the sum only when it is JSON and no key in it stands twice. Everything else is left to them, so this lane may fail
-anywhere and at no cost but time; that comes out of the budget for trying, and failure after failure it is tried less.
+anywhere and at no cost but time; of that there is a budget, and failure after failure it is tried less.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import re
 from bisect import bisect_right
 from functools import cache
 from itertools import accumulate, compress, repeat
+from operator import sub
 from typing import Final, cast
 
 from llm_manager.extraction.brackets import Frame
@@ -31,6 +32,12 @@ _FIRST_WINDOW: Final = 2_048
 _WIDEST_WINDOW: Final = 65_536
 _LOOK_AHEAD: Final = 200
 """How far behind a piece what is read of it may depend on; so near to the end of a window none is taken."""
+_WASTE: Final = 3
+"""How many characters may be cut into pieces to no use for each that was read."""
+_STEP: Final = 8
+"""Characters that are cut into pieces in the time a step of the other lanes takes."""
+_MOST_CLOSED: Final = 8
+_LONGEST_WAIT: Final = 14
 _LONGEST_KEY: Final = 60
 _BLANK: Final = " \t\r\n"
 _NO_START: Final = _BLANK + "}])"
@@ -124,16 +131,18 @@ class Glossary:
         self._said[piece] = said
         self._kinds[piece] = kind
 
-    def whole(self, pieces: list[str], frame: Frame) -> tuple[int, int]:
-        """How many pieces, from the first, are whole members or items with a comma and another behind each; and which
-        one closes their container, if it is among them."""
-        depths = list(accumulate(map(self._depths.get, pieces, repeat(0))))
+    def depths(self, pieces: list[str]) -> list[int]:
+        """How many brackets are open behind each of the pieces."""
+        return list(accumulate(map(self._depths.get, pieces, repeat(0))))
+
+    def whole(self, pieces: list[str], depths: list[int], frame: Frame) -> int:
+        """How many pieces, from the first, are whole members or items with a comma and another behind each."""
         end = depths.index(-1) if -1 in depths else len(depths)
         in_list = isinstance(frame.container, list)
         for last in range(end - 2, -1, -1):
             if depths[last] == 0 and pieces[last].rstrip(_BLANK)[-1] == ",":
-                return last + 1 if in_list or pieces[last + 1] in self._keys else 0, end
-        return 0, end
+                return last + 1 if in_list or pieces[last + 1] in self._keys else 0
+        return 0
 
     def note(self, cursor: Cursor, pieces: list[str], starts: list[int]) -> None:
         """What was repaired by taking the pieces, for the *cursor*."""
@@ -147,11 +156,11 @@ class Glossary:
 class Bulk:
     """How much of one document to try at a time, and where next; a document has to show first that it is long."""
 
-    __slots__ = ("_failures", "_glossary", "_window", "next_at")
+    __slots__ = ("_failures", "_glossary", "_wasted", "_window", "next_at")
 
     def __init__(self, start: int) -> None:
         self.next_at = start + SHORTEST
-        self._failures = 0
+        self._failures = self._wasted = 0
         self._window = _FIRST_WINDOW
         self._glossary: Glossary | None = None
 
@@ -159,12 +168,13 @@ class Bulk:
         """As many whole members or items as a window shows, into the container of *frame*; whether it is worth to go
         on like that."""
         start = _start(cursor, frame)
-        if cursor.islands <= 0 or start < 0 or cursor.fault_at - start > _FIRST_WINDOW:
+        if start < 0 or cursor.fault_at - start > _FIRST_WINDOW or self._wasted > _WASTE * (start - cursor.start):
             return False
         said = self._glossary = self._glossary or Glossary()
         pieces, starts = _cut(cursor.text, start, min(start + self._window, cursor.end))
         said.learn(set(pieces))
-        count, end = said.whole(pieces, frame)
+        depths = said.depths(pieces)
+        count = said.whole(pieces, depths, frame)
         if count and _put(frame, said, pieces[:count]):
             said.note(cursor, pieces[:count], starts)
             move(cursor, starts[count])
@@ -172,15 +182,15 @@ class Bulk:
             self._failures = 0
             self._window = min(2 * self._window, _WIDEST_WINDOW)
             return True
-        self._wait(cursor, starts[end] if end < len(pieces) else -1)
+        self._wait(cursor, starts[_longest_stretch(depths)])
         return False
 
-    def _wait(self, cursor: Cursor, closes: int) -> None:
-        """Try again behind the bracket that *closes* a container too short for this, else the later the more often it
-        failed."""
-        cursor.islands -= self._window
-        self._failures += closes < 0
-        self.next_at = closes if closes >= 0 else cursor.i + (1 << min(self._failures, 14))
+    def _wait(self, cursor: Cursor, better: int) -> None:
+        """Try again from a *better* place on; where there is none, the later the more often it failed."""
+        cursor.steps += self._window // _STEP
+        self._wasted += self._window
+        self._failures += better <= cursor.i
+        self.next_at = max(better, cursor.i + (1 << min(self._failures, _LONGEST_WAIT)))
         self._window = _FIRST_WINDOW
 
 
@@ -200,6 +210,15 @@ def _put(frame: Frame, glossary: Glossary, pieces: list[str]) -> bool:
         container.extend(value)
     frame.is_empty = False
     return True
+
+
+def _longest_stretch(depths: list[int]) -> int:
+    """Behind which piece the longest run in one container begins: here, or where some containers have been closed."""
+    ends = [0]
+    while len(ends) < _MOST_CLOSED and -len(ends) in depths:
+        ends.append(depths.index(-len(ends)) + 1)
+    lengths = map(sub, [*ends[1:], len(depths)], ends)
+    return max(zip(lengths, ends, strict=True))[1]
 
 
 def _start(cursor: Cursor, frame: Frame) -> int:

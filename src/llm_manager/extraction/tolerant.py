@@ -64,7 +64,8 @@ def read_body(cursor: Cursor) -> JsonValue:
 
 
 def _run(cursor: Cursor, stack: list[Frame]) -> None:
-    bulk = Bulk(cursor.start) if cursor.end - cursor.start > 2 * SHORTEST else None
+    is_long = cursor.end - cursor.start > 2 * SHORTEST and cursor.islands > 0
+    bulk = Bulk(cursor.start) if is_long else None
     while len(stack) > 1:
         cursor.check()
         _separate(cursor, stack[-1])
