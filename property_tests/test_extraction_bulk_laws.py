@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llm_manager.extraction import JsonValue, Repair, recover_json
-from llm_manager.extraction.bulk import SHORTEST
+from llm_manager.extraction.cursor import LONG
 
 NAMES = st.sampled_from(["id", "name", "x_1", "Key", "true", "None"])
 TEXTS = st.text("ab ,:{}[]/#", max_size=12)
@@ -47,7 +47,7 @@ def _value(draw: st.DrawFn, depth: int) -> str:
 @given(st.lists(records(), min_size=1, max_size=6))
 def test_many_records_say_what_each_of_them_says(each: list[str]) -> None:
     length = len(", ".join(each))
-    many = each * (1 + 3 * SHORTEST // length)
+    many = each * (1 + 3 * LONG // length)
     alone: dict[str, tuple[JsonValue, tuple[Repair, ...]]] = {}
     for record in each:
         answer = recover_json(record).unwrap()

@@ -7,7 +7,7 @@ from itertools import accumulate
 import pytest
 
 from llm_manager.extraction import Repair, recover_json
-from llm_manager.extraction.bulk import SHORTEST
+from llm_manager.extraction.cursor import LONG
 from llm_manager.extraction.extracted import JsonValue
 
 RECORD = (
@@ -33,7 +33,7 @@ def told(records: list[str], before: str = "[", gap: str = ", ", after: str = "]
         for each, start in zip(alone, starts, strict=False)
         for kind, offset in each.repairs
     ]
-    assert len(before + gap.join(records) + after) > 2 * SHORTEST
+    assert len(before + gap.join(records) + after) > 2 * LONG
     return [each.value for each in alone], repairs
 
 

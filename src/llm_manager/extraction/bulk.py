@@ -20,14 +20,12 @@ from operator import sub
 from typing import Final, cast
 
 from llm_manager.extraction.brackets import Frame
-from llm_manager.extraction.cursor import Cursor
+from llm_manager.extraction.cursor import LONG, Cursor
 from llm_manager.extraction.extracted import JsonValue, RepairKind
 from llm_manager.extraction.lanes import move
 from llm_manager.extraction.scalars import word_value
 from llm_manager.extraction.strings import QUOTED_KEY
 
-SHORTEST: Final = 1_024
-"""Characters; in less than that there is nothing to gain."""
 _FIRST_WINDOW: Final = 2_048
 _WIDEST_WINDOW: Final = 65_536
 _LOOK_AHEAD: Final = 200
@@ -36,6 +34,7 @@ _WASTE: Final = 3
 """How many characters may be cut into pieces to no use for each that was read."""
 _STEP: Final = 8
 """Characters that are cut into pieces in the time a step of the other lanes takes."""
+_LATER: Final = 32
 _MOST_CLOSED: Final = 8
 _LONGEST_WAIT: Final = 14
 _LONGEST_KEY: Final = 60
@@ -154,23 +153,27 @@ class Glossary:
 
 
 class Bulk:
-    """How much of one document to try at a time, and where next; a document has to show first that it is long."""
+    """How much of one document to try at a time, and where to try again: at ``bulk_at`` of its cursor."""
 
-    __slots__ = ("_failures", "_glossary", "_wasted", "_window", "next_at")
+    __slots__ = ("_failures", "_glossary", "_wasted", "_window")
 
-    def __init__(self, start: int) -> None:
-        self.next_at = start + SHORTEST
+    def __init__(self) -> None:
         self._failures = self._wasted = 0
         self._window = _FIRST_WINDOW
-        self._glossary: Glossary | None = None
+        self._glossary = Glossary()
 
-    def read(self, cursor: Cursor, frame: Frame) -> bool:
-        """As many whole members or items as a window shows, into the container of *frame*; whether it is worth to go
-        on like that."""
-        start = _start(cursor, frame)
-        if start < 0 or cursor.fault_at - start > _FIRST_WINDOW or self._wasted > _WASTE * (start - cursor.start):
-            return False
-        said = self._glossary = self._glossary or Glossary()
+    def read(self, cursor: Cursor, frame: Frame) -> None:
+        """As many whole members or items as there are, window by window, into the container of *frame*."""
+        while (start := _start(cursor, frame)) >= 0 and self._wasted <= _WASTE * (start - cursor.start):
+            better = self._read_window(cursor, frame, start)
+            if better >= 0:
+                self._wait(cursor, better)
+                return
+        cursor.bulk_at = cursor.i + _LATER
+
+    def _read_window(self, cursor: Cursor, frame: Frame, start: int) -> int:
+        """Read as much as a window shows, the next time twice as much; -1, or where to try again if it was little."""
+        said = self._glossary
         pieces, starts = _cut(cursor.text, start, min(start + self._window, cursor.end))
         said.learn(set(pieces))
         depths = said.depths(pieces)
@@ -178,19 +181,18 @@ class Bulk:
         if count and _put(frame, said, pieces[:count]):
             said.note(cursor, pieces[:count], starts)
             move(cursor, starts[count])
-        if 4 * (cursor.i - start) > self._window:
-            self._failures = 0
-            self._window = min(2 * self._window, _WIDEST_WINDOW)
-            return True
-        self._wait(cursor, starts[_longest_stretch(depths)])
-        return False
+        if 4 * (cursor.i - start) <= self._window:
+            return starts[_longest_stretch(depths)]
+        self._failures = 0
+        self._window = min(2 * self._window, _WIDEST_WINDOW)
+        return -1
 
     def _wait(self, cursor: Cursor, better: int) -> None:
         """Try again from a *better* place on; where there is none, the later the more often it failed."""
         cursor.steps += self._window // _STEP
         self._wasted += self._window
         self._failures += better <= cursor.i
-        self.next_at = max(better, cursor.i + (1 << min(self._failures, _LONGEST_WAIT)))
+        cursor.bulk_at = max(better, cursor.i + (1 << min(self._failures, _LONGEST_WAIT)))
         self._window = _FIRST_WINDOW
 
 
@@ -222,10 +224,10 @@ def _longest_stretch(depths: list[int]) -> int:
 
 
 def _start(cursor: Cursor, frame: Frame) -> int:
-    """Where the next member or item begins, if that can be read here; else -1."""
+    """Where the next member or item begins, if a long run may begin there; else -1."""
     blank = _SPACE.match(cursor.text, cursor.i, cursor.end) if isinstance(frame.container, dict) else None
     start = blank.end() if blank else cursor.i
-    if cursor.end - start < SHORTEST or cursor.text[start] in _NO_START:
+    if cursor.end - start < LONG or cursor.fault_at - start > _FIRST_WINDOW or cursor.text[start] in _NO_START:
         return -1
     return start
 

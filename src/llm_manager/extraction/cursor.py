@@ -19,6 +19,8 @@ _WINDOW: Final = 2_048
 _NOISE: Final = 64
 """Repairs that any value may need, however short; a longer one may need one for every second character."""
 LOOK_AHEAD: Final = 100
+LONG: Final = 1_024
+"""Characters of a document from which on it is worth reading in bulk."""
 _MAY_BE_JSON: Final = re.compile(r"\{[ \t\r\n]*+[\"}]|\[[ \t\r\n]*+[\"{\[\]0-9tfn-]")
 _ODD_BRACKETS: Final = frozenset({"bracket_added", "bracket_dropped", "bracket_swapped"})
 _PATIENCE: Final = 3
@@ -56,6 +58,7 @@ class Cursor:
 
     __slots__ = (
         "bare_keys",
+        "bulk_at",
         "cut",
         "end",
         "fault_at",
@@ -89,6 +92,7 @@ class Cursor:
         self.run_before = -1
         self.halves = halves
         self.islands = islands
+        self.bulk_at = start + LONG if islands > 0 else end + 1
         self.limit = limit
         self.unlucky = self.pause = self.quotes = 0
 
@@ -148,6 +152,8 @@ class Cursor:
     @property
     def repairs(self) -> tuple[Repair, ...]:
         """What was repaired, in the order of the text."""
+        if len(self.kinds) < 2:  # as in lines with one fault each, of which there may be thousands
+            return (_repair((self.kinds[0], self.offsets[0])),) if self.kinds else ()
         notes = zip(self.kinds, self.offsets, strict=True)
         in_order = self.offsets == sorted(self.offsets)  # nearly always, and cheap to know
         return tuple(map(_repair, notes if in_order else sorted(notes, key=itemgetter(1))))

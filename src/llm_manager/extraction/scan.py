@@ -237,7 +237,7 @@ class Scan:
             value=value,
             start=start,
             end=end,
-            repairs=self.replaced(start, end) + repairs,
+            repairs=repairs if self._said is self.text else self.replaced(start, end) + repairs,
             kinds=kinds,
             complete=complete,
             fence=self.fence,

@@ -12,7 +12,7 @@ import re
 from typing import Final
 
 from llm_manager.extraction.brackets import KEY_AHEAD, Frame, fit
-from llm_manager.extraction.bulk import SHORTEST, Bulk
+from llm_manager.extraction.bulk import Bulk
 from llm_manager.extraction.cursor import Cursor, TooDeep
 from llm_manager.extraction.extracted import JsonValue
 from llm_manager.extraction.lanes import move, read_items, read_members, read_run
@@ -64,28 +64,29 @@ def read_body(cursor: Cursor) -> JsonValue:
 
 
 def _run(cursor: Cursor, stack: list[Frame]) -> None:
-    is_long = cursor.end - cursor.start > 2 * SHORTEST and cursor.islands > 0
-    bulk = Bulk(cursor.start) if is_long else None
+    bulk: Bulk | None = None
     while len(stack) > 1:
         cursor.check()
         _separate(cursor, stack[-1])
-        if _ordinary(cursor, stack, bulk):
+        while (judge := _ordinary(cursor, stack)) and cursor.i >= cursor.bulk_at:
+            bulk = bulk or Bulk()
+            bulk.read(cursor, stack[-1])
+        if judge:
             if stack[-1].is_empty:  # opened since: commas may come before its first value, too
                 _separate(cursor, stack[-1])
             _one(cursor, stack, stack[-1])
 
 
-def _ordinary(cursor: Cursor, stack: list[Frame], bulk: Bulk | None) -> bool:
+def _ordinary(cursor: Cursor, stack: list[Frame]) -> bool:
     """The fast lane, from where a value may begin: members, items, and brackets that match.
 
-    Whether it ends where one may begin again, on something that takes judgement; else it stands behind one.
+    Whether it ends where one may begin again, on something that takes judgement or may be read in bulk; else it stands
+    behind one.
     """
-    while True:
+    while cursor.i < cursor.bulk_at:
         frame = stack[-1]
         if cursor.i < cursor.fault_at and read_run(cursor, frame):
             return False
-        while bulk is not None and cursor.i >= bulk.next_at and bulk.read(cursor, frame):
-            pass
         container = frame.container
         read = (
             read_members(cursor, frame, container)
@@ -107,6 +108,7 @@ def _ordinary(cursor: Cursor, stack: list[Frame], bulk: Bulk | None) -> bool:
         if after[1] and after[2]:
             cursor.note("comma_dropped", after.start(1))
         move(cursor, after.end())
+    return True
 
 
 def _open(cursor: Cursor, stack: list[Frame]) -> None:
@@ -188,7 +190,8 @@ def _separate(cursor: Cursor, frame: Frame) -> None:
 
 def _one(cursor: Cursor, stack: list[Frame], frame: Frame) -> None:
     """One step of judgement, from where a value may begin."""
-    _skip(cursor)
+    if not cursor.text.startswith(_CLOSING, cursor.i, cursor.end):
+        _skip(cursor)
     if cursor.i >= cursor.end:
         _cut_off(cursor, stack)
         return
