@@ -90,7 +90,7 @@ def _best(text: str, scan: Scan) -> Outcome[Extracted, ExtractionFailed]:
     if not scan.run().found:
         return _nothing(text, scan)
     best, *others = _by_rank(_joined(scan.text, scan.found))
-    rival = any(other.rank == best.rank and other.value != best.value for other in others[:8])
+    rival = bool(others) and any(other.rank == best.rank and other.value != best.value for other in others[:8])
     return Success(_as_extracted(best, ambiguous=rival or scan.gave_up or scan.too_deep))
 
 
@@ -142,12 +142,16 @@ def _recovered(text: str, scan: Scan) -> Outcome[Extracted, ExtractionFailed]:
 
 
 def _by_rank(candidates: list[Candidate]) -> list[Candidate]:
-    """Best first; of equals the last in the text first."""
+    """Best first; of equals the last in the text first. One alone is not compared with anything."""
+    if len(candidates) < 2:
+        return candidates
     return sorted(candidates, key=lambda found: (found.rank, found.start), reverse=True)
 
 
 def _joined(text: str, candidates: list[Candidate]) -> list[Candidate]:
     """Values with only commas, white space or comments between them become one list."""
+    if len(candidates) < 2:
+        return candidates
     joined: list[list[Candidate]] = []
     for found in candidates:
         if joined and _follows(text, joined[-1][-1], found):

@@ -56,6 +56,7 @@ class Scan:
         "_fault",
         "_fence_ends",
         "_halves",
+        "_has_budget",
         "_i",
         "_islands",
         "_json_opens",
@@ -88,8 +89,8 @@ class Scan:
         self._root = len(text) - len(text.lstrip()) if fault else -1
         self._fault = fault
         self._thought_end = 0
-        self._islands = island_work(self.text)
-        self._tries = _TRIES * len(text) + _TRIES_AT_LEAST if self._islands else 0
+        self._islands = self._tries = 0
+        self._has_budget = False
         escapes = "\\" in text
         self._halves = escapes and ("\\ud" in text or "\\uD" in text)
         self._none_after: set[str] = set()
@@ -144,6 +145,7 @@ class Scan:
         if end := aside_ends(self.text, at):
             self._i = end
             return
+        self._budget()
         if self._tries <= 0:
             self._repair(at, at)
             return
@@ -189,7 +191,15 @@ class Scan:
         cursor.faulty_root = at
         return self._read(cursor)
 
+    def _budget(self) -> None:
+        """How much may be tried at all, found out when there is something to try: many texts are read without."""
+        if not self._has_budget:
+            self._has_budget = True
+            self._islands = island_work(self.text)
+            self._tries = _TRIES * len(self.text) + _TRIES_AT_LEAST if self._islands else 0
+
     def _cursor(self, at: int, end: int) -> Cursor:
+        self._budget()
         left = self._limit - self.steps
         return Cursor(self.text, at, end, islands=self._islands, limit=left, halves=self._halves)
 

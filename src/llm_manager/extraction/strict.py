@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
+from functools import cache
 from typing import Final, NamedTuple, cast
 
 from llm_manager.extraction.extracted import JsonValue
@@ -46,20 +48,26 @@ def read_whole(text: str) -> Read | Faulty:
     """The value when all of *text* is JSON that can be written back; else where it stops being so, or 0."""
     if text[:1] not in _FIRST:
         return Faulty(0)
-    from pydantic_core import from_json  # noqa: PLC0415  # lazily: importing the package stays cheap
-
     try:
         data = text.encode()
     except UnicodeEncodeError:  # a lone surrogate
         return Faulty(0)
     try:
-        value = cast("JsonValue", from_json(data, allow_inf_nan=False, cache_strings="keys"))
+        value = cast("JsonValue", _from_json()(data, allow_inf_nan=False, cache_strings="keys"))
     except ValueError as fault:
         said = str(fault)
         if said.startswith(_TOO_DEEP_FOR_JITER) and not may_nest_deeply(text):
             return _exactly(text)
         return Faulty(_position(data, said))
     return _exactly(text) if may_overflow(data) else Read(value, len(text))
+
+
+@cache
+def _from_json() -> Callable[..., object]:
+    """The parser of pydantic, imported once and late: importing the package stays cheap, and so does asking again."""
+    from pydantic_core import from_json  # noqa: PLC0415
+
+    return from_json
 
 
 def _position(data: bytes, complaint: str) -> int:
