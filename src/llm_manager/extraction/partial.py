@@ -20,9 +20,22 @@ from llm_manager.extraction.cursor import Cursor
 from llm_manager.extraction.extract import extract_json
 from llm_manager.extraction.extracted import Extracted, JsonValue
 from llm_manager.extraction.roots import Root, root_at
-from llm_manager.extraction.scalars import word_value
-from llm_manager.extraction.strict import DEPTH_CAP, Read, is_writable, read_at
+from llm_manager.extraction.strict import DEPTH_CAP
 from llm_manager.extraction.strings import read_escape
+from llm_manager.extraction.tokens import (
+    BLANK,
+    END_BEGINS,
+    END_IN_LIST,
+    END_IN_OBJECT,
+    KEY,
+    KEY_BEGINS,
+    RUN,
+    WORD_BEGINS,
+    WORD_IN_LIST,
+    WORD_IN_OBJECT,
+    read_word,
+    spelled_out,
+)
 
 Path: TypeAlias = tuple[str | int, ...]
 """The way from the root to a value: keys and indexes."""
@@ -31,17 +44,6 @@ _LONGEST_TOKEN: Final = 4_096
 _MARK: Final = re.compile(r"[{\[<]")
 _THINK_OPENS: Final = re.compile(r"<(think|thinking|reasoning)>", re.IGNORECASE)
 _THINK_BEGINS: Final = re.compile(r"<[a-zA-Z]{0,9}\Z")
-_BLANK: Final = re.compile(r"[ \t\r\n]*+")
-_KEY: Final = re.compile(r"\"((?:[^\"\\\x00-\x1f]++|\\[\"\\/bfnrtu])*)\"[ \t\r\n]*+:[ \t\r\n]*+")
-_KEY_BEGINS: Final = re.compile(r"\"(?:[^\"\\]++|\\.)*(?:\\|\"[ \t\r\n]*+)?\Z", re.DOTALL)
-_WORD: Final = r"(-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?|true|false|null)"
-_WORD_IN_OBJECT: Final = re.compile(rf"{_WORD}[ \t\r\n]*+(?:,[ \t\r\n]*+(?=[\"}}])|(?=\}}))")
-_WORD_IN_LIST: Final = re.compile(rf"{_WORD}[ \t\r\n]*+(?:,[ \t\r\n]*+(?=[\"\[{{\]0-9tfn-])|(?=\]))")
-_WORD_BEGINS: Final = re.compile(r"[-+.0-9a-zA-Z]*+[ \t\r\n]*+,?[ \t\r\n]*+\Z")
-_RUN: Final = re.compile(r"[^\"\\]*+")
-_END_IN_OBJECT: Final = re.compile(r"\"[ \t\r\n]*+(?:,[ \t\r\n]*+(?=[\"}])|(?=\}))")
-_END_IN_LIST: Final = re.compile(r"\"[ \t\r\n]*+(?:,[ \t\r\n]*+(?=[\"\[{\]0-9tfn-])|(?=\]))")
-_END_BEGINS: Final = re.compile(r"\"[ \t\r\n]*+,?[ \t\r\n]*+\Z")
 
 
 class PartialJson:
@@ -56,13 +58,14 @@ class PartialJson:
     {'name': 'Ada', 'age': 36}
     """
 
-    __slots__ = ("_at", "_chunks", "_keys", "_next", "_parts", "_seen", "_stack", "_tail", "_value")
+    __slots__ = ("_at", "_chunks", "_keys", "_next", "_parts", "_seen", "_stack", "_stands", "_tail", "_value")
 
     def __init__(self) -> None:
         self._chunks: list[str] = []
         self._tail = ""
         self._at = 0
         self._seen = ""
+        self._stands = False
         self._value: JsonValue = None
         self._stack: list[dict[str, JsonValue] | list[JsonValue]] = []
         self._keys: list[str | int] = []
@@ -72,14 +75,14 @@ class PartialJson:
     def feed(self, chunk: str) -> None:
         """Take the next piece of the text, of any length."""
         self._chunks.append(chunk)
-        if self._next == self._rest:
+        if self._stands:
             return
         self._tail = self._tail[self._at :] + chunk
         self._at = 0
         while self._next():
             pass
         if len(self._tail) - self._at > _LONGEST_TOKEN:
-            self._next = self._rest
+            self._stand_still()
 
     @property
     def started(self) -> bool:
@@ -142,14 +145,11 @@ class PartialJson:
 
     def close(self) -> Outcome[Extracted, ExtractionFailed]:
         """The value of the whole text, repaired where it must be: exactly what ``extract_json`` says of it."""
-        self._next = self._rest
+        self._stands = True
         return extract_json("".join(self._chunks))
 
-    def _rest(self) -> bool:
-        return False
-
     def _stand_still(self) -> bool:
-        self._next = self._rest
+        self._stands = True
         return False
 
     def _set(self, value: JsonValue) -> None:
@@ -179,8 +179,10 @@ class PartialJson:
         self._stack.pop()
         self._keys.pop()
         self._at += 1
-        self._next = self._after if self._stack else self._rest
-        return bool(self._stack)
+        if not self._stack:
+            return self._stand_still()
+        self._next = self._after
+        return True
 
     def _advance(self) -> None:
         """On to the next member or item; the comma has been read."""
@@ -193,7 +195,7 @@ class PartialJson:
 
     def _skip_blank(self) -> bool:
         if self._tail[self._at : self._at + 1] <= " ":  # a blank, or nothing
-            blank = _BLANK.match(self._tail, self._at)
+            blank = BLANK.match(self._tail, self._at)
             self._at = blank.end() if blank else self._at
         return self._at < len(self._tail)
 
@@ -247,10 +249,10 @@ class PartialJson:
             return False
         if self._tail[self._at] == "}":
             return self._pop()
-        found = _KEY.match(self._tail, self._at)
+        found = KEY.match(self._tail, self._at)
         if found is None:
-            return False if _KEY_BEGINS.match(self._tail, self._at) else self._stand_still()
-        key = found[1] if "\\" not in found[1] else _spelled_out(found[1])
+            return False if KEY_BEGINS.match(self._tail, self._at) else self._stand_still()
+        key = found[1] if "\\" not in found[1] else spelled_out(found[1])
         container = self._stack[-1]
         if key is None or key in container:
             return self._stand_still()
@@ -260,12 +262,12 @@ class PartialJson:
         return True
 
     def _member(self) -> bool:
-        return self._skip_blank() and self._begin(_WORD_IN_OBJECT)
+        return self._skip_blank() and self._begin(WORD_IN_OBJECT)
 
     def _list_item(self) -> bool:
         if not self._skip_blank():
             return False
-        return self._pop() if self._tail[self._at] == "]" else self._begin(_WORD_IN_LIST)
+        return self._pop() if self._tail[self._at] == "]" else self._begin(WORD_IN_LIST)
 
     def _begin(self, word: re.Pattern[str]) -> bool:
         """The first character of a value decides what it is."""
@@ -285,8 +287,8 @@ class PartialJson:
     def _word(self, pattern: re.Pattern[str]) -> bool:
         found = pattern.match(self._tail, self._at)
         if found is None:
-            return False if _WORD_BEGINS.match(self._tail, self._at) else self._stand_still()
-        self._set(word_value(Cursor("", 0, 0, islands=0, limit=0), found[1], 0))
+            return False if WORD_BEGINS.match(self._tail, self._at) else self._stand_still()
+        self._set(read_word(found[1]))
         self._at = found.end()
         self._go_on(found[0])
         return True
@@ -299,7 +301,7 @@ class PartialJson:
             self._next = self._after
 
     def _string(self) -> bool:
-        run = _RUN.match(self._tail, self._at)
+        run = RUN.match(self._tail, self._at)
         stop = run.end() if run else self._at
         if self._parts is None:  # pragma: no cover  # a string is open in this state
             return False
@@ -312,9 +314,9 @@ class PartialJson:
 
     def _string_ends(self, parts: list[str]) -> bool:
         in_list = isinstance(self._stack[-1], list)
-        found = (_END_IN_LIST if in_list else _END_IN_OBJECT).match(self._tail, self._at)
+        found = (END_IN_LIST if in_list else END_IN_OBJECT).match(self._tail, self._at)
         if found is None:
-            return False if _END_BEGINS.match(self._tail, self._at) else self._stand_still()
+            return False if END_BEGINS.match(self._tail, self._at) else self._stand_still()
         self._set("".join(parts))
         self._parts = None
         self._at = found.end()
@@ -343,12 +345,3 @@ class PartialJson:
         self._at += 1
         self._advance()
         return True
-
-
-def _spelled_out(body: str) -> str | None:
-    """What a key with escapes says; None when it is not JSON."""
-    match read_at(f'"{body}"', 0):
-        case Read(value=str() as key) if is_writable(key):
-            return key
-        case _:
-            return None
