@@ -19,6 +19,9 @@ from llm_manager import (
     RetrySettings,
     RoutingSettings,
     ServerError,
+    collect,
+    continue_conversation,
+    continue_conversation_stream,
     effect,
     gather,
     generate,
@@ -30,6 +33,7 @@ from llm_manager import (
     query_with_schema,
     race,
     run,
+    start_conversation,
 )
 from llm_manager.domain.events import (
     AttemptFinished,
@@ -108,6 +112,23 @@ async def test_a_stream_whose_reader_is_cancelled_was_left() -> None:
         await cancelled_after(context, 1.5, streamed=True)
     assert_all_ended(listener.events)
     assert (ends(listener), listener.attempts()) == (["left"], [("gpt", "left")])
+
+
+async def test_a_turn_of_a_conversation_is_a_run_around_its_request() -> None:
+    listener = Listener()
+    async with scripted({"gpt": ["one", "two"]}, observer=listener) as context:
+        id_ = (await run(start_conversation(), context)).unwrap()
+        await run(continue_conversation(id_, "a"), context)
+        await collect((await run(continue_conversation_stream(id_, "b"), context)).unwrap())
+    assert_all_ended(listener.events)
+    begun = [event.run for event in listener.events if isinstance(event, SpanStarted | RequestStarted)]
+    told = [(each.name, None if each.parent is None else each.parent.name) for each in begun if each is not None]
+    assert told == [
+        ("continue_conversation", None),
+        ("generate", "continue_conversation"),
+        ("continue_conversation", None),
+        ("generate_stream", "continue_conversation"),
+    ]
 
 
 async def test_a_run_out_of_time_fails_and_so_does_its_attempt() -> None:

@@ -15,6 +15,7 @@ from typing import Any, Final, Self, final
 import anyio
 from returns.result import Failure, Success
 
+from llm_manager.combinators.observed import observed
 from llm_manager.domain.conversation import (
     ConversationContext,
     ConversationSummary,
@@ -89,6 +90,9 @@ def _problems(conversation_id: str | None, opening: Opening) -> tuple[Problem, .
     return tuple(found)
 
 
+_CONTINUING: Final = "continue_conversation"
+
+
 def continue_conversation(conversation_id: str, message: str | LLMRequest) -> Op[LLMResponse]:
     """Say *message* and have it answered; once this succeeds the turn is stored.
 
@@ -100,7 +104,6 @@ def continue_conversation(conversation_id: str, message: str | LLMRequest) -> Op
     """
 
     async def continuing(context: Context) -> Outcome[LLMResponse, LLMError]:
-        context = context.strand("continue_conversation")
         read = await begun(conversation_id, message, context)
         if isinstance(read, Failure):
             return read
@@ -113,7 +116,7 @@ def continue_conversation(conversation_id: str, message: str | LLMRequest) -> Op
             kept = await keeping.store(response)
             return kept if isinstance(kept, Failure) else Success(response)
 
-    return effect(continuing)
+    return observed(_CONTINUING)(effect(continuing))
 
 
 def continue_conversation_stream(conversation_id: str, message: str | LLMRequest) -> Op[LLMStream]:
@@ -124,7 +127,6 @@ def continue_conversation_stream(conversation_id: str, message: str | LLMRequest
     """
 
     async def continuing(context: Context) -> Outcome[LLMStream, LLMError]:
-        context = context.strand("continue_conversation")
         read = await begun(conversation_id, message, context)
         if isinstance(read, Failure):
             return read
@@ -140,7 +142,7 @@ def continue_conversation_stream(conversation_id: str, message: str | LLMRequest
             await keeping.aclose()
         return opened
 
-    return effect(continuing)
+    return observed(_CONTINUING)(effect(continuing))
 
 
 def fork_conversation(conversation_id: str, version: int | None = None, *, new_id: str | None = None) -> Op[str]:

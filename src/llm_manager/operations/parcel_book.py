@@ -62,6 +62,11 @@ class ParcelBook:
         self.count = 0
         """How many parcels there have been."""
 
+    @property
+    def remembers(self) -> bool:
+        """Will a later run know of what this one has handed in?"""
+        return not isinstance(self._journal, Forgetful) and self.broken is None
+
     async def parcels(self, now_s: float) -> Outcome[tuple[Parcel, ...], StoreUnavailable]:
         """Every parcel that was noted by an earlier run, those that are over too."""
         found: list[Parcel] = []

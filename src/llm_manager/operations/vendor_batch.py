@@ -66,7 +66,9 @@ def batch_at_vendor(
     With a *journal* the same requests over it go on after a kill, at any moment: nothing is handed in twice, a success
     is not asked again by this or by ``batch``, a failure is. Without one a kill forgets what was handed in. Leaving the
     stream leaves the vendor's batches as they are, to be waited for later; with *cancel* they are cancelled, which the
-    vendor bills for what it has done.
+    vendor bills for what it has done. A budget holds what the answers can cost at most until they are there; of a batch
+    that is left it holds nothing more: the run that takes it up counts the cost, and without a journal the worst is
+    counted at once.
 
     *poll* is how long to pause after each look. After *limit_s* seconds, or when *poll* stops, what has no answer fails
     with ``RequestTimedOut``, and the batches go on. The stream fails as a whole with ``UnsupportedCapability`` where

@@ -88,6 +88,8 @@ class VendorRun:
         for reading in self._ended:
             if reading.results is not None:
                 await reading.results.aclose()
+        parcels = (*self._intake.waiting, *(reading.parcel for reading in self._ended))
+        await self._teller.left([member for parcel in parcels for member in parcel.members.values()])
         for parcel in (*self._intake.waiting, *self._left) if cancel else ():
             if parcel.progress.batch is not None:
                 await self._vendor.cancel(parcel.progress.batch)

@@ -88,10 +88,24 @@ class Teller:
 
     async def failed(self, members: Iterable[Member], error: LLMError, since_s: float, *, is_paid: bool) -> None:
         """None of *members* was answered, for one reason; *is_paid* if the vendor may work on them all the same."""
+        members = tuple(members)
+        await (self.left(members) if is_paid else self._released(members, 0.0))
         for member in members:
-            await self._settle(member, member.worst_usd if is_paid else 0.0)
             run = self._begin(member.request, since_s)
             self._finish(member.index, member.request, since_s, Failure(error), run)
+
+    async def left(self, members: Iterable[Member]) -> None:
+        """Nobody waits for *members* any more, and the vendor works on: what is held for them is not held on.
+
+        The run that takes them up counts what they cost. Where none can know of them, that is the worst, and now.
+        """
+        await self._released(members, 0.0 if self._book.remembers else 1.0)
+
+    async def _released(self, members: Iterable[Member], part: float) -> None:
+        """Count *part* of the worst as spent, in one word to the budget."""
+        worst_usd = sum(member.worst_usd for member in members)
+        if self._context.budget is not None and worst_usd > 0:
+            await self._context.budget.settle(worst_usd, part * worst_usd)
 
     def _begin(self, request: LLMRequest, since_s: float) -> Run:
         run = Run(name=OPERATION, trace_id=self._context.trace_id, parent=self._context.run)
