@@ -45,6 +45,7 @@ from llm_manager.ports import (
     Provider,
     Random,
     RetryBudgets,
+    Surrounding,
     Tracing,
 )
 
@@ -149,10 +150,17 @@ def replacing(
 
 
 def listening(*observers: Observer) -> Callable[[Context], Context]:
-    """A change to a context: *observers* hear of everything, too, after whoever listens already."""
+    """A change to a context: *observers* hear of everything, too, after whoever listens already.
+
+    One that keeps traces stands around the providers that are there, so that what these send is told as part of it.
+    """
 
     def change(context: Context) -> Context:
-        return replace(context, observer=Several(context.observer, *observers))
+        providers = dict(context.providers)
+        for observer in observers:
+            if isinstance(observer, Surrounding):
+                providers = {name: observer.around(provider) for name, provider in providers.items()}
+        return replace(context, providers=providers, observer=Several(context.observer, *observers))
 
     return change
 

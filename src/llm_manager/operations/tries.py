@@ -182,4 +182,5 @@ def _dispatch(context: Context, asked: Asked, lease: Lease | None, now_s: float)
         trace_id=context.trace_id,
         headers={} if context.tracing is None or context.run is None else context.tracing.headers(context.run),
         observer=context.observer,
+        run=context.run,
     )

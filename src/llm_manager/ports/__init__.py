@@ -29,6 +29,7 @@ from llm_manager.ports.providers import BatchResults as BatchResults
 from llm_manager.ports.providers import Dispatch as Dispatch
 from llm_manager.ports.providers import Incoming as Incoming
 from llm_manager.ports.providers import Provider as Provider
+from llm_manager.ports.providers import Surrounding as Surrounding
 from llm_manager.ports.stores import Cache as Cache
 from llm_manager.ports.stores import Cached as Cached
 from llm_manager.ports.stores import ConversationStore as ConversationStore

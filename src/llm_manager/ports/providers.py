@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from llm_manager.domain.errors import (
     LLMError,
@@ -12,6 +12,7 @@ from llm_manager.domain.errors import (
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.request import LLMRequest
 from llm_manager.domain.response import LLMResponse, Usage
+from llm_manager.domain.run import Run
 from llm_manager.domain.secret import Secret
 from llm_manager.domain.stream import Delta
 from llm_manager.domain.target import Target
@@ -25,7 +26,8 @@ class Dispatch:
     and *headers* are to be sent with it.
 
     *sent_s* is now, on the context's clock, and *timeout_s* what is left for this attempt: a provider that can tell a
-    gateway or an engine does; who enforces it is the caller. *observer* is for what only the provider knows.
+    gateway or an engine does; who enforces it is the caller. *observer* is for what only the provider knows, and *run*
+    is what the request belongs to.
     """
 
     request: LLMRequest
@@ -36,6 +38,7 @@ class Dispatch:
     trace_id: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     observer: Observer
+    run: Run | None = None
 
 
 class Incoming(Protocol):
@@ -73,6 +76,15 @@ class Provider(Protocol):
 
     async def models(self, target: Target, keys: Mapping[str, Secret], /) -> Outcome[tuple[str, ...], LLMError]:
         """The models that the provider of *target* offers now, empty when it cannot say; asking costs nothing."""
+        ...
+
+
+@runtime_checkable
+class Surrounding(Protocol):
+    """An observer that stands around those who send, too."""
+
+    def around(self, provider: Provider, /) -> Provider:
+        """*provider*, within what this one keeps of each request."""
         ...
 
 

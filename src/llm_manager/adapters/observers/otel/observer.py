@@ -19,6 +19,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 
 from llm_manager.adapters.observers.otel import attributes, names
 from llm_manager.adapters.observers.otel.attributes import Attributes
+from llm_manager.adapters.observers.otel.current import Within
 from llm_manager.adapters.observers.otel.instruments import Instruments
 from llm_manager.adapters.observers.otel.names import Names
 from llm_manager.domain.errors import LLMError
@@ -44,6 +45,7 @@ from llm_manager.domain.events import (
 from llm_manager.domain.response import LLMResponse
 from llm_manager.domain.run import Run
 from llm_manager.domain.verdicts import describe
+from llm_manager.ports import Dispatch, Provider
 
 _NS = 1_000_000_000
 
@@ -131,6 +133,16 @@ class OtelObserver:
         told: dict[str, str] = {}
         self._propagator.inject(told, set_span_in_context(span, Context()))
         return told
+
+    def span_of(self, dispatch: Dispatch, /) -> Span | None:
+        """The span of a request that is on its way."""
+        open_ = None if dispatch.run is None else self._open.get(dispatch.run)
+        sent = None if open_ is None else open_.sent.get((dispatch.target.model, dispatch.sent_s))
+        return None if sent is None else sent.span
+
+    def around(self, provider: Provider, /) -> Provider:
+        """*provider*, whose own spans, if it is instrumented, are in those of its requests."""
+        return Within(provider, self)
 
     def _begin(self, run: Run | None, at_s: float, told: Attributes, wished: Attributes) -> None:
         if run is None:
