@@ -12,6 +12,7 @@ import anyio
 import pytest
 
 from llm_manager.testing.simulator import Course, Say, Simulator
+from llm_manager.testing.simulator.batches import Step
 from tests.operations.vendor_batches import ANTHROPIC, OPENAI, Vendor
 
 pytestmark = pytest.mark.anyio
@@ -35,7 +36,8 @@ async def test_a_program_killed_at_random_hands_its_batch_in_once_and_tells_ever
     dice = random.Random(11)  # noqa: S311  # dice, not keys
     async with Simulator() as server:
         server.script(vendor.model, [Say(f"answer {number}") for number in range(2 * REQUESTS)])
-        server.script_batches([Course(("validating", *("in_progress",) * 20 * KILLS, "completed"))] * KILLS)
+        going_on: list[Step] = ["in_progress" for _ in range(20 * KILLS)]
+        server.script_batches([Course(("validating", *going_on, "completed"))] * KILLS)
         program = (sys.executable, "-m", "tests.promises.vendor_batch_worker")
         journal = str(tmp_path / "journal")
         command = [*program, f"{server.url}{vendor.path}", vendor.name, vendor.model, journal, str(REQUESTS)]

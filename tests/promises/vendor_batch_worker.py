@@ -27,7 +27,8 @@ from llm_manager import (
 LOOKS_EVERY_S = 0.01
 
 
-async def main(url: str, vendor: str, model: str, journal: str, count: str) -> None:
+async def main(*arguments: str) -> None:
+    url, vendor, model, journal, count = arguments
     config = LLMConfig(
         http=HttpSettings(base_urls={vendor: url}),
         keys=KeySettings(providers={vendor: (Secret("any-key-will-do-here"),)}),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, overload
 
 from returns.result import Failure, Success
 
@@ -27,14 +27,21 @@ from llm_manager.effect.sources import from_layer
 from llm_manager.effect.stream import Stream
 from llm_manager.operations.batch import JournalLayer
 from llm_manager.operations.parcel_book import Forgetful, ParcelBook
+from llm_manager.operations.schema import value_of, wanted_of
 from llm_manager.operations.vendor_desk import Patience, VendorDesk
 from llm_manager.operations.vendor_intake import Intake
 from llm_manager.operations.vendor_run import VendorRun
-from llm_manager.operations.vendor_told import Teller, Told
+from llm_manager.operations.vendor_told import RESPONSES, Teller, Told, Wish
+from llm_manager.policies.cache_key import cache_key
 from llm_manager.policies.parcels import at_batch_price
 from llm_manager.policies.planning import key_owner
 from llm_manager.policies.targets import resolve
 from llm_manager.ports import BatchProvider, Journal
+
+if TYPE_CHECKING:
+    from llm_manager.extraction import Schema
+
+T = TypeVar("T")
 
 VendorBatchStream: TypeAlias = Stream[tuple[int, Outcome[LLMResponse, LLMError]], LLMError, Context]
 """Outcomes as a vendor's batches end, each with the position of its request."""
@@ -46,15 +53,37 @@ LIMIT_S: Final = 26 * 3600.0
 """A little longer than the day within which vendors answer."""
 
 
+@overload
 def batch_at_vendor(
     requests: Iterable[LLMRequest],
     *,
     model: str,
+    journal: JournalLayer | None = ...,
+    poll: Schedule[object] = ...,
+    limit_s: float = ...,
+    cancel: bool = ...,
+) -> VendorBatchStream: ...
+@overload
+def batch_at_vendor(
+    requests: Iterable[LLMRequest],
+    *,
+    model: str,
+    schema: Schema[T],
+    journal: JournalLayer | None = ...,
+    poll: Schedule[object] = ...,
+    limit_s: float = ...,
+    cancel: bool = ...,
+) -> Stream[tuple[int, Outcome[T, LLMError]], LLMError, Context]: ...
+def batch_at_vendor(
+    requests: Iterable[LLMRequest],
+    *,
+    model: str,
+    schema: Schema[Any] | None = None,
     journal: JournalLayer | None = None,
     poll: Schedule[object] = POLL,
     limit_s: float = LIMIT_S,
     cancel: bool = False,
-) -> VendorBatchStream:
+) -> Stream[tuple[int, Outcome[Any, LLMError]], LLMError, Context]:
     """Ask *model* all *requests* through its vendor's own batches; every outcome with its position, as batches end.
 
     Slower than :func:`~llm_manager.batch`, up to a day, and cheaper: the costs that answers carry are those of batches.
@@ -62,6 +91,9 @@ def batch_at_vendor(
     to another model, and nothing is tried again at the vendor. Requests are handed in by parcels of what the vendor
     takes, at most 32 MiB each, and those that wait for their answer are in memory. With several keys for the provider
     the first one is used, for a batch belongs to an account.
+
+    With *schema* each answer is a value of it, put to the model as ``query_with_schema`` does; one that does not fit is
+    a failure, for nobody is asked again at the vendor.
 
     With a *journal* the same requests over it go on after a kill, at any moment: nothing is handed in twice, a success
     is not asked again by this or by ``batch``, a failure is. Without one a kill forgets what was handed in. Leaving the
@@ -76,10 +108,28 @@ def batch_at_vendor(
     ``AuthenticationFailed`` for a model that cannot be asked; and with ``StoreUnavailable`` for a journal that cannot
     be read.
     """
-    options = _Options(model, poll, limit_s, cancel)
-    if journal is None:
-        return _stream(requests, None, options)
-    return from_layer(journal, lambda opened: _stream(requests, opened, options))
+    wish = RESPONSES if schema is None else _values_of(schema)
+    options = _Options(model, poll, limit_s, cancel, wish)
+    stream = (
+        _stream(requests, None, options)
+        if journal is None
+        else from_layer(journal, lambda opened: _stream(requests, opened, options))
+    )
+    return stream if schema is None else stream.map(lambda told: (told[0], _value(told[1], schema)))
+
+
+def _values_of(schema: Schema[Any]) -> Wish:
+    """A value and a response are not the same in a journal, though they are asked for in the same words."""
+    format_ = wanted_of(schema).format
+    return Wish(
+        asked=lambda request: replace(request, response_format=format_),
+        key=lambda request: cache_key(request, ("a value, at the vendor",)),
+        is_done=lambda response: isinstance(value_of(response, schema), Success),
+    )
+
+
+def _value(told: Outcome[LLMResponse, LLMError], schema: Schema[T]) -> Outcome[T, LLMError]:
+    return told if isinstance(told, Failure) else value_of(told.unwrap(), schema)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +138,7 @@ class _Options:
     poll: Schedule[object]
     limit_s: float
     cancel: bool
+    wish: Wish
 
 
 def _stream(requests: Iterable[LLMRequest], journal: Journal | None, options: _Options) -> VendorBatchStream:
@@ -100,9 +151,9 @@ def _stream(requests: Iterable[LLMRequest], journal: Journal | None, options: _O
         patience = Patience(context, options.poll.driver(), options.limit_s)
         vendor = VendorDesk(context, provider, _desk(context, target), book, patience)
         priced = at_batch_price(target)
-        teller = Teller(context, book, priced)
-        asked = (_to(options.model, request) for request in requests)
-        intake = Intake(context, provider, facts, priced, book, vendor, teller, asked)
+        teller = Teller(context, book, priced, options.wish)
+        asked = (options.wish.asked(_to(options.model, request)) for request in requests)
+        intake = Intake(context, provider, facts, priced, book, vendor, teller, asked, options.wish)
         performed = VendorRun(context, priced, book, vendor, intake, teller, patience)
         opening.scope.add(lambda: performed.aclose(cancel=options.cancel))
         return performed.pull

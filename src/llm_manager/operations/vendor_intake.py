@@ -22,9 +22,8 @@ from llm_manager.effect.context import Context
 from llm_manager.operations.chain import chain_of
 from llm_manager.operations.parcel_book import Member, Parcel, ParcelBook
 from llm_manager.operations.vendor_desk import VendorDesk
-from llm_manager.operations.vendor_told import Teller
+from llm_manager.operations.vendor_told import Teller, Wish
 from llm_manager.policies.asked import asked_of
-from llm_manager.policies.cache_key import cache_key
 from llm_manager.policies.parcels import custom_id, has_room
 from llm_manager.policies.planning import worst_try_usd
 from llm_manager.policies.routing import Skipped
@@ -60,7 +59,9 @@ class Intake:
         vendor: VendorDesk,
         teller: Teller,
         requests: Iterable[LLMRequest],
+        wish: Wish,
     ) -> None:
+        self._wish = wish
         self._context = context
         self._provider = provider
         self._facts = facts
@@ -98,7 +99,7 @@ class Intake:
             self.is_done = True
             await self._hand_in()
             return
-        claimed = self._book.broken or await self._book.claim(cache_key(request, ()))
+        claimed = self._book.broken or await self._book.claim(self._wish.key(request))
         if isinstance(claimed, Failure):
             self._teller.refused(index, request, claimed.failure())
             return

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
-from dataclasses import replace
-from typing import TypeAlias, final
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Final, TypeAlias, final
 
 from returns.result import Failure, Success
 
@@ -21,6 +21,7 @@ from llm_manager.domain.verdicts import is_ambiguous
 from llm_manager.effect.context import Context, emit
 from llm_manager.operations.parcel_book import Member, Parcel, ParcelBook
 from llm_manager.policies.asked import completed
+from llm_manager.policies.cache_key import cache_key
 from llm_manager.policies.planning import key_owner
 
 Told: TypeAlias = tuple[int, Outcome[LLMResponse, LLMError]]
@@ -28,13 +29,30 @@ Told: TypeAlias = tuple[int, Outcome[LLMResponse, LLMError]]
 OPERATION = "batch_at_vendor"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What is wanted of every request: how it is *asked*, the *key* that its answer has in a journal, and whether
+    an answer *is done* with, so that nobody need be asked again."""
+
+    asked: Callable[[LLMRequest], LLMRequest]
+    key: Callable[[LLMRequest], str]
+    is_done: Callable[[LLMResponse], bool]
+
+
+RESPONSES: Final = Wish(
+    asked=lambda request: request, key=lambda request: cache_key(request, ()), is_done=lambda _: True
+)
+"""The responses, as they are."""
+
+
 @final
 class Teller:
     """The outcomes of one run that nobody has taken yet, and what goes with each."""
 
-    __slots__ = ("_book", "_context", "_key_id", "_target", "ready")
+    __slots__ = ("_book", "_context", "_key_id", "_target", "_wish", "ready")
 
-    def __init__(self, context: Context, book: ParcelBook, target: Target) -> None:
+    def __init__(self, context: Context, book: ParcelBook, target: Target, wish: Wish) -> None:
+        self._wish = wish
         owner = key_owner(context.config, target)
         self._context = context
         self._book = book
@@ -81,7 +99,8 @@ class Teller:
         if response is not None:
             metadata = replace(response.metadata, latency_ms=latency_ms, attempts=(line,))
             response = replace(response, metadata=metadata)
-            await self._book.keep(member, to_json(response))
+            if self._wish.is_done(response):
+                await self._book.keep(member, to_json(response))
         await self._settle(member, _used_usd(response, error, member.worst_usd))
         told = outcome if response is None else Success(response)
         self._finish(member.index, member.request, parcel.since_s, told, run)
