@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import pytest
 from returns.result import Failure, Success
@@ -14,14 +14,10 @@ from llm_manager import (
     ConfigurationError,
     ContentFiltered,
     ContextTooLarge,
-    ExtractionFailed,
     InvalidRequest,
-    JsonMode,
-    JsonSchema,
     KeySettings,
     LimiterSettings,
     LLMConfig,
-    LLMError,
     LLMRequest,
     LLMResponse,
     ModelSettings,
@@ -29,65 +25,27 @@ from llm_manager import (
     NetworkError,
     Preferences,
     QuotaExhausted,
-    RateLimitExceeded,
     RequestTimedOut,
-    ResponseTruncated,
     RetrySettings,
     RoutingSettings,
-    SchemaMismatch,
     Secret,
-    ServerError,
     UnknownCost,
     generate,
-    get_available_models,
-    get_fallback_chain,
-    get_metrics,
-    get_model_health,
-    get_status,
-    is_healthy,
-    plan,
     provide,
     query_multiple,
-    query_with_schema,
     race,
     replacing,
-    reset_metrics,
     route_request,
     run,
-    select_model,
-    validate_config,
-    warmup_models,
 )
-from llm_manager.domain.events import Event, FellBack, Reasked, RequestFinished, TargetSkipped
+from llm_manager.domain.events import FellBack, TargetSkipped
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.target import Target
-from llm_manager.ports import Dispatch, Incoming, Provider
-from llm_manager.testing import Line, Pause, ScriptedProvider, VirtualClock, scripted
+from llm_manager.ports import Dispatch
+from llm_manager.testing import Line, Pause, scripted
+from tests.operations.asking import ASK, BUSY, ONCE, Listener, Unstreamed, only, received
 
 pytestmark = pytest.mark.anyio
-
-ASK = LLMRequest(prompt="Why is the sky blue?")
-BUSY = ServerError("gpt", 503)
-ONCE = LLMConfig(retry=RetrySettings(max_retries=0))
-
-
-class Listener:
-    def __init__(self) -> None:
-        self.events: list[Event] = []
-
-    def notify(self, event: Event, /) -> None:
-        self.events.append(event)
-
-
-def only(model: str, **wish: object) -> LLMRequest:
-    return replace(ASK, preferences=Preferences(model=model, fallback="none", **wish))  # type: ignore[arg-type]
-
-
-class Unstreamed:
-    """What a provider of these tests has beside what it is there for."""
-
-    async def stream(self, dispatch: Dispatch, /) -> Outcome[Incoming, LLMError]:
-        raise NotImplementedError(dispatch)
 
 
 async def test_generate_retries_falls_back_and_keeps_the_whole_account() -> None:
@@ -126,11 +84,6 @@ async def test_an_invalid_request_is_told_before_anything_is_sent() -> None:
             "preferences.max_tokens",
         ]
         assert received(context.providers["custom"]) == []
-
-
-def received(provider: Provider) -> list[Dispatch]:
-    assert isinstance(provider, ScriptedProvider)
-    return provider.received
 
 
 async def test_the_same_question_is_answered_from_the_cache_and_route_request_always_asks() -> None:
@@ -287,75 +240,6 @@ async def test_a_cancelled_call_gives_its_key_back() -> None:
         assert (await run(generate(only("gpt-4o")), context)).unwrap().content == "x"
 
 
-@dataclass(frozen=True)
-class Mood:
-    mood: str
-    score: int
-
-
-GOOD = '{"mood": "calm", "score": 4}'
-
-
-async def test_a_value_of_a_type_comes_out_of_the_answer() -> None:
-    layer = scripted({"gpt": [f"Sure:\n```json\n{GOOD}\n```"]})
-    assert await provide(query_with_schema(ASK, Mood), layer) == Success(Mood("calm", 4))
-
-
-async def test_an_answer_that_does_not_fit_is_sent_back_with_its_problems() -> None:
-    listener = Listener()
-    layer = scripted({"gpt": ['{"mood": "calm", "score": "high"}', "no json", GOOD]}, observer=listener)
-    async with layer as context:
-        assert await run(query_with_schema(ASK, Mood), context) == Success(Mood("calm", 4))
-        last = received(context.providers["custom"])[-1].request
-    assert [message.role for message in last.messages] == ["user", "assistant", "user", "assistant"]
-    assert last.messages[0].content == ASK.prompt
-    assert "score" in str(last.messages[2].content)
-    assert [event.round for event in listener.events if isinstance(event, Reasked)] == [1, 2]
-
-
-async def test_after_the_last_round_the_failure_says_what_did_not_fit() -> None:
-    bad: list[Line] = ['{"mood": 5}', '{"mood": 6}']
-    error = (await provide(query_with_schema(ASK, Mood, max_reasks=1), scripted({"gpt": bad}))).failure()
-    assert isinstance(error, SchemaMismatch)
-    assert error.response == '{"mood": 6}'
-    nothing = (await provide(query_with_schema(ASK, Mood, max_reasks=0), scripted({"gpt": ["prose"]}))).failure()
-    assert isinstance(nothing, ExtractionFailed)
-
-
-async def test_a_truncated_answer_is_never_asked_again() -> None:
-    cut = LLMResponse(content='{"mood": "ca', model="gpt", finish_reason="length")
-    error = (await provide(query_with_schema(ASK, Mood), scripted({"gpt": [cut, GOOD]}))).failure()
-    assert error == ResponseTruncated('{"mood": "ca')
-    exact = LLMResponse(content=GOOD, model="gpt", finish_reason="length")
-    assert await provide(query_with_schema(ASK, Mood), scripted({"gpt": [exact]})) == Success(Mood("calm", 4))
-
-
-async def test_a_refusal_is_not_asked_again() -> None:
-    refusal = LLMResponse(content="I cannot.", model="gpt", finish_reason="refusal")
-    error = (await provide(query_with_schema(ASK, Mood), scripted({"gpt": [refusal, GOOD]}))).failure()
-    assert isinstance(error, ExtractionFailed)
-
-
-async def test_a_schema_that_is_no_object_is_asked_for_under_one() -> None:
-    for text in ('{"value": [1, 2]}', "[1, 2]", "here: [1, 2]"):
-        assert await provide(query_with_schema(ASK, list[int]), scripted({"gpt": [text]})) == Success([1, 2])
-    cut = LLMResponse(content='{"value": [1]}', model="gpt", finish_reason="length")
-    assert await provide(query_with_schema(ASK, list[int]), scripted({"gpt": [cut]})) == Success([1])
-
-
-async def test_each_model_is_held_to_the_schema_by_what_it_has() -> None:
-    formats = {"json_schema": JsonSchema, "json_mode": JsonMode}
-    for capability, expected in formats.items():
-        config = LLMConfig(models={"gpt": ModelSettings(capabilities=frozenset({capability}))})  # type: ignore[arg-type]
-        async with scripted({"gpt": [GOOD]}, config=config) as context:
-            await run(query_with_schema(ASK, Mood), context)
-            assert isinstance(received(context.providers["custom"])[0].request.response_format, expected)
-
-
-async def test_a_failure_of_the_model_is_the_failure_of_the_query() -> None:
-    assert await provide(query_with_schema(only("gpt"), Mood), scripted({"gpt": [BUSY]}, config=ONCE)) == Failure(BUSY)
-
-
 async def test_several_models_answer_in_order_and_one_failure_loses_nothing() -> None:
     layer = scripted({"gpt": [Pause(3, "slow")], "claude": [BUSY], "llama": ["fast"]}, config=ONCE)
     async with layer as context:
@@ -374,131 +258,3 @@ async def test_the_first_success_wins_a_race() -> None:
     assert lost == Failure(AllModelsFailed((("gpt", BUSY),)))
     ops = race(generate(only("gpt")), generate(only("claude")))
     assert (await provide(ops, scripted({"gpt": [BUSY], "claude": ["x"]}, config=ONCE))).unwrap().content == "x"
-
-
-async def test_what_generate_does_is_inside_the_plan() -> None:
-    layer = scripted({"gpt": [BUSY] * 9, "claude": [BUSY] * 9, "llama": ["x"]})
-    async with layer as context:
-        route = (await run(plan(ASK), context)).unwrap()
-        response = (await run(generate(ASK), context)).unwrap()
-    planned = {target.model: target.worst_attempts for target in route.targets}
-    for model, most in planned.items():
-        assert len([line for line in response.metadata.attempts if line.model == model]) <= most
-    assert len(response.metadata.attempts) <= route.worst_attempts
-    assert response.metadata.latency_ms / 1000 <= route.worst_latency_s
-
-
-async def test_an_open_circuit_is_passed_over_in_the_plan_and_by_select_model() -> None:
-    async with scripted({"gpt": [BUSY] * 5, "claude": ["x"] * 9}, config=ONCE) as context:
-        assert await run(select_model(ASK), context) == Success("gpt")
-        for number in range(5):
-            await run(generate(LLMRequest(prompt=str(number))), context)
-        assert await run(select_model(ASK), context) == Success("claude")
-        route = (await run(plan(ASK), context)).unwrap()
-        assert isinstance(route.targets[0].skipped, CircuitOpen)
-        alone = await run(select_model(only("gpt")), context)
-        assert isinstance(alone.failure(), CircuitOpen)
-
-
-async def test_a_wrong_request_cannot_be_planned() -> None:
-    layer = scripted({"gpt": []})
-    assert isinstance((await provide(plan(LLMRequest()), layer)).failure(), InvalidRequest)
-    assert isinstance((await provide(select_model(LLMRequest()), layer)).failure(), InvalidRequest)
-    unknown = replace(ASK, task_type="poetry")
-    assert isinstance((await provide(plan(unknown), layer)).failure(), InvalidRequest)
-    assert isinstance((await provide(generate(unknown), layer)).failure(), InvalidRequest)
-
-
-async def test_when_no_model_can_be_selected_each_reason_is_told() -> None:
-    config = LLMConfig(models={name: ModelSettings(window_tokens=1) for name in ("gpt", "claude")})
-    error = (await provide(select_model(ASK), scripted({"gpt": [], "claude": []}, config=config))).failure()
-    assert isinstance(error, AllModelsFailed)
-
-
-async def test_names_that_can_be_asked_for_and_what_follows_them() -> None:
-    layer = scripted({"gpt": [], "claude": []})
-    assert (await provide(get_available_models(), layer)).unwrap() == ("gpt", "claude")
-    assert (await provide(get_fallback_chain("claude"), layer)).unwrap() == ("gpt",)
-    assert isinstance((await provide(get_fallback_chain("nobody"), layer)).failure(), InvalidRequest)
-
-
-async def test_a_good_configuration_is_valid_and_a_bad_one_says_everything() -> None:
-    assert isinstance(await provide(validate_config(), scripted({"gpt": []})), Success)
-    bad = LLMConfig(
-        models={
-            "one": ModelSettings(provider="nobody"),
-            "two": ModelSettings(provider="openai", model="m"),
-            "three": ModelSettings(model="no-such-model"),
-        },
-        routing=RoutingSettings(chains={"poetry": ("gpt", "no-such-model")}),
-    )
-    error = (await provide(validate_config(), scripted({}, config=bad))).failure()
-    assert isinstance(error, ConfigurationError)
-    paths = {problem.path for problem in error.problems}
-    assert {"models.one.provider", "models.two", "models.three", "routing.chains.poetry"} <= paths
-    nothing = (await provide(validate_config(), scripted({}))).failure()
-    assert isinstance(nothing, ConfigurationError)
-
-
-async def test_health_status_and_metrics() -> None:
-    async with scripted({"gpt": ["x"], "claude": []}) as context:
-        await run(generate(ASK), context)
-        health = (await run(get_model_health(), context)).unwrap()
-        assert [(each.model, each.healthy) for each in health] == [("gpt", True), ("claude", True)]
-        assert (await run(warmup_models(), context)).unwrap() == health
-        assert (await run(is_healthy(), context)).unwrap()
-        status = (await run(get_status(), context)).unwrap()
-        assert (status.healthy, status.metrics.totals.requests, status.cache.entries) == (True, 1, 1)
-        await run(reset_metrics(), context)
-        assert (await run(get_metrics(), context)).unwrap().totals.requests == 0
-
-
-async def test_a_provider_that_does_not_answer_is_not_healthy() -> None:
-    config = LLMConfig(
-        models={"mine": ModelSettings(provider="custom"), "gone": ModelSettings(provider="openai", model="m")},
-        keys=KeySettings(providers={"openai": (Secret("a" * 20),)}),
-    )
-
-    class Down(Unstreamed):
-        async def complete(self, dispatch: Dispatch, /) -> Outcome[LLMResponse, RateLimitExceeded]:
-            return Failure(RateLimitExceeded("m"))
-
-        async def models(self, target: Target, keys: object, /) -> Outcome[tuple[str, ...], RateLimitExceeded]:
-            return Failure(RateLimitExceeded("m"))
-
-    async with scripted({}, config=config) | replacing(providers={"custom": Down()}) as context:
-        health = (await run(get_model_health(), context)).unwrap()
-        assert not any(status.healthy for status in health)
-        assert {type(status.last_error) for status in health} == {RateLimitExceeded, ModelUnavailable}
-        assert not (await run(is_healthy(), context)).unwrap()
-
-
-async def test_the_end_of_every_request_is_told_with_its_answer_or_error() -> None:
-    listener = Listener()
-    async with scripted({"gpt": ["x", BUSY]}, config=ONCE, observer=listener) as context:
-        await run(generate(ASK), context)
-        await run(generate(only("gpt")), context)
-    ends = [event for event in listener.events if isinstance(event, RequestFinished)]
-    assert isinstance(ends[0].answer, LLMResponse)
-    assert ends[1].answer == BUSY
-
-
-async def test_the_ledger_says_in_which_form_a_schema_was_put() -> None:
-    """A native form that refuses a keyword gives way to the next one, and nobody has to guess."""
-    keys = KeySettings(providers={"anthropic": (Secret("a" * 20),)})
-    lines: list[Line] = ['{"x": 7}', '{"x": 7}']
-    claude = {"anthropic": ScriptedProvider({"claude-sonnet-5-5": lines}, VirtualClock())}
-    layer = scripted({}, config=LLMConfig(keys=keys)) | replacing(providers=claude)
-    forms: list[str | None] = []
-    async with layer as context:
-        for bound in ({}, {"minimum": 1}):
-            schema = {
-                "type": "object",
-                "properties": {"x": {"type": "integer", **bound}},
-                "required": ["x"],
-                "additionalProperties": False,
-            }
-            asked = replace(only("claude-sonnet-5-5"), response_format=JsonSchema(schema=schema))
-            response = (await run(generate(asked), context)).unwrap()
-            forms += [attempt.schema_mode for attempt in response.metadata.attempts]
-    assert forms == ["json_schema", "tool"]
