@@ -1,4 +1,5 @@
-"""Every block of Python in the README and the pages runs as written, against a simulated vendor."""
+"""Every block of Python in the README and the pages runs as written, against a simulated vendor, and prints what stands
+in the block of text right below it."""
 
 from __future__ import annotations
 
@@ -16,7 +17,8 @@ from llm_manager.testing.simulator import Say, Simulator
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```python\n(.*?)^```(?:\n\n```text\n(.*?)^```)?", re.MULTILINE | re.DOTALL)
+"""A block, and what it prints if a block of text comes right after it."""
 
 
 @pytest.fixture(autouse=True)
@@ -45,16 +47,18 @@ def test_the_code_of_a_page_runs(
     page: Path, vendor: Simulator, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     vendor.script("gpt-5.6-terra", [Say("It scatters.")] * 2)
-    blocks = BLOCK.findall(page.read_text(encoding="utf-8"))
     module = ModuleType("page")  # dataclasses look their module up
     monkeypatch.setitem(sys.modules, "page", module)
-    for block in blocks:
-        exec(compile(block, str(page), "exec"), vars(module))  # noqa: S102  # our own pages
-    assert "Failure" not in capsys.readouterr().out
+    for block in BLOCK.finditer(page.read_text(encoding="utf-8")):
+        code, shown = block.groups()
+        exec(compile(code, str(page), "exec"), vars(module))  # noqa: S102  # our own pages
+        printed = capsys.readouterr().out
+        assert "Failure" not in printed
+        assert shown is None or printed == shown
 
 
 def test_the_first_program_has_at_most_ten_lines() -> None:
-    first = BLOCK.findall((ROOT / "README.md").read_text(encoding="utf-8"))[0]
+    first, _ = BLOCK.findall((ROOT / "README.md").read_text(encoding="utf-8"))[0]
     assert len(first.splitlines()) <= 10
 
 
