@@ -41,7 +41,8 @@ from llm_manager import (
     succeed,
     within_budget,
 )
-from llm_manager.combinators.budget import charged
+from llm_manager.combinators.budget import budget_gate
+from llm_manager.effect.gate import gated
 from llm_manager.effect.op import flat_map
 from llm_manager.ports import Budget
 from llm_manager.testing import Pause, Pieces, scripted
@@ -179,7 +180,7 @@ async def test_a_budget_that_is_no_amount_is_told(usd: float) -> None:
 
 def bought(worst: float | None, cost: Cost, model: str = "dear") -> Op[LLMResponse]:
     """An answer that could have cost *worst* and did cost *cost*."""
-    return charged(lambda: worst, model=model)(succeed(costing(cost)))
+    return gated(budget_gate(lambda: worst, model=model))(succeed(costing(cost)))
 
 
 async def test_a_run_may_spend_its_own_budget_and_no_more_without_one_around_it() -> None:
@@ -237,5 +238,5 @@ async def test_a_cancelled_call_is_billed_however_long_that_takes() -> None:
     async with priced(limit_usd=10) as context:
         slow = replace(context, budget=Unhurried(budget_of(context)))
         with context.clock.move_on_after(5):
-            await run(charged(lambda: 0.25, model="dear")(Saying(["late"], takes_s=60).op), slow)
+            await run(gated(budget_gate(lambda: 0.25, model="dear"))(Saying(["late"], takes_s=60).op), slow)
         assert await budget_of(context).spent_usd() == 0.25

@@ -7,7 +7,6 @@ from dataclasses import replace
 from functools import partial
 from typing import TypeVar, final
 
-import anyio
 from returns.result import Failure, Success
 
 from llm_manager.domain.errors import BudgetExceeded, InvalidRequest, LLMError
@@ -16,7 +15,8 @@ from llm_manager.domain.problem import Problem
 from llm_manager.domain.response import UnknownCost
 from llm_manager.domain.verdicts import is_ambiguous
 from llm_manager.effect.context import Context, Op, Policy
-from llm_manager.effect.ongoing import Ending, when_over
+from llm_manager.effect.gate import Gate
+from llm_manager.effect.ongoing import Ending, Tell
 from llm_manager.effect.op import effect, fail, run
 from llm_manager.policies import spending
 from llm_manager.ports import Budget
@@ -44,39 +44,29 @@ def within_budget(usd: float) -> Policy:
     return around
 
 
-def charged(worst_usd: Callable[[], float | None], *, model: str) -> Policy:
+def budget_gate(worst_usd: Callable[[], float | None], *, model: str) -> Gate:
     """Reserve what a run costs at most in the budget of the context, and settle on what it did cost when it is over.
 
     Without a budget there is nothing to do, and *worst_usd* is not asked. A cost nobody knows, of an answer or of a
-    call that may have been answered, is taken to be the worst. A worst of None is that of a *model* without a price:
-    ``budget.unknown_prices`` decides.
+    call that may have been answered and billed, is taken to be the worst. A worst of None is that of a *model* without
+    a price: ``budget.unknown_prices`` decides.
     """
 
-    def around(op: Op[A], /) -> Op[A]:
-        async def charging(context: Context) -> Outcome[A, LLMError]:
-            budget = context.budget
-            if budget is None:
-                return await run(op, context)
-            most = worst_usd()
-            if most is None and context.config.budget.unknown_prices == "refuse":
-                said = f"what {model} costs is not known: set its price, or budget.unknown_prices = 'allow'"
-                return Failure(BudgetExceeded(None, await budget.spent_usd(), said))
-            worst = most or 0.0
-            reserved = await budget.reserve(worst)
-            if not isinstance(reserved, Success):
-                return Failure(_with_reason(reserved.failure(), model, worst))
-            try:
-                outcome = await run(op, context)
-            except BaseException:
-                with anyio.CancelScope(shield=True):  # it may have been answered, and billed
-                    await budget.settle(worst, worst)
-                raise
-            await when_over(outcome, partial(_settle, budget, worst))
-            return outcome
+    async def reserve(context: Context) -> Outcome[Tell | None, LLMError]:
+        budget = context.budget
+        if budget is None:
+            return Success(None)
+        most = worst_usd()
+        if most is None and context.config.budget.unknown_prices == "refuse":
+            said = f"what {model} costs is not known: set its price, or budget.unknown_prices = 'allow'"
+            return Failure(BudgetExceeded(None, await budget.spent_usd(), said))
+        worst = most or 0.0
+        reserved = await budget.reserve(worst)
+        if not isinstance(reserved, Success):
+            return Failure(_with_reason(reserved.failure(), model, worst))
+        return Success(partial(_settle, budget, worst))
 
-        return effect(charging)
-
-    return around
+    return reserve
 
 
 async def _settle(budget: Budget, worst_usd: float, ending: Ending) -> None:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from functools import partial
 from typing import TypeVar
+
+from returns.result import Success
 
 from llm_manager.domain.errors import LLMError
 from llm_manager.domain.outcome import Outcome
-from llm_manager.effect.context import Context, Op, Policy
-from llm_manager.effect.ongoing import Ending, when_over
-from llm_manager.effect.op import effect, run
+from llm_manager.effect.context import Context, Policy
+from llm_manager.effect.gate import gated
+from llm_manager.effect.ongoing import Ending, Tell
+from llm_manager.ports import Places
 
 A = TypeVar("A")
 
@@ -25,21 +29,12 @@ def bulkhead(limit: int, key: Hashable | None = None) -> Policy:
         raise ValueError(f"a bulkhead of {limit} lets nobody through")
     place = object() if key is None else key
 
-    def around(op: Op[A], /) -> Op[A]:
-        async def confined(context: Context) -> Outcome[A, LLMError]:
-            await context.places.enter(place, limit)
-            try:
-                outcome = await run(op, context)
-            except BaseException:
-                context.places.leave(place)
-                raise
+    async def enter(context: Context) -> Outcome[Tell, LLMError]:
+        await context.places.enter(place, limit)
+        return Success(partial(_leave, context.places, place))
 
-            async def leave(_: Ending) -> None:
-                context.places.leave(place)
+    return gated(enter)
 
-            await when_over(outcome, leave)
-            return outcome
 
-        return effect(confined)
-
-    return around
+async def _leave(places: Places, place: Hashable, _ending: Ending) -> None:
+    places.leave(place)

@@ -6,15 +6,14 @@ from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
 
-import anyio
 from returns.result import Success
 
 from llm_manager.domain.errors import LLMError
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.verdicts import counts_against_breaker
-from llm_manager.effect.context import Context, Op, Policy
-from llm_manager.effect.ongoing import Ending, when_over
-from llm_manager.effect.op import effect, run
+from llm_manager.effect.context import Context, Policy
+from llm_manager.effect.gate import Gate, gated
+from llm_manager.effect.ongoing import Ending, Tell
 from llm_manager.ports import Permit, Verdict
 
 A = TypeVar("A")
@@ -33,25 +32,20 @@ def circuit_breaker(key: str, *, model: str | None = None, was_asked: Callable[[
     something of our own until its time was over speaks against nobody.
     """
 
-    def around(op: Op[A], /) -> Op[A]:
-        async def guarded(context: Context) -> Outcome[A, LLMError]:
-            breakers, clock = context.breakers, context.clock
-            admitted = await breakers.admit(key, key if model is None else model, clock.monotonic())
-            if not isinstance(admitted, Success):
-                return admitted
-            permit = admitted.unwrap()
-            try:
-                outcome = await run(op, context)
-            except BaseException:
-                with anyio.CancelScope(shield=True):  # a probe's lease must come back
-                    await breakers.record(permit, "neither", clock.monotonic(), 0.0)
-                raise
-            await when_over(outcome, partial(_record, context, permit, was_asked))
-            return outcome
+    return gated(breaker_gate(key, model=model, was_asked=was_asked))
 
-        return effect(guarded)
 
-    return around
+def breaker_gate(key: str, *, model: str | None = None, was_asked: Callable[[], bool] = _always) -> Gate:
+    """The gate of :func:`circuit_breaker`, to be passed together with others."""
+
+    async def admit(context: Context) -> Outcome[Tell, LLMError]:
+        name = key if model is None else model
+        admitted = await context.breakers.admit(key, name, context.clock.monotonic())
+        if not isinstance(admitted, Success):
+            return admitted
+        return Success(partial(_record, context, admitted.unwrap(), was_asked))
+
+    return admit
 
 
 async def _record(context: Context, permit: Permit, was_asked: Callable[[], bool], ending: Ending) -> None:

@@ -11,9 +11,9 @@ from returns.result import Success
 from llm_manager.domain.errors import LLMError
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.verdicts import nothing_was_sent
-from llm_manager.effect.context import Context, Op, Policy
-from llm_manager.effect.ongoing import Ending, when_over
-from llm_manager.effect.op import effect, run
+from llm_manager.effect.context import Context, Policy
+from llm_manager.effect.gate import Gate, gated
+from llm_manager.effect.ongoing import Ending, Tell
 from llm_manager.ports import Reservation
 
 A = TypeVar("A")
@@ -33,24 +33,29 @@ def rate_limit(
     failure for which *never_left* holds gives it back.
     """
 
-    def around(op: Op[A], /) -> Op[A]:
-        async def limited(context: Context) -> Outcome[A, LLMError]:
-            limiter, clock = context.limiter, context.clock
-            max_wait_s = context.config.rate_limit.max_wait_s
-            if context.deadline_s is not None:
-                max_wait_s = min(max_wait_s, context.deadline_s - clock.monotonic())
-            name = key if model is None else model
-            acquired = await limiter.acquire(key, name, cost, max_wait_s, clock)
-            if not isinstance(acquired, Success):
-                return acquired
-            reserved = acquired.unwrap()
-            outcome = await run(op, context)
-            await when_over(outcome, partial(_settle, context, reserved, never_left))
-            return outcome
+    return gated(limiter_gate(key, cost, model=model, never_left=never_left))
 
-        return effect(limited)
 
-    return around
+def limiter_gate(
+    key: str,
+    cost: float = 0.0,
+    *,
+    model: str | None = None,
+    never_left: Callable[[LLMError], bool] = nothing_was_sent,
+) -> Gate:
+    """The gate of :func:`rate_limit`, to be passed together with others."""
+
+    async def take(context: Context) -> Outcome[Tell, LLMError]:
+        max_wait_s = context.config.rate_limit.max_wait_s
+        if context.deadline_s is not None:
+            max_wait_s = min(max_wait_s, context.deadline_s - context.clock.monotonic())
+        name = key if model is None else model
+        acquired = await context.limiter.acquire(key, name, cost, max_wait_s, context.clock)
+        if not isinstance(acquired, Success):
+            return acquired
+        return Success(partial(_settle, context, acquired.unwrap(), never_left))
+
+    return take
 
 
 async def _settle(

@@ -11,8 +11,8 @@ From the outside in, and why each stands where it does:
 6. **lease a key**, then the **provider** is asked, once; not by somebody who waited for the key while the breaker
    opened.
 
-The ledger and all other observers hear of each try from the innermost step, which alone knows the key and the moment
-of sending.
+Budget, rate limit, circuit breaker and the **ledger** within them are gates of one combinator: taken in this order,
+told how the try ended in the reverse of it, so that the ledger and all other observers hear of it first.
 
 A streamed answer goes through the same stack. Its try is over, and everything above settles, when the stream is; only
 the retry and the timeout have done their part when its first event is there.
@@ -25,16 +25,18 @@ from typing import TypeVar
 
 from returns.result import Failure, Success
 
-from llm_manager.combinators.budget import charged
-from llm_manager.combinators.circuit_breaker import circuit_breaker
-from llm_manager.combinators.rate_limit import rate_limit
+from llm_manager.combinators.budget import budget_gate
+from llm_manager.combinators.circuit_breaker import breaker_gate
+from llm_manager.combinators.rate_limit import limiter_gate
 from llm_manager.combinators.retry import at_once, default_schedule, retry
+from llm_manager.combinators.timeout import timeout
 from llm_manager.domain.errors import CircuitOpen, LLMError
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.request import LLMRequest
 from llm_manager.domain.response import LLMResponse
 from llm_manager.domain.target import Target
 from llm_manager.effect.context import Context, Op, through
+from llm_manager.effect.gate import gated
 from llm_manager.effect.op import effect, run
 from llm_manager.effect.schedule import Schedule
 from llm_manager.operations.flow import Flow, opened_flow, whole_of
@@ -71,10 +73,16 @@ def _stacked(request: LLMRequest, target: Target, ask: Ask[A]) -> Op[A]:
         if left_alone is not None:
             return Failure(left_alone)
         stack = through(
-            effect(tries.another),
-            circuit_breaker(target.key, model=target.model, was_asked=tries.was_asked),
-            rate_limit(target.key, _worst_tokens(request, target), model=target.model, never_left=tries.never_left),
-            charged(partial(_worst_usd, request, target), model=target.model),
+            effect(tries.sent),
+            timeout(context.config.timeouts.attempt_s, model=target.model),
+            gated(
+                budget_gate(partial(_worst_usd, request, target), model=target.model),
+                limiter_gate(
+                    target.key, _worst_tokens(request, target), model=target.model, never_left=tries.never_left
+                ),
+                breaker_gate(target.key, model=target.model, was_asked=tries.was_asked),
+                tries.ledger,
+            ),
             retry(_schedule(context, target, tries), budget=target.key, model=target.model),
         )
         return await run(stack, context)

@@ -12,7 +12,6 @@ from typing import Generic, TypeAlias, TypeVar, final
 import anyio
 from returns.result import Failure, Success
 
-from llm_manager.combinators.timeout import timeout
 from llm_manager.domain.errors import CircuitOpen, ConfigurationError, LLMError, RateLimitExceeded
 from llm_manager.domain.events import AttemptFinished, AttemptStarted, SchemaModeChosen
 from llm_manager.domain.outcome import Outcome
@@ -22,8 +21,7 @@ from llm_manager.domain.response import Attempt, LLMResponse, SchemaMode
 from llm_manager.domain.target import Target, server_of
 from llm_manager.domain.verdicts import nothing_was_sent
 from llm_manager.effect.context import Context, emit
-from llm_manager.effect.ongoing import Ending, when_over
-from llm_manager.effect.op import effect, run
+from llm_manager.effect.ongoing import Ending, Tell, when_over
 from llm_manager.policies.asked import Asked, asked_of
 from llm_manager.policies.planning import alternate_keys, key_owner
 from llm_manager.ports import Dispatch, Lease, Provider
@@ -67,20 +65,13 @@ class Tries(Generic[A]):
         """Was it one key alone that met *error*, with another to be had?"""
         return error is self._of_one_key
 
-    async def another(self, context: Context) -> Outcome[A, LLMError]:
-        """The next try."""
+    async def ledger(self, context: Context) -> Outcome[Tell, LLMError]:
+        """The gate of the ledger: another try begins, and gets its line when it is over, if it was sent."""
         self._sent_s = self._first_s = None
-        limited = timeout(context.config.timeouts.attempt_s, model=self._target.model)(effect(self._keyed))
-        try:
-            outcome = await run(limited, context)
-        except BaseException:  # nobody waits for it any more, but it may have been sent
-            await self._over(context, Ending(None))
-            raise
-        await when_over(outcome, partial(self._over, context))
-        return outcome
+        return Success(partial(self._over, context))
 
-    async def _keyed(self, context: Context) -> Outcome[A, LLMError]:
-        """With a key, if the provider wants one."""
+    async def sent(self, context: Context) -> Outcome[A, LLMError]:
+        """The try itself: sent once, with a key if the provider wants one."""
         config, target = context.config, self._target
         provider = context.providers.get(target.service)
         if provider is None:
@@ -107,7 +98,6 @@ class Tries(Generic[A]):
         return outcome
 
     async def _asked(self, context: Context, provider: Provider, lease: Lease | None) -> Outcome[A, LLMError]:
-        """Sent, once."""
         target = self._target
         self._sent_s = now_s = context.clock.monotonic()
         self._key_id = None if lease is None else lease.key_id
