@@ -13,7 +13,7 @@ from llm_manager.extraction.brackets import Frame
 from llm_manager.extraction.cursor import Cursor
 from llm_manager.extraction.extracted import JsonValue
 from llm_manager.extraction.scalars import word_value
-from llm_manager.extraction.strict import Faulty, Read, failure_steps, is_writable, read_at
+from llm_manager.extraction.strict import Read, failure_steps, is_writable, read_whole
 
 _BLANK: Final = re.compile(r"[ \t\r\n]*+")
 _MEMBER: Final = re.compile(
@@ -78,7 +78,7 @@ def read_members(cursor: Cursor, frame: Frame, container: dict[str, JsonValue]) 
 
 
 def read_run(cursor: Cursor, frame: Frame) -> bool:
-    """The longest lane: the objects of a list up to a fault far away, read by the C decoder in one go."""
+    """The longest lane: the objects of a list up to a fault far away, read by the Rust parser in one go."""
     if cursor.run_before == cursor.fault_at or cursor.fault_at - cursor.i < _LONG_RUN or cursor.islands <= 0:
         return False
     if not frame.is_empty or not isinstance(frame.container, list):
@@ -89,17 +89,15 @@ def read_run(cursor: Cursor, frame: Frame) -> bool:
         if stop - cursor.i < _LONG_RUN:
             return False
         run = f"[{cursor.text[cursor.i : stop]}]"
-        match read_at(run, 0):
-            case Read(value=list() as items, end=end) if end == len(run) and not (
-                cursor.halves and not is_writable(items)
-            ):
+        match read_whole(run):
+            case Read(value=list() as items) if not (cursor.halves and not is_writable(items)):
                 frame.container.extend(items)
                 frame.is_empty = False
                 move(cursor, stop)
                 return True
-            case Read(end=at) | Faulty(at=at):
-                cursor.islands -= at + failure_steps(at)
-                cursor.steps += at
+            case _:
+                cursor.islands -= len(run) + failure_steps(len(run))
+                cursor.steps += len(run)
     return False
 
 
