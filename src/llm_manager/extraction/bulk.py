@@ -30,7 +30,7 @@ _FIRST_WINDOW: Final = 2_048
 _WIDEST_WINDOW: Final = 65_536
 _LOOK_AHEAD: Final = 200
 """How far behind a piece what is read of it may depend on; so near to the end of a window none is taken."""
-_WASTE: Final = 3
+_WASTE: Final = 2
 """How many characters may be cut into pieces to no use for each that was read."""
 _STEP: Final = 8
 """Characters that are cut into pieces in the time a step of the other lanes takes."""
@@ -155,21 +155,26 @@ class Glossary:
 class Bulk:
     """How much of one document to try at a time, and where to try again: at ``bulk_at`` of its cursor."""
 
-    __slots__ = ("_failures", "_glossary", "_wasted", "_window")
+    __slots__ = ("_failures", "_glossary", "_is_promised", "_wasted", "_window")
 
     def __init__(self) -> None:
         self._failures = self._wasted = 0
         self._window = _FIRST_WINDOW
+        self._is_promised = False
         self._glossary = Glossary()
 
     def read(self, cursor: Cursor, frame: Frame) -> None:
         """As many whole members or items as there are, window by window, into the container of *frame*."""
-        while (start := _start(cursor, frame)) >= 0 and self._wasted <= _WASTE * (start - cursor.start):
+        while (start := _start(cursor, frame)) >= 0 and self._may_try(start - cursor.start):
             better = self._read_window(cursor, frame, start)
             if better >= 0:
                 self._wait(cursor, better)
                 return
         cursor.bulk_at = cursor.i + _LATER
+
+    def _may_try(self, already_read: int) -> bool:
+        """Whether there is a promise that a long run begins here, or something is left of what may be wasted."""
+        return self._is_promised or self._wasted <= _WASTE * already_read
 
     def _read_window(self, cursor: Cursor, frame: Frame, start: int) -> int:
         """Read as much as a window shows, the next time twice as much; -1, or where to try again if it was little."""
@@ -183,15 +188,16 @@ class Bulk:
             move(cursor, starts[count])
         if 4 * (cursor.i - start) <= self._window:
             return starts[_longest_stretch(depths)]
-        self._failures = 0
+        self._failures, self._is_promised = 0, False
         self._window = min(2 * self._window, _WIDEST_WINDOW)
         return -1
 
     def _wait(self, cursor: Cursor, better: int) -> None:
-        """Try again from a *better* place on; where there is none, the later the more often it failed."""
+        """Try again from a *better* place on, if there is one, and the later the more often it failed in a row."""
         cursor.steps += self._window // _STEP
         self._wasted += self._window
-        self._failures += better <= cursor.i
+        self._is_promised = better > cursor.i and not self._is_promised
+        self._failures += not self._is_promised
         cursor.bulk_at = max(better, cursor.i + (1 << min(self._failures, _LONGEST_WAIT)))
         self._window = _FIRST_WINDOW
 
