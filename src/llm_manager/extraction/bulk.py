@@ -145,8 +145,8 @@ class Glossary:
 
     def note(self, cursor: Cursor, pieces: list[str], starts: list[int]) -> None:
         """What was repaired by taking the pieces, for the *cursor*."""
-        found: list[RepairKind | None] = [self._kinds.get(piece) for piece in pieces]
-        kinds: list[RepairKind] = [kind for kind in found if kind]
+        found = cast("list[RepairKind | None]", list(map(self._kinds.get, pieces)))
+        kinds = cast("list[RepairKind]", list(filter(None, found)))
         cursor.kinds += kinds
         cursor.offsets += compress(starts, found)
         cursor.bare_keys = cursor.bare_keys or "bare_key" in kinds
