@@ -12,12 +12,12 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from llm_manager.extraction.ahead import Ahead
 from llm_manager.extraction.brackets import MORE_MEMBERS
 from llm_manager.extraction.candidates import Candidate, Fence, aside_ends, fence_of, is_answer, may_start
 from llm_manager.extraction.cursor import Cursor, Hopeless, TooDeep, island_work, work_limit
 from llm_manager.extraction.escaped import Unescaped, looks_escaped, read_escaped
 from llm_manager.extraction.extracted import JsonValue, Repair, RepairKind
+from llm_manager.extraction.regions import Regions
 from llm_manager.extraction.strict import Faulty, Read, failure_steps, is_writable, read_at, read_whole
 from llm_manager.extraction.strings import QUOTED_KEY
 from llm_manager.extraction.tolerant import read_body, read_document
@@ -25,12 +25,7 @@ from llm_manager.extraction.tolerant import read_body, read_document
 _BRACKETS: Final = re.compile(r"[{}\[\]]")
 _MARKS: Final = re.compile(r"\{(?!\{)|\[|```|~~~|<(?=/?[trsTRS])")
 _FENCE: Final = re.compile(r"(?:```+|~~~+)[ \t]*+([A-Za-z0-9_+#.-]*+)")
-_FENCE_ENDS: Final = re.compile(r"\n[ \t]*+(?:```|~~~)")
-_JSON_OPENS: Final = re.compile(r"\n[ \t]*+(?:```|~~~)[ \t]*+(?:json\b|\n)", re.IGNORECASE)
 _THINKING: Final = re.compile(r"<(/?)(think|thinking|thought|thoughts|reasoning|reflection|scratchpad)>", re.IGNORECASE)
-_WRAPPER: Final = re.compile(
-    r"<(tool_call|function_call|json|answer|output|result|response)>\s{0,20}+\Z", re.IGNORECASE
-)
 _HALVES: Final = re.compile("[\ud800-\udfff]+")
 _BODY: Final = re.compile(rf"\s*+({QUOTED_KEY})")
 _WINDOW: Final = 128
@@ -52,17 +47,15 @@ class Scan:
     """
 
     __slots__ = (
-        "_closings",
         "_fault",
-        "_fence_ends",
         "_halves",
         "_has_budget",
         "_i",
         "_islands",
-        "_json_opens",
         "_limit",
         "_may_be_escaped",
         "_none_after",
+        "_regions",
         "_root",
         "_said",
         "_thought_end",
@@ -94,9 +87,7 @@ class Scan:
         escapes = "\\" in text
         self._halves = escapes and ("\\ud" in text or "\\uD" in text)
         self._none_after: set[str] = set()
-        self._fence_ends = Ahead(_FENCE_ENDS, self.text)
-        self._json_opens = Ahead(_JSON_OPENS, self.text)
-        self._closings: dict[str, Ahead] = {}
+        self._regions = Regions(self.text)
         self._may_be_escaped = "&" in text or (escapes and '\\"' in text)
 
     @property
@@ -289,27 +280,8 @@ class Scan:
         return inner, scan
 
     def _region_end(self, at: int) -> int:
-        """Where a damaged value that begins at *at* must have ended: at the end of its block or tag, and in the open
-        where a block of JSON begins."""
-        if at < self._thought_end:
-            return self._thought_end
-        if self.fence != "none":
-            return self._or_end(self._fence_ends.of(at))
-        before = self.text[max(0, at - 60) : at].rstrip()
-        wrapper = _WRAPPER.search(before) if before.endswith(">") else None
-        if wrapper and (closing := self._closing(wrapper[1], at)) >= 0:
-            return closing
-        return self._or_end(self._json_opens.of(at))
-
-    def _or_end(self, at: int) -> int:
-        return at if at >= 0 else len(self.text)
-
-    def _closing(self, name: str, at: int) -> int:
-        """Where the tag *name* is closed next; -1 where it is not."""
-        ahead = self._closings.get(name)
-        if ahead is None:
-            ahead = self._closings[name] = Ahead(re.compile(f"</{name}>"), self.text)
-        return ahead.of(at)
+        """Where a damaged value that begins at *at* must have ended."""
+        return self._thought_end if at < self._thought_end else self._regions.end(at, in_block=self.fence != "none")
 
     def _toggle_fence(self, at: int) -> None:
         fence = _FENCE.match(self.text, at)
@@ -351,7 +323,7 @@ class Scan:
             self.drafts, self.candidates = self.candidates, []
             self.fence = "none"
         else:
-            self._thought_end = max(self._closing(tag[2], tag.end()), 0)
+            self._thought_end = max(self._regions.closing(tag[2], tag.end()), 0)
 
 
 def _whole_characters(text: str) -> str:
