@@ -1,9 +1,10 @@
 """The tolerant parser: one pass over damaged JSON with an explicit stack, and no way to fail but depth.
 
-Three lanes, fastest first: *islands*, children that are JSON as they stand and are read by the C decoder; *members*,
-one regular expression for a whole ``key: value,`` with ordinary faults; and the slow lane, one token of judgement at a
-time. Every step of the slow lane consumes a character or closes a bracket, so the pass ends and is linear.
-Strings are judged in :mod:`.strings`, bare words in :mod:`.scalars`, brackets that do not match in :mod:`.brackets`.
+Four lanes, fastest first: *islands*, children that are JSON as they stand and are read by the C decoder; *bulk*, a long
+run of ordinary faults, translated and read at once; *members*, one regular expression for a whole ``key: value,`` with
+such faults; and the slow lane, one token of judgement at a time. Every step of the slow lane consumes a character or
+closes a bracket, so the pass ends and is linear. Bulk is read in :mod:`.bulk`, strings are judged in :mod:`.strings`,
+bare words in :mod:`.scalars`, brackets that do not match in :mod:`.brackets`.
 """
 
 from __future__ import annotations
