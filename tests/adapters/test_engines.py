@@ -87,6 +87,16 @@ async def test_an_answer_may_take_longer_than_its_longest_silence() -> None:
         await stream.aclose()
 
 
+async def test_a_reader_may_pause_for_longer_than_a_silence_may_last() -> None:
+    async with Simulator() as simulator, driver(timeouts=TimeoutSettings(idle_s=0.1)) as http:
+        simulator.script("gpt-4o", [Say("one two three", gap_s=0.04)])
+        stream = await opened(http, simulator)
+        assert (await stream.read()).unwrap()
+        await anyio.sleep(0.2)
+        assert (await read_on(stream)).endswith(b"data: [DONE]\n\n")
+        await stream.aclose()
+
+
 async def test_a_silence_ends_an_answer_however_many_pieces_came_before_it() -> None:
     async with Simulator() as simulator, driver(timeouts=TimeoutSettings(idle_s=0.2)) as http:
         simulator.script("gpt-4o", [Say("one two three four", gap_s=0.06), Fault("idle_stream")])

@@ -44,6 +44,7 @@ from llm_manager.domain.request import (
     Tool,
     ToolCall,
 )
+from llm_manager.domain.stream import TextDelta
 from llm_manager.domain.target import Target
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "openai"
@@ -268,3 +269,20 @@ def test_calls_without_an_index_are_told_apart_by_their_names() -> None:
         ToolCall(id="a", name="f", arguments="{}"),
         ToolCall(id="b", name="f", arguments="{}"),
     )
+
+
+@pytest.mark.parametrize(
+    ("delta", "text"),
+    [
+        ({"content": "a"}, "a"),
+        ({"role": "assistant", "content": "a", "refusal": None}, "a"),
+        ({"content": [{"type": "text", "text": "a"}]}, "a"),
+        ({"content": ""}, None),
+        ({"content": None}, None),
+        ({}, None),
+    ],
+    ids=["its text alone", "more beside it", "in parts", "empty", "none", "nothing"],
+)
+def test_the_text_of_a_piece_is_read_whatever_stands_beside_it(delta: dict[str, Any], text: str | None) -> None:
+    read = CompletionReader({}, TARGET).read(json.dumps({"choices": [{"delta": delta}]}).encode())
+    assert list(read.unwrap()) == ([] if text is None else [TextDelta(text)])
