@@ -31,7 +31,7 @@ from llm_manager.policies.targets import resolve
 from llm_manager.testing.strategies import json_objects, json_values, keys, words
 
 TARGET = resolve(
-    LLMConfig(keys=KeySettings(providers={"openai": (Secret("sk-canary-0123456789"),)})), "gpt-5.6-terra"
+    LLMConfig(keys=KeySettings(providers={"openai": (Secret("sk-canary-0123456789"),)})), "gpt-4o"
 ).unwrap()
 
 NAMES = (

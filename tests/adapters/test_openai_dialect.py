@@ -31,6 +31,7 @@ from llm_manager.domain.errors import (
     RateLimitExceeded,
     ServerError,
 )
+from llm_manager.domain.models import MODELS
 from llm_manager.domain.problem import Problem
 from llm_manager.domain.request import (
     ImagePart,
@@ -286,3 +287,12 @@ def test_calls_without_an_index_are_told_apart_by_their_names() -> None:
 def test_the_text_of_a_piece_is_read_whatever_stands_beside_it(delta: dict[str, Any], text: str | None) -> None:
     read = CompletionReader({}, TARGET).read(json.dumps({"choices": [{"delta": delta}]}).encode())
     assert list(read.unwrap()) == ([] if text is None else [TextDelta(text)])
+
+
+def test_a_model_that_takes_tools_only_without_reasoning_is_told_not_to_reason() -> None:
+    facts = MODELS["gpt-5.6-terra"]
+    thinker = replace(TARGET, model=facts.name, facts=facts)
+    plain, with_tool = LLMRequest(prompt="hi"), LLMRequest(prompt="hi", tools=(Tool(name="look"),))
+    assert chat_fields(with_tool, thinker)["reasoning_effort"] == "none"
+    assert "reasoning_effort" not in chat_fields(plain, thinker)
+    assert "reasoning_effort" not in chat_fields(with_tool, TARGET)

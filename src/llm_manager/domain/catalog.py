@@ -90,7 +90,8 @@ class BatchFacts:
 class ModelFacts:
     """One model of one provider. None means unknown: a window is then not checked and a price not computed.
 
-    *unsupported* is what this model refuses and others of its provider take.
+    *unsupported* is what this model refuses and others of its provider take. Where *reasons_with_tools* is false, it
+    takes tools only when it is told not to reason.
     *typical_latency_ms* is a guess from the vendor's own words (fast, slow), good for ranking until something has been
     observed and for nothing else.
     """
@@ -102,6 +103,7 @@ class ModelFacts:
     max_output_tokens: int | None = None
     price: Price | None = None
     unsupported: frozenset[Wish] = frozenset()
+    reasons_with_tools: bool = True
     typical_latency_ms: float | None = None
 
 

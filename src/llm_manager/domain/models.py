@@ -78,6 +78,7 @@ def _facts(provider: str, row: _Row) -> ModelFacts:
             source=SOURCE,
         ),
         unsupported=_unsupported(provider, name),
+        reasons_with_tools=not name.startswith(_TOOLS_OR_REASONING),
         typical_latency_ms=latency_ms,
     )
 
@@ -126,6 +127,10 @@ _SAMPLED_GPTS = ("gpt-5.4", "gpt-5.4-mini", "gpt-5.4-nano", "gpt-4.1", "gpt-4.1-
 """The GPTs that take a temperature: those that do not reason unless they are told to. The others answer any but 1 with
 400, "Only the default (1) value is supported" (khoj-ai/khoj#1377, BerriAI/litellm#34599, and the default efforts of
 litellm 1.106, read 2026-11-21)."""
+
+_TOOLS_OR_REASONING = "gpt-5.6"
+"""Chat completions answers these with 400 when there are functions and "none" is not said of reasoning, also when
+nothing is said of it (BerriAI/litellm#34569, which tried it, and livekit/agents#7169; read 2026-11-21)."""
 
 _SAMPLED_CLAUDES = ("claude-sonnet-4-6", "claude-haiku-4-5")
 """The last Claudes that take a temperature; from Opus 4.7 on they answer it with 400 (Anthropic, "Migration guide",

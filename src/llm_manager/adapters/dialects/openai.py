@@ -62,6 +62,8 @@ def chat_fields(request: LLMRequest, target: Target) -> dict[str, Any]:
     if request.tools:
         fields["tools"] = [_tool(tool) for tool in request.tools]
         fields["tool_choice"] = _tool_choice(request)
+        if not target.facts.reasons_with_tools:
+            fields["reasoning_effort"] = "none"
     return fields
 
 

@@ -19,6 +19,8 @@ _ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "functio
 _PARTS = frozenset({"text", "image_url", "input_audio", "file", "refusal"})
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _REASONS = re.compile(r"(o\d|gpt-5)")
+_ONE_TEMPERATURE = re.compile(r"o\d|gpt-5(-mini|-nano|\.[56].*)?$")
+_NO_TOOLS = re.compile(r"gpt-5\.6")
 
 
 def asked_by(received: Received) -> Asked | Status:
@@ -73,6 +75,20 @@ def _complaints(fields: Fields) -> Iterator[Status]:
     yield from _number_complaints(fields)
     yield from _format_complaints(fields)
     yield from _tool_complaints(fields)
+    yield from _reasoning_complaints(fields)
+
+
+def _reasoning_complaints(fields: Fields) -> Iterator[Status]:
+    """What a model that reasons refuses unless it is told not to (khoj-ai/khoj#1377, BerriAI/litellm#34569)."""
+    model, effort = str(fields.get("model")), fields.get("reasoning_effort")
+    if effort == "none":
+        return
+    if _ONE_TEMPERATURE.match(model) and fields.get("temperature") not in {None, 1}:
+        said = f"'temperature' does not support {fields['temperature']} with this model. Only the default (1) value is"
+        yield Status(400, "unsupported_value", f"Unsupported value: {said} supported.")
+    if _NO_TOOLS.match(model) and rows_in(fields, "tools"):
+        said = f"Function tools with reasoning_effort are not supported for {model} in /v1/chat/completions."
+        yield Status(400, None, f"{said} To use function tools, use /v1/responses or set reasoning_effort to 'none'.")
 
 
 def _message_complaints(messages: Sequence[Fields]) -> Iterator[Status]:
