@@ -9,10 +9,8 @@ import re
 import subprocess
 import sys
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 
-import anyio.from_thread
 import pytest
 
 from llm_manager import PlannedTarget, RoutePlan
@@ -20,28 +18,9 @@ from llm_manager.cli import show, taped
 from llm_manager.cli.ask import plan_text
 from llm_manager.cli.main import main
 from llm_manager.testing.simulator import Fault, Say, Simulator, Status
-
-Capture = pytest.CaptureFixture[str]
-
-
-@pytest.fixture(autouse=True)
-def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in list(os.environ):
-        if name.endswith(("_API_KEY", "_API_KEYS", "_URL", "_KEY")) or name.startswith(
-            ("LLM_", "LLAMA_", "OLLAMA_", "PORTKEY_")
-        ):
-            monkeypatch.delenv(name)
-
-
-@pytest.fixture
-def simulator(monkeypatch: pytest.MonkeyPatch) -> Iterator[Simulator]:
-    """A simulator in another thread, for the commands start an event loop of their own."""
-    with anyio.from_thread.start_blocking_portal() as portal:
-        server = Simulator()
-        with portal.wrap_async_context_manager(server):
-            monkeypatch.setenv("OPENAI_API_KEY", "sk-canary-0123456789")
-            monkeypatch.setenv("OPENAI_BASE_URL", f"{server.url}/v1")
-            yield server
+from tests.cli.commands import Capture
+from tests.cli.commands import bare_environment as bare_environment
+from tests.cli.commands import simulator as simulator
 
 
 def test_generate_prints_the_answer_and_nothing_else(simulator: Simulator, capsys: Capture) -> None:
@@ -223,92 +202,6 @@ def test_health_fails_when_nobody_answers(capsys: Capture, monkeypatch: pytest.M
     assert main(["status"]) == 1
 
 
-SCHEMA = '{"type": "object", "properties": {"sky": {"type": "string"}}, "required": ["sky"]}'
-
-
-def test_an_answer_can_be_held_to_a_schema_in_a_file(simulator: Simulator, capsys: Capture, tmp_path: Path) -> None:
-    file = tmp_path / "schema.json"
-    file.write_text(SCHEMA)
-    simulator.script("gpt-5.6-terra", [Say('{"sky": 5}'), Say('{"sky": "blue"}')])
-    assert main(["generate", "hi", "--schema", str(file)]) == 0
-    assert json.loads(capsys.readouterr().out) == {"sky": "blue"}
-    simulator.script("gpt-5.6-terra", [Say("no")] * 3)
-    assert main(["generate", "hey", "--schema", str(file)]) == 1
-
-
-@pytest.mark.parametrize(
-    ("content", "said"),
-    [
-        (None, "cannot be read"),
-        ("{", "is not JSON"),
-        ('{"type": "thing"}', "is no JSON schema"),
-        ('{"$ref": "#"}', "refers to itself without end"),
-        ('{"$ref": "other.json"}', "refers to 'other.json', which is not in this file: put it under $defs"),
-        ("5", "is no JSON schema"),
-    ],
-)
-def test_a_file_that_is_no_schema_is_told(capsys: Capture, tmp_path: Path, content: str | None, said: str) -> None:
-    file = tmp_path / "schema.json"
-    if content is not None:
-        file.write_text(content)
-    for command in (["generate", "x"], ["extract"]):
-        assert main([*command, "--schema", str(file)]) == 2
-        assert said in capsys.readouterr().err
-
-
-def extracted(text: str, argv: list[str], monkeypatch: pytest.MonkeyPatch) -> int:
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
-    return main(["extract", *argv])
-
-
-def test_extract_finds_the_value_and_says_what_it_repaired(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert extracted("Sure: {'a': 1,}", ["--explain"], monkeypatch) == 0
-    out, err = capsys.readouterr()
-    assert json.loads(out) == {"a": 1}
-    assert "repaired" in err
-    assert extracted('{"a": 1} and {"b": 2}', ["--all"], monkeypatch) == 0
-    assert json.loads(capsys.readouterr().out) == [{"a": 1}, {"b": 2}]
-    assert extracted("nothing here", [], monkeypatch) == 1
-    assert extracted("nothing here", ["--all"], monkeypatch) == 1
-
-
-def test_a_schema_never_makes_the_command_fetch_something(
-    simulator: Simulator, capsys: Capture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    file = tmp_path / "schema.json"
-    file.write_text(json.dumps({"properties": {"a": {"$ref": f"{simulator.url}/schema"}}}))
-    assert extracted('{"a": 1}', ["--schema", str(file)], monkeypatch) == 1
-    assert "which is not in this file" in capsys.readouterr().err
-    assert simulator.received == []
-
-
-def test_extract_with_a_schema(capsys: Capture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    file = tmp_path / "schema.json"
-    file.write_text(SCHEMA)
-    assert extracted('x {"sky": "blue"}', ["--schema", str(file)], monkeypatch) == 0
-    assert extracted('x {"sky": 5}', ["--schema", str(file), "--json"], monkeypatch) == 1
-    assert '"SchemaMismatch"' in capsys.readouterr().out
-
-
-def test_a_schema_may_bend_the_value_and_says_how(
-    capsys: Capture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    file = tmp_path / "schema.json"
-    file.write_text('{"type": "object", "properties": {"tags": {"type": "array"}, "n": {"type": "integer"}}}')
-    bent = ["--schema", str(file), "--coerce", "--explain"]
-    assert extracted("{tags: 'red', n: '1,234'}", bent, monkeypatch) == 0
-    out, err = capsys.readouterr()
-    assert json.loads(out) == {"tags": ["red"], "n": 1234}
-    assert err.splitlines()[0] == "characters 0 to 25: repaired"
-    assert err.splitlines()[-2:] == [
-        "  at tags: made a list of a single value",
-        "  at n: read a text as the number it spells",
-    ]
-    assert extracted("{tags: 'red'}", bent[:2], monkeypatch) == 1
-    assert extracted("{}", ["--coerce"], monkeypatch) == 2
-    assert "give one with --schema FILE" in capsys.readouterr().err
-
-
 def test_the_demo_runs_without_an_account(capsys: Capture) -> None:
     assert main(["demo"]) == 0
     out = capsys.readouterr().out
@@ -351,62 +244,6 @@ def test_a_disk_that_is_full_is_one_line_and_no_traceback(command: str) -> None:
 def test_amounts_and_times_are_written_for_people() -> None:
     assert [show.dollars(None), show.dollars(0.5), show.dollars(12.3)] == ["?", "$0.5000", "$12.30"]
     assert [show.seconds(0.5), show.seconds(50), show.seconds(500)] == ["500 ms", "50.0 s", "500 s"]
-
-
-def test_a_recorded_answer_comes_back_without_a_network(
-    simulator: Simulator, capsys: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = str(tmp_path / "run.jsonl")
-    simulator.script("gpt-5.6-terra", [Status(503), Say("It scatters."), Say("[1, 2]")])
-    schema = tmp_path / "schema.json"
-    schema.write_text('{"type": "array", "items": {"type": "integer"}}')
-    ways = (["Why?", "--json"], ["Why?", "--schema", str(schema)], ["Why?", "--stream"])
-    for way in ways:
-        assert main(["generate", *way, "--record", path]) == 0
-        then, asked = capsys.readouterr(), len(simulator.received)
-        with monkeypatch.context() as bare:
-            bare.delenv("OPENAI_API_KEY")
-            assert main(["generate", *way, "--replay", path]) == 0
-        assert capsys.readouterr() == then
-        assert len(simulator.received) == asked
-
-
-def test_what_is_not_in_a_recording_is_shown_beside_what_is(
-    simulator: Simulator, capsys: Capture, tmp_path: Path
-) -> None:
-    path = str(tmp_path / "run.jsonl")
-    assert main(["generate", "Why is the sky blue?", "--record", path]) == 0
-    capsys.readouterr()
-    assert main(["generate", "Why is the sky red?", "--replay", path]) == 1
-    first, second = capsys.readouterr().err.splitlines()
-    assert first.startswith(f"llm-manager: {path}: the call of gpt-5.6-terra at openai was not recorded; the nearest")
-    assert second == '  request.prompt: recorded "Why is the sky blue?", asked "Why is the sky red?"'
-    assert main(["generate", "Why is the sky red?", "--replay", path, "--json"]) == 1
-    told = json.loads(capsys.readouterr().out)
-    assert told["tag"] == "NotRecorded"
-    assert [each["path"] for each in told["differences"]] == ["request.prompt"]
-
-
-def test_what_a_recording_has_besides_is_told_after_the_answer(
-    simulator: Simulator, capsys: Capture, tmp_path: Path
-) -> None:
-    path = tmp_path / "run.jsonl"
-    assert main(["generate", "hi", "--record", str(path)]) == 0
-    answer = capsys.readouterr().out
-    path.write_text(path.read_text() + '{"tag": "Draw", "reader": "", "value": 0.5}\n')
-    assert main(["generate", "hi", "--replay", str(path)]) == 0
-    assert capsys.readouterr() == (answer, f"llm-manager: {path}: never asked for: 1 draw\n")
-
-
-def test_a_file_that_is_no_recording_is_wrong_usage(capsys: Capture, tmp_path: Path) -> None:
-    path = tmp_path / "notes.txt"
-    path.write_text("notes\n")
-    assert main(["generate", "hi", "--replay", str(path)]) == 2
-    assert capsys.readouterr().err == f"llm-manager: {path}, line 1: is not a recording\n"
-    assert main(["generate", "hi", "--replay", str(path), "--json"]) == 2
-    assert json.loads(capsys.readouterr().out)["reason"] == "foreign"
-    with pytest.raises(SystemExit):
-        main(["generate", "hi", "--replay", str(path), "--record", str(path)])
 
 
 def test_warnings_of_others_are_shown_as_they_are() -> None:
