@@ -11,7 +11,6 @@ import termios
 from pathlib import Path
 
 import anyio
-import anyio.from_thread
 import pytest
 
 from llm_manager import (
