@@ -60,10 +60,10 @@ class HostedBatches:
 
     async def find(self, desk: Desk, inquiry: Inquiry, /) -> Outcome[BatchPage, LLMError]:
         """What the vendor says of them."""
-        answered = await self._asked(desk, self._wire.inquiry(inquiry))
+        answered = await self._asked(desk, self._wire.listed.ask(inquiry))
         if isinstance(answered, Failure):
             return answered
-        return _meant(self._wire.page(inquiry, answered.unwrap()), desk)
+        return _meant(self._wire.listed.page(inquiry, answered.unwrap()), desk)
 
     async def results(self, desk: Desk, place: str, /) -> Outcome[BatchResults, LLMError]:
         """The lines at *place*, as they come."""

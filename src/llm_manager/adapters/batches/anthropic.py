@@ -10,15 +10,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from llm_manager.adapters.batches.wire import Ask, BatchWire, ResultLine, Undone, is_id
+from llm_manager.adapters.batches.wire import Ask, BatchWire, Listed, ResultLine, Undone, is_id
 from llm_manager.adapters.dialects import anthropic
-from llm_manager.adapters.dialects.json_values import Json, as_count, as_list, as_object, as_text
+from llm_manager.adapters.dialects.json_values import Json, as_count, as_object, as_text
 from llm_manager.domain.vendor_batch import (
-    BatchPage,
-    Cancel,
-    Inquiry,
-    Look,
-    Recent,
     Submission,
     Upload,
     VendorBatch,
@@ -38,26 +33,6 @@ def _submission(submission: Submission) -> Ask:
 
 def _accepted(_submission: Submission, answer: Json) -> VendorBatch | None:
     return _batch(answer)
-
-
-def _inquiry(inquiry: Inquiry) -> Ask:
-    match inquiry:
-        case Look(id=id_):
-            return Ask(method="GET", path=f"messages/batches/{id_}")
-        case Cancel(id=id_):
-            return Ask(method="POST", path=f"messages/batches/{id_}/cancel")
-        case Recent(after=after):
-            behind = "" if after is None else f"&after_id={after}"
-            return Ask(method="GET", path=f"messages/batches?limit=1000{behind}")
-
-
-def _page(inquiry: Inquiry, answer: Json) -> BatchPage | None:
-    if not isinstance(inquiry, Recent):
-        batch = _batch(answer)
-        return None if batch is None else BatchPage((batch,))
-    found = [batch for row in as_list(answer.get("data")) if (batch := _batch(as_object(row))) is not None]
-    is_more = answer.get("has_more") is True and bool(found)
-    return BatchPage(tuple(found), Recent(found[-1].id) if is_more else None)
 
 
 def _batch(answer: Json) -> VendorBatch | None:
@@ -100,8 +75,7 @@ WIRE = BatchWire(
     line=_line,
     submission=_submission,
     accepted=_accepted,
-    inquiry=_inquiry,
-    page=_page,
+    listed=Listed(path="messages/batches", most=1000, after="after_id", batch=_batch),
     place=_place,
     result=_result,
 )

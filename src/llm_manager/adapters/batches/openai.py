@@ -10,17 +10,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 
-from llm_manager.adapters.batches.wire import Ask, BatchWire, ResultLine, Undone, is_id
+from llm_manager.adapters.batches.wire import Ask, BatchWire, Listed, ResultLine, Undone, is_id
 from llm_manager.adapters.dialects import openai
 from llm_manager.adapters.dialects.json_values import Json, as_count, as_list, as_object, as_text
 from llm_manager.domain.problem import Problem
 from llm_manager.domain.vendor_batch import (
-    BatchPage,
-    Cancel,
-    Inquiry,
     Load,
-    Look,
-    Recent,
     Submission,
     Upload,
     Uploaded,
@@ -80,26 +75,6 @@ def _accepted(submission: Submission, answer: Json) -> Uploaded | VendorBatch | 
     return Uploaded(id_) if id_ is not None and is_id(id_) else None
 
 
-def _inquiry(inquiry: Inquiry) -> Ask:
-    match inquiry:
-        case Look(id=id_):
-            return Ask(method="GET", path=f"batches/{id_}")
-        case Cancel(id=id_):
-            return Ask(method="POST", path=f"batches/{id_}/cancel")
-        case Recent(after=after):
-            behind = "" if after is None else f"&after={after}"
-            return Ask(method="GET", path=f"batches?limit=100{behind}")
-
-
-def _page(inquiry: Inquiry, answer: Json) -> BatchPage | None:
-    if not isinstance(inquiry, Recent):
-        batch = _batch(answer)
-        return None if batch is None else BatchPage((batch,))
-    found = [batch for row in as_list(answer.get("data")) if (batch := _batch(as_object(row))) is not None]
-    is_more = answer.get("has_more") is True and bool(found)
-    return BatchPage(tuple(found), Recent(found[-1].id) if is_more else None)
-
-
 def _batch(answer: Json) -> VendorBatch | None:
     id_, status = as_text(answer.get("id")), as_text(answer.get("status"))
     if id_ is None or status is None or not is_id(id_):
@@ -148,8 +123,7 @@ WIRE = BatchWire(
     line=_line,
     submission=_submission,
     accepted=_accepted,
-    inquiry=_inquiry,
-    page=_page,
+    listed=Listed(path="batches", most=100, after="after", batch=_batch),
     place=_place,
     result=_result,
 )

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from llm_manager.adapters.dialects.dialect import Dialect
-from llm_manager.adapters.dialects.json_values import Json
-from llm_manager.domain.vendor_batch import BatchPage, Inquiry, Submission, Uploaded, VendorBatch
+from llm_manager.adapters.dialects.json_values import Json, as_list, as_object
+from llm_manager.domain.vendor_batch import BatchPage, Cancel, Inquiry, Look, Recent, Submission, Uploaded, VendorBatch
 
 Undone: TypeAlias = Literal["expired", "cancelled", "timed_out"]
 """Why a request of a batch was not answered by the model."""
@@ -41,16 +41,49 @@ class ResultLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """How batches are asked about and listed, newest first: alike in all wires but for names.
+
+    They are under *path*, at most *most* of them come at once, those behind one are asked for by *after*, and *batch*
+    reads one, or gives None for what is none.
+    """
+
+    path: str
+    most: int
+    after: str
+    batch: Callable[[Json], VendorBatch | None]
+
+    def ask(self, inquiry: Inquiry) -> Ask:
+        """The request that *inquiry* is."""
+        match inquiry:
+            case Look(id=id_):
+                return Ask(method="GET", path=f"{self.path}/{id_}")
+            case Cancel(id=id_):
+                return Ask(method="POST", path=f"{self.path}/{id_}/cancel")
+            case Recent(after=after):
+                behind = "" if after is None else f"&{self.after}={after}"
+                return Ask(method="GET", path=f"{self.path}?limit={self.most}{behind}")
+
+    def page(self, inquiry: Inquiry, answer: Json) -> BatchPage | None:
+        """What *answer* says to it, None if that is no answer."""
+        if not isinstance(inquiry, Recent):
+            batch = self.batch(answer)
+            return None if batch is None else BatchPage((batch,))
+        found = [batch for row in as_list(answer.get("data")) if (batch := self.batch(as_object(row))) is not None]
+        is_more = answer.get("has_more") is True and bool(found)
+        return BatchPage(tuple(found), Recent(found[-1].id) if is_more else None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BatchWire:
-    """One wire. *accepted* and *page* give None for what is no answer to their question, and *result* for a line that
-    is no result."""
+    """One wire. *accepted* gives None for what is no answer to its question, and *result* for a line that is no
+    result."""
 
     dialect: Dialect
     line: Callable[[str, bytes], bytes]
     submission: Callable[[Submission], Ask]
     accepted: Callable[[Submission, Json], Uploaded | VendorBatch | None]
-    inquiry: Callable[[Inquiry], Ask]
-    page: Callable[[Inquiry, Json], BatchPage | None]
+    listed: Listed
     place: Callable[[str], Ask]
     result: Callable[[Json], ResultLine | None]
 
