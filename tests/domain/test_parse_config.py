@@ -8,6 +8,7 @@ import pytest
 from returns.result import Success
 
 from llm_manager import LLMConfig, ModelSettings, Secret, config_from_env, describe, parse_config
+from llm_manager.domain.catalog import PROVIDERS, ProviderFacts
 from llm_manager.domain.parse_config import is_encrypted_or_local, is_loopback
 
 BAD_FILE = """
@@ -41,6 +42,18 @@ def problems(environ: dict[str, str]) -> dict[str, tuple[str | None, str]]:
 def test_an_empty_environment_is_the_defaults() -> None:
     assert config_from_env({}).unwrap() == LLMConfig()
     assert parse_config({}).unwrap() == LLMConfig()
+
+
+@pytest.mark.parametrize("row", [row for row in PROVIDERS.values() if row.key_variable], ids=lambda row: row.name)
+def test_the_key_variable_of_a_row_of_the_catalog_is_read(row: ProviderFacts) -> None:
+    config = config_from_env({str(row.key_variable): "key-canary-0123456789"}).unwrap()
+    assert config.keys.providers == {row.name: (Secret("key-canary-0123456789"),)}
+
+
+@pytest.mark.parametrize("row", [row for row in PROVIDERS.values() if row.url_variable], ids=lambda row: row.name)
+def test_the_url_variable_of_a_row_of_the_catalog_is_read(row: ProviderFacts) -> None:
+    config = config_from_env({str(row.url_variable): "http://127.0.0.1:1234"}).unwrap()
+    assert config.http.base_urls == {row.name: "http://127.0.0.1:1234"}
 
 
 def test_each_variable_lands_at_its_setting_and_is_its_source() -> None:

@@ -1,6 +1,7 @@
 """The environment variables we know: which setting each one is. Pure: the variables arrive as a mapping.
 
-To add one, add a row; ``llm-manager config`` and the documentation list the rows.
+The keys and addresses of providers are named in the catalog; to add any other variable, add a row. ``llm-manager
+config`` and the documentation list them all.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias, cast
 
+from llm_manager.domain.catalog import PROVIDERS
 from llm_manager.domain.problem import Problem
 
 CONFIG_FILE = "LLM_MANAGER_CONFIG"
@@ -68,20 +70,34 @@ def _key(provider: str, *names: str) -> tuple[Variable, ...]:
     return (*singles, *lists)
 
 
+_OTHER_NAMES: Mapping[str, tuple[str, ...]] = {"gemini": ("GOOGLE_API_KEY",)}
+"""What the key of a provider is also called; the catalog's name wins."""
+
+_ADDRESSES: Mapping[str, Read] = {"ollama": _ollama_host}
+"""How the address of a provider is read, where it need not be a URL."""
+
+_KEYS = tuple(
+    variable
+    for row in PROVIDERS.values()
+    if row.key_variable is not None
+    for variable in _key(row.name, *_OTHER_NAMES.get(row.name, ()), row.key_variable)
+)
+_URLS = tuple(
+    Variable(row.url_variable, f"http.base_urls.{row.name}", _ADDRESSES.get(row.name, _text))
+    for row in PROVIDERS.values()
+    if row.url_variable is not None
+)
+
 VARIABLES: tuple[Variable, ...] = (
     *_key("portkey", "PORTKEY_API_KEY"),
     Variable("PORTKEY_BASE_URL", "http.base_urls.portkey", _text),
     Variable("PORTKEY_GPT4_VIRTUAL_KEY", "models.gpt.virtual_key", _text),
     Variable("PORTKEY_CLAUDE_VIRTUAL_KEY", "models.claude.virtual_key", _text),
     Variable("PORTKEY_LLAMA_VIRTUAL_KEY", "models.llama.virtual_key", _text),
-    *_key("openai", "OPENAI_API_KEY"),
-    *_key("anthropic", "ANTHROPIC_API_KEY"),
-    *_key("gemini", "GOOGLE_API_KEY", "GEMINI_API_KEY"),
-    *_key("groq", "GROQ_API_KEY"),
+    *_KEYS,
     Variable("OPENAI_BASE_URL", "http.base_urls.openai", _text),
     Variable("ANTHROPIC_BASE_URL", "http.base_urls.anthropic", _text),
-    Variable("OLLAMA_HOST", "http.base_urls.ollama", _ollama_host),
-    Variable("LM_STUDIO_URL", "http.base_urls.lm_studio", _text),
+    *_URLS,
     Variable("LLAMA_MODEL_PATH", "models.llama.path", _text),
     Variable("MAX_REQUESTS_PER_MINUTE", "rate_limit.requests_per_minute", int, "a whole number"),
     Variable("MAX_TOKENS_PER_MINUTE", "rate_limit.tokens_per_minute", int, "a whole number"),
