@@ -55,13 +55,13 @@ def batch(*options: str) -> int:
 
 def test_the_answers_of_the_vendors_batch_are_in_the_order_of_the_file(simulator: Simulator, capsys: Capture) -> None:
     ask({"id": "a", "prompt": "one"}, {"prompt": "two"})
-    simulator.script(MODEL, [Say("first", usage=(1_000_000, 0))])
+    simulator.script(MODEL, [Say("first", usage=(200_000, 0))])
     assert batch("--model", MODEL) == 0
     assert [(line["line"], line.get("id"), line["response"]["content"]) for line in told()] == [
         (1, "a", "first"),
         (2, None, "You said: two"),
     ]
-    assert capsys.readouterr().err.startswith("2 of 2 answered, $1.00")
+    assert capsys.readouterr().err.startswith("2 of 2 answered, $0.20")
     assert [received.path for received in simulator.received] == [
         "/v1/files",
         "/v1/batches",
