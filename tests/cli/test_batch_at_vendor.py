@@ -87,7 +87,6 @@ def test_the_same_command_again_asks_only_for_what_failed(simulator: Simulator, 
     [
         ([], "--at-vendor hands everything in to one model: name it with --model"),
         (["--model", "gpt-4o"], "--at-vendor asks one model, gpt-4o, and some lines want gpt-5.6-terra"),
-        (["--model", MODEL, "--schema", "s.json"], "--schema is for requests that are asked one by one"),
     ],
 )
 def test_what_cannot_be_is_said_before_anything_is_sent(options: list[str], said: str, capsys: Capture) -> None:
@@ -128,3 +127,12 @@ def test_the_vendors_counts_are_shown_while_it_works() -> None:
     assert "at the vendor: 1 in_progress" in first
     assert "6/8  1 failed" in second
     assert watch.words() == "at the vendor: 1 in_progress, 1 completed"
+
+
+def test_with_a_schema_the_vendors_answers_are_values(simulator: Simulator) -> None:
+    Path("schema.json").write_text('{"type": "array", "items": {"type": "integer"}}', encoding="utf-8")
+    ask({"prompt": "one"}, {"prompt": "two"})
+    simulator.script(MODEL, [Say('{"value": [1, 2]}'), Say("no numbers")])
+    assert batch("--model", MODEL, "--schema", "schema.json") == 1
+    assert [line.get("value") for line in told()] == [[1, 2], None]
+    assert told()[1]["error"]["tag"] == "ExtractionFailed"

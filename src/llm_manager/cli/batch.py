@@ -81,8 +81,6 @@ def _misuse(inside: Path, outside: Path, journal: Path, arguments: argparse.Name
         return "--concurrency is how many requests are under way at once: at least 1"
     if arguments.at_vendor and arguments.model is None:
         return "--at-vendor hands everything in to one model: name it with --model"
-    if arguments.at_vendor and arguments.schema is not None:
-        return "--schema is for requests that are asked one by one, and again if need be: leave --at-vendor out"
     if arguments.cancel and not arguments.at_vendor:
         return "--cancel is about the vendor's batches: it goes with --at-vendor"
     if outside.is_dir():
@@ -234,11 +232,14 @@ class _Job:
     def _stream(
         self, journal: JournalLayer, schema: TypeAdapter[Any] | None
     ) -> Stream[tuple[int, Outcome[Any, LLMError]], LLMError, Context]:
-        if self._vendors_model is not None:
-            return batch_at_vendor(self._lines, model=self._vendors_model, journal=journal, cancel=self._cancel)
-        if schema is None:
-            return batch_stream(self._lines, concurrency=self._concurrency, journal=journal)
-        return batch_stream(self._lines, concurrency=self._concurrency, journal=journal, schema=schema)
+        lines, model, at_once, cancel = self._lines, self._vendors_model, self._concurrency, self._cancel
+        if model is not None and schema is not None:
+            return batch_at_vendor(lines, model=model, schema=schema, journal=journal, cancel=cancel)
+        if model is not None:
+            return batch_at_vendor(lines, model=model, journal=journal, cancel=cancel)
+        if schema is not None:
+            return batch_stream(lines, concurrency=at_once, journal=journal, schema=schema)
+        return batch_stream(lines, concurrency=at_once, journal=journal)
 
     def _put(
         self, index: int, outcome: Outcome[Any, LLMError], schema: TypeAdapter[Any] | None
