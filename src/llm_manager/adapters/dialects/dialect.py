@@ -1,7 +1,7 @@
 """What a dialect is: how one family of vendors writes requests and reads answers. Pure: no I/O, no clock.
 
 To add one, write its module beside this one with a ``DIALECT``, its golden files, and give
-:mod:`llm_manager.adapters.hosted` its row; the simulator wants the same wire, written by somebody who has not read it.
+:mod:`llm_manager.layers` its row; the simulator wants the same wire, written by somebody who has not read it.
 """
 
 from __future__ import annotations
