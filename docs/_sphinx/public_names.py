@@ -20,7 +20,7 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from types import FunctionType
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final, NamedTuple, cast, get_overloads
 
 from docutils import nodes
 from docutils.statemachine import StringList
@@ -47,10 +47,11 @@ OVERLOADED: Final[Mapping[str, str]] = {"pipe": "(value, /, *functions)"}
 """Where a signature for every number of arguments says less than one for all of them."""
 
 
-class Alias(NamedTuple):
-    """A type alias as its module writes it."""
+class Assigned(NamedTuple):
+    """What a name at the top of a module is given: *alias* is the type that it stands for, as its module writes it,
+    None of a value."""
 
-    value: str
+    alias: str | None
     doc: str
 
 
@@ -66,43 +67,63 @@ class Public(SphinxDirective):
         lines = [f".. py:currentmodule:: {door}", ""]
         for name in " ".join(self.content).split():
             lines += [*_lines(door, name, getattr(module, name)), ""]
-        return self.parse_text_to_nodes(StringList(lines, "public names"))
+        return self.parse_text_to_nodes(StringList("\n".join(lines).splitlines(), "public names"))
 
 
 def _lines(door: str, name: str, thing: object) -> list[str]:
     match thing:
+        case type() if issubclass(thing, Exception):  # autodoc stumbles over what Python itself makes of its signature
+            return [f".. py:exception:: {name}", "", textwrap.indent(inspect.getdoc(thing) or "", "   ")]
         case type():
             hidden = "tag" if dataclasses.is_dataclass(thing) else "__init__"
             return [f".. autoclass:: {door}.{name}", "   :members:", f"   :exclude-members: {hidden}"]
-        case FunctionType():
+        case FunctionType() if get_overloads(thing) and name not in OVERLOADED:
+            return _overloaded(name, thing)
+        case _ if callable(thing) and (isinstance(thing, FunctionType) or hasattr(thing, "__wrapped__")):
             return [f".. autofunction:: {door}.{name}{OVERLOADED.get(name, '')}"]
         case _:
             pass
-    alias = _aliases().get(name)
-    if alias is None:
-        return [f".. autodata:: {door}.{name}", "   :no-value:"]
-    value = " ".join(alias.value.split()).strip("()")
-    return [f".. py:type:: {door}.{name}", f"   :canonical: {value}", "", textwrap.indent(alias.doc, "   ")]
+    found = _assigned(door)[name]
+    head = [f".. py:data:: {name}"]
+    if found.alias is not None:
+        head = [f".. py:type:: {name}", f"   :canonical: {' '.join(found.alias.split()).strip('()')}"]
+    return [*head, "", textwrap.indent(found.doc, "   ")]
+
+
+def _overloaded(name: str, thing: FunctionType) -> list[str]:
+    """Every way to call *thing*; autodoc would write the aliases in them out."""
+    ways = [_signature(each) for each in get_overloads(thing)]
+    heads = [f"{name}{arguments} -> {given}" for arguments, given in ways]
+    first, *others = heads
+    return [
+        f".. py:function:: {first}",
+        *(f"                 {each}" for each in others),
+        "",
+        textwrap.indent(inspect.getdoc(thing) or "", "   "),
+    ]
 
 
 @cache
-def _aliases() -> Mapping[str, Alias]:
-    """Every alias at the top of a module of ours, with the text behind it."""
-    found: dict[str, Alias] = {}
-    for path in sorted(SOURCE.rglob("*.py")):
-        for name, alias in _aliases_of(path.read_text(encoding="utf-8")):
-            found.setdefault(name, alias)
+def _assigned(door: str) -> Mapping[str, Assigned]:
+    """Every alias and value at the top of a module of ours, those near *door* before all others."""
+    near = SOURCE.joinpath(*door.split("."))
+    found: dict[str, Assigned] = {}
+    for path in sorted(SOURCE.rglob("*.py"), key=lambda path: (near not in path.parents, path.name[0] == "_", path)):
+        for name, assigned in _assigned_in(path.read_text(encoding="utf-8")):
+            found.setdefault(name, assigned)
     return found
 
 
-def _aliases_of(text: str) -> Iterator[tuple[str, Alias]]:
+def _assigned_in(text: str) -> Iterator[tuple[str, Assigned]]:
     body = ast.parse(text).body
     for node, behind in zip(body, [*body[1:], None], strict=True):
         match node:
             case ast.AnnAssign(
                 target=ast.Name(id=name), annotation=ast.Name(id="TypeAlias"), value=ast.expr() as value
             ):
-                yield name, Alias(ast.unparse(value).strip("'"), _text_behind(behind))
+                yield name, Assigned(ast.unparse(value).strip("'"), _text_behind(behind))
+            case ast.AnnAssign(target=ast.Name(id=name)) | ast.Assign(targets=[ast.Name(id=name)]):
+                yield name, Assigned(None, _text_behind(behind))
             case _:
                 pass
 
@@ -124,14 +145,19 @@ def as_written(
     if what == "class" and not dataclasses.is_dataclass(thing):
         return ("", "")
     try:
-        found = inspect.signature(thing)
+        arguments, given = _signature(thing)
     except (TypeError, ValueError):
         return None
+    return (arguments, "" if what == "class" else given)
+
+
+def _signature(thing: Any) -> tuple[str, str]:
+    """The arguments of *thing* and what it gives, as they are written."""
+    found = inspect.signature(thing)
     kept = [each for each in found.parameters.values() if each.name not in {"self", "cls", "tag"}]
     shown = [each.replace(default=_Shown(each)) for each in kept]
     arguments = str(found.replace(parameters=shown, return_annotation=inspect.Signature.empty))
-    returned = "" if what == "class" else _unquoted(found.return_annotation)
-    return (_without_quotes(arguments), returned)
+    return (_without_quotes(arguments), _unquoted(found.return_annotation))
 
 
 class _Shown:

@@ -66,7 +66,7 @@ class MetricsSnapshot:
     """Totals over all operations, the same per model over its attempts, and the cache.
 
     Tokens, cost and first pieces of the totals are those of all attempts, for an answer from the cache uses nothing.
-    When a program names very many models, the later ones are counted together as :data:`OTHER_MODELS`.
+    When a program names very many models, the later ones are counted together as ``(other models)``.
     """
 
     totals: ModelMetrics = field(default_factory=ModelMetrics)

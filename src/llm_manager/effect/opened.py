@@ -51,7 +51,7 @@ class Opening:
 
 @final
 class Opened(Generic[A, E]):
-    """A stream inside its block: ``async for`` gives the values, :attr:`ended` says why there are no more."""
+    """A stream inside its block: ``async for`` gives the values, ``ended`` says why there are no more."""
 
     __slots__ = ("_open", "_opening", "_pull", "ended")
 

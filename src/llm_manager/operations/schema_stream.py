@@ -39,7 +39,7 @@ T = TypeVar("T")
 class SchemaStream(Ongoing, Generic[T]):
     """A value as it comes: what has grown so far, and at last the value itself. Open it with ``async with``.
 
-    :attr:`ended` is its last event, None while there are more and for one that was left.
+    ``ended`` is its last event, None while there are more and for one that was left.
     """
 
     __slots__ = ("_is_wrapped", "_last", "_partial", "_schema", "_stream", "ended")

@@ -104,7 +104,7 @@ class BatchProvider(Protocol):
     """A vendor that takes many requests at once and answers them later. Each method sends once, and never waits."""
 
     def line(self, custom_id: str, request: LLMRequest, target: Target, /) -> bytes:
-        """*request* as one of many: what a :class:`~llm_manager.domain.vendor_batch.Load` is made of."""
+        """*request* as one of many: a line of what is handed in."""
         ...
 
     async def submit(self, desk: Desk, submission: Submission, /) -> Outcome[Uploaded | VendorBatch, LLMError]:

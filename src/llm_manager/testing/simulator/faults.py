@@ -192,3 +192,4 @@ FAULTS: Mapping[FaultKind, Callable[[Fault, Sound], Play]] = {
     "no_choices": lambda _, sound: _whole(sound.empty),
     "null_content": _instead(b"null"),
 }
+"""What each kind of fault makes of a sound answer."""
