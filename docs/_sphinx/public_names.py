@@ -33,6 +33,7 @@ from sphinx.util.nodes import make_refnode
 SOURCE: Final = Path(__file__).parent.parent.parent / "src"
 DOORS: Final = (
     "llm_manager",
+    "llm_manager.compat",
     "llm_manager.extraction",
     "llm_manager.templates",
     "llm_manager.ports",
