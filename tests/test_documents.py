@@ -1,10 +1,12 @@
 """Every block of Python in the README and the pages runs as written, against a simulated vendor, and prints what stands
-in the block of text right below it."""
+in the block of text right below it; settings are settings, and commands are commands."""
 
 from __future__ import annotations
 
 import re
+import shlex
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -12,13 +14,23 @@ from types import ModuleType
 import anyio.from_thread
 import pytest
 from hypothesis import HealthCheck, settings
+from returns.result import Success
 
+from llm_manager import parse_config
+from llm_manager.cli.main import parser
+from llm_manager.testing.simulation import parse_scenario
 from llm_manager.testing.simulator import Say, Simulator
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"^```python\n(.*?)^```(?:\n\n```text\n(.*?)^```)?", re.MULTILINE | re.DOTALL)
 """A block, and what it prints if a block of text comes right after it."""
+SETTINGS = re.compile(r"^```toml\n(.*?)^```", re.MULTILINE | re.DOTALL)
+COMMAND = re.compile(r"(?:^\$|[|]) llm-manager (.*)$", re.MULTILINE)
+
+
+def with_any(pattern: re.Pattern[str]) -> list[Path]:
+    return [page for page in PAGES if pattern.search(page.read_text(encoding="utf-8"))]
 
 
 @pytest.fixture(autouse=True)
@@ -55,6 +67,23 @@ def test_the_code_of_a_page_runs(
         printed = capsys.readouterr().out
         assert "Failure" not in printed
         assert shown is None or printed == shown
+
+
+@pytest.mark.parametrize("page", with_any(SETTINGS), ids=lambda page: str(page.relative_to(ROOT)))
+def test_the_settings_of_a_page_are_settings_or_a_scenario(page: Path) -> None:
+    for text in SETTINGS.findall(page.read_text(encoding="utf-8")):
+        tree = tomllib.loads(text)
+        if "groups" in tree.get("keys", {}):  # of keys that stand in the environment
+            tree["keys"]["providers"] = {"openai": ["key-one-0000", "key-two-0000", "key-three-00"]}
+        read = parse_scenario(tree) if "traffic" in tree else parse_config(tree)
+        assert isinstance(read, Success), read
+
+
+@pytest.mark.parametrize("page", with_any(COMMAND), ids=lambda page: str(page.relative_to(ROOT)))
+def test_the_commands_of_a_page_are_commands(page: Path) -> None:
+    for line in COMMAND.findall(page.read_text(encoding="utf-8")):
+        words = shlex.split(re.split(r" [|<>] ", line)[0], comments=True)
+        parser().parse_args(words)
 
 
 def test_the_first_program_has_at_most_ten_lines() -> None:
