@@ -16,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from returns.result import Success
 
+import llm_manager
 from llm_manager import parse_config
 from llm_manager.cli.main import parser
 from llm_manager.testing.simulation import parse_scenario
@@ -94,3 +95,18 @@ def test_the_first_program_has_at_most_ten_lines() -> None:
 def test_every_link_of_the_readme_leads_somewhere() -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", (ROOT / "README.md").read_text(encoding="utf-8")):
         assert (ROOT / target).exists(), target
+
+
+PACKAGE = Path(llm_manager.__file__).parent  # where it is installed, which need not be here
+RECIPES = (ROOT / "docs" / "explanation" / "where-things-go.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", sorted(set(re.findall(r"`([\w/]+\.py|\w+/[\w/]+)`", RECIPES))))
+def test_a_file_that_a_recipe_names_is_there(name: str) -> None:
+    named_in_full = any((home / name).exists() for home in (ROOT, PACKAGE.parent, PACKAGE))
+    assert named_in_full or any(PACKAGE.rglob(name)) or any(ROOT.glob(f"*tests/**/{name}"))
+
+
+@pytest.mark.parametrize("name", sorted(set(re.findall(r"`(test_\w+)\*?`", RECIPES))))
+def test_a_test_that_a_recipe_names_is_there(name: str) -> None:
+    assert any(f"def {name}" in path.read_text(encoding="utf-8") for path in ROOT.glob("*tests/**/test_*.py"))
