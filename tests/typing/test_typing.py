@@ -13,6 +13,7 @@ import pytest
 from returns.result import Failure, Success
 
 from llm_manager import (
+    BudgetExceeded,
     Context,
     LLMError,
     LLMRequest,
@@ -42,11 +43,13 @@ from llm_manager import (
     query_multiple,
     query_with_schema,
     race,
+    recover,
     recurs,
     retry,
     run,
     select_model,
     stream_with_schema,
+    succeed,
     through,
     timeout,
 )
@@ -82,6 +85,11 @@ def inferred() -> None:
     assert_type(flat_map(generate(ASK), _summary), Op[LLMResponse])
     assert_type(gather([generate(ASK)]), Op[tuple[LLMResponse, ...]])
     assert_type(pipe(generate(ASK), timeout(5), retry(recurs(2))), Op[LLMResponse])
+
+
+def handled() -> Op[str]:
+    """A handler that needs nothing handles an operation that needs a context."""
+    return recover(BudgetExceeded, lambda _: succeed("no more today"))(select_model(ASK))
 
 
 async def matched() -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, Generic, Never, TypeAlias, TypeVar, cast, final, overload
+from typing import Any, Generic, Never, TypeAlias, TypeVar, final, overload
 
 from returns.context import RequiresContextFutureResult
 from returns.future import FutureResult
@@ -167,15 +167,21 @@ class recover(Generic[Caught, B, E2, R]):
         self._error_type = error_type
         self._handler = handler
 
-    def __call__(self, op: Effect[A, Caught | Rest, R], /) -> Effect[A | B, Rest | E2, R]:
-        async def catching(context: R) -> Outcome[A | B, Rest | E2]:
+    @overload  # a handler that needs nothing takes on what the operation needs
+    def __call__(
+        self: recover[Caught, B, E2, object], op: Effect[A, Caught | Rest, R2], /
+    ) -> Effect[A | B, Rest | E2, R2]: ...
+    @overload
+    def __call__(self, op: Effect[A, Caught | Rest, R], /) -> Effect[A | B, Rest | E2, R]: ...
+    def __call__(self, op: Effect[A, Any, Any], /) -> Any:
+        async def catching(context: Any) -> Outcome[A | B, Any]:
             outcome = await run(op, context)
             if isinstance(outcome, Success):
                 return outcome
             error = outcome.failure()
             if isinstance(error, self._error_type):
                 return await run(self._handler(error), context)
-            return Failure(cast("Rest", error))
+            return Failure(error)
 
         return effect(catching)
 
