@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 
 from postgres_fixtures import postgres as postgres
@@ -10,6 +12,10 @@ from redis_fixtures import redis as redis
 from redis_fixtures import started_redis as started_redis
 
 collect_ignore_glob = ["typing/must_fail/*"]  # for type checkers alone
+
+# A shell that runs the tests in the background has them ignore Ctrl-C, and so would every program that they start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(params=["asyncio", "trio"])
