@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Protocol, final
 
@@ -19,6 +19,7 @@ from llm_manager.domain.response import LLMResponse
 from llm_manager.domain.secret import Secret
 from llm_manager.domain.target import Target
 from llm_manager.ports import Dispatch, Incoming
+from llm_manager.ports.providers import ignore
 
 _COMMON = {"content-type": "application/json", "accept-encoding": "gzip, deflate"}
 
@@ -62,7 +63,7 @@ class Hosted:
     async def complete(self, dispatch: Dispatch, /) -> Outcome[LLMResponse, LLMError]:
         """One answer."""
         keys = self._route.keys(dispatch.keys)
-        answered = await self._http.call(self._question(dispatch, keys, streamed=False))
+        answered = await self._http.call(self._question(dispatch, keys, streamed=False), works_first=True)
         if isinstance(answered, Failure):
             return answered
         answer = answered.unwrap()
@@ -105,14 +106,14 @@ class Hosted:
 
     def _listing(self, target: Target, keys: Mapping[str, Secret]) -> HttpCall:
         headers = self._headers("application/json", self._route.headers(target, keys, None))
-        return _call("GET", self._dialect.models_path, target, headers, b"")
+        return _call("GET", self._dialect.models_path, target, headers, b"", ignore)
 
     def _question(self, dispatch: Dispatch, keys: Mapping[str, Secret], *, streamed: bool) -> HttpCall:
         target = dispatch.target
         encoded = self._dialect.encode(dispatch.request, target, streamed)
         accepted = self._dialect.stream_type if streamed else "application/json"
         headers = self._headers(accepted, {**dispatch.headers, **self._route.headers(target, keys, dispatch)})
-        return _call("POST", encoded.path, target, headers, encoded.body)
+        return _call("POST", encoded.path, target, headers, encoded.body, dispatch.on_head)
 
     def _headers(self, accepted: str, known: Headers) -> Headers:
         return {**_COMMON, "accept": accepted, **self._dialect.headers, **known}
@@ -160,7 +161,9 @@ class Direct:
         """Nobody stands between."""
 
 
-def _call(method: str, path: str, target: Target, headers: Headers, body: bytes) -> HttpCall:
+def _call(
+    method: str, path: str, target: Target, headers: Headers, body: bytes, on_head: Callable[[], None]
+) -> HttpCall:
     return HttpCall(
         method=method,
         url=f"{target.base_url}/{path}",
@@ -168,6 +171,7 @@ def _call(method: str, path: str, target: Target, headers: Headers, body: bytes)
         body=body,
         pool=target.base_url,
         model=target.model,
+        on_head=on_head,
     )
 
 

@@ -31,7 +31,7 @@ def in_process_context(
         limiter=MemoryLimiter(config.rate_limit),
         breakers=MemoryBreakers(config.circuit_breaker) if config.circuit_breaker.enabled else NoBreakers(),
         retry_budgets=MemoryRetryBudgets(config.retry.budget),
-        keys=MemoryKeys(config.keys),
+        keys=MemoryKeys(config.keys, config.http.max_connections),
         latencies=MemoryLatencies(),
         flights=MemoryFlights(),
         places=MemoryPlaces(),

@@ -19,41 +19,37 @@ from llm_manager.ports import Permit, Verdict
 A = TypeVar("A")
 
 
-def _always() -> bool:
-    return True
-
-
-def circuit_breaker(key: str, *, model: str | None = None, was_asked: Callable[[], bool] = _always) -> Policy:
+def circuit_breaker(key: str, *, model: str | None = None) -> Policy:
     """Fail with ``CircuitOpen``, sending nothing, while the breaker filed under *key* is open.
 
     What comes back is recorded, of a stream when it has ended: an error that speaks against the target's health as a
     failure, any other error, a cancelled call and a stream that was left as neither. *model* goes into the error,
-    *key* if it is None. *was_asked* says afterwards whether the target had any part in a failure: one that waited for
-    something of our own until its time was over speaks against nobody.
+    *key* if it is None.
     """
 
-    return gated(breaker_gate(key, model=model, was_asked=was_asked))
+    return gated(breaker_gate(key, model=model))
 
 
-def breaker_gate(key: str, *, model: str | None = None, was_asked: Callable[[], bool] = _always) -> Gate:
-    """The gate of :func:`circuit_breaker`, to be passed together with others."""
+def breaker_gate(
+    key: str, *, model: str | None = None, counts: Callable[[LLMError], bool] = counts_against_breaker
+) -> Gate:
+    """The gate of :func:`circuit_breaker`, to be passed together with others; *counts* tells which errors are the
+    target's."""
 
     async def admit(context: Context) -> Outcome[Tell, LLMError]:
         name = key if model is None else model
         admitted = await context.breakers.admit(key, name, context.clock.monotonic())
         if not isinstance(admitted, Success):
             return admitted
-        return Success(partial(_record, context, admitted.unwrap(), was_asked))
+        return Success(partial(_record, context, admitted.unwrap(), counts))
 
     return admit
 
 
-async def _record(context: Context, permit: Permit, was_asked: Callable[[], bool], ending: Ending) -> None:
-    verdict = _verdict(ending) if was_asked() else "neither"
-    await context.breakers.record(permit, verdict, context.clock.monotonic(), context.random.random())
-
-
-def _verdict(ending: Ending) -> Verdict:
+async def _record(context: Context, permit: Permit, counts: Callable[[LLMError], bool], ending: Ending) -> None:
+    verdict: Verdict = "neither"
     if isinstance(ending.outcome, Success):
-        return "success"
-    return "failure" if ending.error is not None and counts_against_breaker(ending.error) else "neither"
+        verdict = "success"
+    elif ending.error is not None and counts(ending.error):
+        verdict = "failure"
+    await context.breakers.record(permit, verdict, context.clock.monotonic(), context.random.random())

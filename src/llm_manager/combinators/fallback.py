@@ -11,7 +11,7 @@ from returns.result import Failure, Success
 from llm_manager.domain.errors import AllModelsFailed, LLMError
 from llm_manager.domain.events import FellBack
 from llm_manager.domain.outcome import Outcome
-from llm_manager.domain.verdicts import model_of, next_model
+from llm_manager.domain.verdicts import may_ask_next, model_of
 from llm_manager.effect.context import Context, Op, emit
 from llm_manager.effect.op import effect, run
 
@@ -23,7 +23,7 @@ class Alternative(Generic[A]):
     """An operation that may take over; *accepts* says after which errors."""
 
     op: Op[A]
-    accepts: Callable[[LLMError], bool]
+    accepts: Callable[[LLMError, Context], bool]
     model: str = ""
 
 
@@ -39,7 +39,7 @@ def first_success(alternatives: Sequence[Alternative[A]]) -> Op[A]:
         for alternative in alternatives:
             if failures:
                 model, last = failures[-1]
-                if not alternative.accepts(last):
+                if not alternative.accepts(last, context):
                     continue
                 now_s = context.clock.monotonic()
                 told = FellBack(at_s=now_s, model=model, next_model=alternative.model, error=last, run=context.run)
@@ -60,22 +60,27 @@ def failures_of(error: LLMError, model: str = "") -> tuple[tuple[str, LLMError],
     return ((model or model_of(error), error),)
 
 
-def _may_fall_back(error: LLMError) -> bool:
-    return next_model(error) in ("yes", "larger_window")
+def _may_fall_back(error: LLMError, context: Context) -> bool:
+    config = context.config
+    return may_ask_next(error, ambiguous=config.retry.ambiguous, after_filter=config.routing.after_filter)
 
 
 def fallback(*others: Op[A]) -> Callable[[Op[A]], Op[A]]:
     """After a failure that another model may answer differently, run the *others* in order until one succeeds.
 
-    Which failures those are is the fault matrix: not an invalid request, for one. See :func:`fallback_on` to choose.
+    Which failures those are is the fault matrix with the context's ``retry.ambiguous`` and ``routing.after_filter``, as
+    for ``generate``: not an invalid request, for one. See :func:`fallback_on` to choose.
     """
-    return fallback_on(_may_fall_back, *others)
+    return _in_order(_may_fall_back, others)
 
 
 def fallback_on(predicate: Callable[[LLMError], bool], *others: Op[A]) -> Callable[[Op[A]], Op[A]]:
     """After a failure for which *predicate* holds, run the *others* in order until one succeeds."""
+    return _in_order(lambda error, _: predicate(error), others)
 
+
+def _in_order(accepts: Callable[[LLMError, Context], bool], others: Sequence[Op[A]]) -> Callable[[Op[A]], Op[A]]:
     def around(op: Op[A], /) -> Op[A]:
-        return first_success(tuple(Alternative(each, predicate) for each in (op, *others)))
+        return first_success(tuple(Alternative(each, accepts) for each in (op, *others)))
 
     return around

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
+from math import inf
 from typing import TypeVar
 
 from returns.result import Success
@@ -12,7 +12,7 @@ from llm_manager.domain.errors import LLMError
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.verdicts import nothing_was_sent
 from llm_manager.effect.context import Context, Policy
-from llm_manager.effect.gate import Gate, gated
+from llm_manager.effect.gate import Gate, WasSent, always_sent, gated
 from llm_manager.effect.ongoing import Ending, Tell
 from llm_manager.ports import Reservation
 
@@ -24,16 +24,15 @@ def rate_limit(
     cost: float = 0.0,
     *,
     model: str | None = None,
-    never_left: Callable[[LLMError], bool] = nothing_was_sent,
 ) -> Policy:
     """Wait for room for one request of *cost* tokens in the buckets filed under *key*, then run.
 
-    Fails at once with ``RateLimitExceeded`` when the wait would pass ``rate_limit.max_wait_s`` or the deadline. *cost*
-    is an estimate: an answer with usage settles it, of a stream when it has ended, an unknown usage keeps it, and a
-    failure for which *never_left* holds gives it back.
+    Fails at once with ``RateLimitExceeded`` (``local``) when the wait would pass ``rate_limit.max_wait_s`` or the
+    deadline. *cost* is an estimate: an answer with usage settles it, of a stream when it has ended, an unknown usage
+    keeps it, and a failure that sent nothing gives it back.
     """
 
-    return gated(limiter_gate(key, cost, model=model, never_left=never_left))
+    return gated(limiter_gate(key, cost, model=model))
 
 
 def limiter_gate(
@@ -41,29 +40,28 @@ def limiter_gate(
     cost: float = 0.0,
     *,
     model: str | None = None,
-    never_left: Callable[[LLMError], bool] = nothing_was_sent,
+    longest_wait_s: float = inf,
+    was_sent: WasSent = always_sent,
 ) -> Gate:
-    """The gate of :func:`rate_limit`, to be passed together with others."""
+    """The gate of :func:`rate_limit`, to be passed together with others; it waits *longest_wait_s* at most."""
 
     async def take(context: Context) -> Outcome[Tell, LLMError]:
-        max_wait_s = context.config.rate_limit.max_wait_s
+        max_wait_s = min(context.config.rate_limit.max_wait_s, longest_wait_s)
         if context.deadline_s is not None:
             max_wait_s = min(max_wait_s, context.deadline_s - context.clock.monotonic())
         name = key if model is None else model
         acquired = await context.limiter.acquire(key, name, cost, max_wait_s, context.clock)
         if not isinstance(acquired, Success):
             return acquired
-        return Success(partial(_settle, context, acquired.unwrap(), never_left))
+        return Success(partial(_settle, context, acquired.unwrap(), was_sent))
 
     return take
 
 
-async def _settle(
-    context: Context, reserved: Reservation, never_left: Callable[[LLMError], bool], ending: Ending
-) -> None:
+async def _settle(context: Context, reserved: Reservation, was_sent: WasSent, ending: Ending) -> None:
     limiter, now_s = context.limiter, context.clock.monotonic()
-    if isinstance(ending.outcome, Success):
+    if not was_sent() or (ending.error is not None and nothing_was_sent(ending.error)):
+        await limiter.release(reserved, now_s)
+    elif isinstance(ending.outcome, Success):
         used = None if ending.usage is None else ending.usage.total_tokens
         await limiter.settle(reserved, used, now_s)
-    elif ending.error is not None and never_left(ending.error):
-        await limiter.release(reserved, now_s)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
+from math import inf
 from typing import TypeVar
 
 from returns.result import Success
 
-from llm_manager.domain.errors import LLMError, RateLimitExceeded
+from llm_manager.domain.errors import CircuitOpen, LLMError, RateLimitExceeded
 from llm_manager.domain.events import RetryScheduled
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.settings import RetrySettings
@@ -31,6 +32,7 @@ from llm_manager.effect.schedule import (
     recurs,
     while_input,
 )
+from llm_manager.policies.patience import TURNS, Patience
 from llm_manager.ports import Random
 
 A = TypeVar("A")
@@ -45,9 +47,10 @@ RETRY_AFTER_SLACK = 0.1
 def retry(schedule: Schedule[LLMError], *, budget: str | None = None, model: str = "") -> Policy:
     """Run the operation again after a failure, for as long as *schedule* says.
 
-    The last failure is the answer when the schedule stops, when the wait would not leave time for another try before
-    the context's deadline, or when the retry budget filed under *budget* is used up. Waits pass on the context's clock.
-    *model* goes into the events; without it the one that the failure is about does, if it is about one.
+    The last failure is the answer when the schedule stops, when the wait would not leave time for another attempt
+    before the context's deadline, or when the retry budget filed under *budget* is used up. A rate limit and an open
+    circuit cost nothing of that budget: who waits for them adds nothing to an outage. Waits pass on the context's
+    clock. *model* goes into the events; without it the one that the failure is about does, if it is about one.
     """
 
     def around(op: Op[A], /) -> Op[A]:
@@ -66,13 +69,16 @@ def retry(schedule: Schedule[LLMError], *, budget: str | None = None, model: str
                     case Done():
                         return outcome
                     case Continue(delay_s=delay_s):
-                        if not _in_time(context, now_s, delay_s):
+                        if not in_time(context, delay_s):
                             return outcome
-                        if budget is not None and not await context.retry_budgets.spend(budget, now_s):
+                        if budget is not None and not await _is_paid(context, budget, error, now_s):
                             return outcome
-                        asked = model or model_of(error)
-                        told = RetryScheduled(at_s=now_s, model=asked, delay_s=delay_s, error=error, run=context.run)
-                        emit(context, told)
+                        if not isinstance(error, CircuitOpen):  # nothing was sent that could be sent again
+                            name = model or model_of(error)
+                            event = RetryScheduled(
+                                at_s=now_s, model=name, delay_s=delay_s, error=error, run=context.run
+                            )
+                            emit(context, event)
                         await context.clock.sleep(delay_s)
 
         return effect(retrying)
@@ -80,34 +86,39 @@ def retry(schedule: Schedule[LLMError], *, budget: str | None = None, model: str
     return around
 
 
-def _in_time(context: Context, now_s: float, delay_s: float) -> bool:
-    return context.deadline_s is None or now_s + delay_s + SHORTEST_ATTEMPT_S <= context.deadline_s
+async def _is_paid(context: Context, budget: str, error: LLMError, now_s: float) -> bool:
+    if isinstance(error, RateLimitExceeded | CircuitOpen):
+        return True
+    return await context.retry_budgets.spend(budget, now_s)
+
+
+def in_time(context: Context, delay_s: float) -> bool:
+    """Is there time for an attempt after *delay_s*, before the deadline?"""
+    ends_s = context.deadline_s
+    return ends_s is None or context.clock.monotonic() + delay_s + SHORTEST_ATTEMPT_S <= ends_s
 
 
 transient_only: Schedule[LLMError] = while_input(is_transient)
 """Go on, at once, while the error is one that the same target may answer differently, without any opt-in."""
 
 
-def _waiting(unsaid_s: float) -> Schedule[LLMError]:
-    def wait(tick: Tick[LLMError]) -> Decision:
-        asked_s = retry_after_s(tick.input)
-        if asked_s is None:
-            return Continue(unsaid_s if isinstance(tick.input, RateLimitExceeded) else 0.0)
-        if asked_s > LONGEST_WAIT_S:
-            return Done()
-        return Continue(asked_s * (1.0 + RETRY_AFTER_SLACK * tick.random.random()))
-
-    return each(wait)
+def _wait(tick: Tick[LLMError]) -> Decision:
+    asked_s = retry_after_s(tick.input)
+    if asked_s is None:
+        return Continue(0.0)
+    if asked_s > LONGEST_WAIT_S:
+        return Done()
+    return Continue(asked_s * (1.0 + RETRY_AFTER_SLACK * tick.random.random()))
 
 
-retry_after: Schedule[LLMError] = _waiting(0.0)
+retry_after: Schedule[LLMError] = each(_wait)
 """Wait at least as long as the vendor asked, and up to a tenth longer; stop when it asked for more than a minute."""
 
 
 def permitted(*, ambiguous: bool) -> Schedule[LLMError]:
     """Go on, at once, while the fault matrix lets the same target be asked again with the same key.
 
-    An error that allows it ``once`` does so once a run, an ambiguous failure only if *ambiguous*.
+    An error that allows it ``once`` does so once a run; so does an ambiguous failure, and only if *ambiguous*.
     """
 
     def start() -> Driver[LLMError]:
@@ -116,10 +127,10 @@ def permitted(*, ambiguous: bool) -> Schedule[LLMError]:
         def drive(_now_s: float, _random: Random, error: LLMError) -> Decision:
             nonlocal once_left
             answer = again(error)
-            if answer == "once":
+            if answer == "once" or (ambiguous and answer == "if_ambiguous_allowed"):
                 once_left -= 1
                 return Continue(0.0) if once_left >= 0 else Done()
-            return Continue(0.0) if answer == "yes" or (ambiguous and answer == "if_ambiguous_allowed") else Done()
+            return Continue(0.0) if answer == "yes" else Done()
 
         return drive
 
@@ -131,34 +142,74 @@ def _wants_other_key(error: LLMError) -> bool:
 
 
 @lru_cache(maxsize=256)
-def default_schedule(settings: RetrySettings, keys: int = 1, rest_s: float = 0.0) -> Schedule[LLMError]:
+def default_schedule(settings: RetrySettings, keys: int = 1) -> Schedule[LLMError]:
     """The library's own: exponential with full jitter and a cap, Retry-After as a floor, and the fault matrix.
 
-    A refused key is replaced at once by another of the *keys*, outside the count of retries. *rest_s* is the floor
-    after a rate limit that names no time: a key that rests so long cannot be used before, and a retry would be spent
-    on hearing so. Equal settings give the same schedule: it is a description, and each run asks a driver of its own.
+    A refused key is replaced at once by another of the *keys*, outside the count of retries. Equal settings give the
+    same schedule: it is a description, and each run asks a driver of its own.
     """
-    backoff = pipe(exponential(settings.base_s, settings.factor), capped(settings.cap_s), jittered)
-    waits = both(both(backoff, recurs(settings.max_retries)), _waiting(rest_s))
-    return choose(_wants_other_key, recurs(keys - 1), both(waits, permitted(ambiguous=settings.ambiguous)))
+    return _by_matrix(settings, keys, settings.max_retries, ambiguous=settings.ambiguous)
 
 
-def at_once(holds: Callable[[LLMError], bool], times: int, schedule: Schedule[LLMError]) -> Schedule[LLMError]:
-    """As *schedule* says; but without a wait, and outside its count, after the first *times* errors for which *holds*.
+@lru_cache(maxsize=256)
+def attempt_schedule(settings: RetrySettings, patience: Patience, keys: int = 1) -> Schedule[LLMError]:
+    """As :func:`default_schedule`, for as long as *patience* allows: what one model of a chain is asked by.
 
-    A rate limit is one where another key is free: what one key has to wait for, another need not.
+    A rate limit with a time is a queue, in which the pool of keys lets its callers stand: it costs no retry. So does
+    another key that is free, and the wait for a circuit. A refusal of our own limits is final here.
     """
+    ordinary = _by_matrix(settings, keys, patience.retries, ambiguous=patience.repeats)
 
     def start() -> Driver[LLMError]:
-        drive, left = schedule.driver(), times
+        drive, turns, circuit_from_s = ordinary.driver(), TURNS + keys - 1, inf
 
         def decide(now_s: float, random: Random, error: LLMError) -> Decision:
-            nonlocal left
-            if left > 0 and holds(error):
-                left -= 1
-                return Continue(0.0)
-            return drive(now_s, random, error)
+            nonlocal turns, circuit_from_s
+            match error:
+                case CircuitOpen(retry_after_s=wait_s):
+                    circuit_from_s = min(circuit_from_s, now_s)
+                    return _until_closed(wait_s, circuit_from_s + patience.circuit_s - now_s)
+                case RateLimitExceeded(retry_after_s=wait_s) if error.local or (wait_s or 0.0) > patience.queue_s:
+                    return Done()
+                case RateLimitExceeded(retry_after_s=wait_s) if wait_s:
+                    turns -= 1
+                    return Continue(0.0) if turns >= 0 else Done()
+                case _:
+                    decision = drive(now_s, random, error)
+                    is_too_long = isinstance(decision, Continue) and decision.delay_s > patience.wait_s
+                    return Done() if is_too_long else decision
 
         return decide
 
     return Schedule(start)
+
+
+def unless(first: Callable[[LLMError], Decision | None], schedule: Schedule[LLMError]) -> Schedule[LLMError]:
+    """As *first* decides, and where it has no decision as *schedule* does, which does not hear of the others."""
+
+    def start() -> Driver[LLMError]:
+        drive = schedule.driver()
+
+        def decide(now_s: float, random: Random, error: LLMError) -> Decision:
+            decision = first(error)
+            return drive(now_s, random, error) if decision is None else decision
+
+        return decide
+
+    return Schedule(start)
+
+
+CIRCUIT_POLL_S = 0.1
+"""How often the circuit is looked at while its probe is under way, whose end has no known moment."""
+
+
+def _until_closed(wait_s: float | None, left_s: float) -> Decision:
+    """Look again when the circuit lets a probe through, or soon, while another call is that probe."""
+    delay_s = CIRCUIT_POLL_S if wait_s is None else wait_s
+    return Continue(delay_s) if delay_s <= left_s else Done()
+
+
+def _by_matrix(settings: RetrySettings, keys: int, retries: int, *, ambiguous: bool) -> Schedule[LLMError]:
+    backoff = pipe(exponential(settings.base_s, settings.factor), capped(settings.cap_s), jittered)
+    waits = both(both(backoff, recurs(retries)), retry_after)
+    return choose(_wants_other_key, recurs(keys - 1), both(waits, permitted(ambiguous=ambiguous)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import TypeVar
 
 from returns.result import Failure
@@ -18,18 +19,21 @@ A = TypeVar("A")
 def timeout(seconds: float, *, model: str = "") -> Policy:
     """Fail with ``RequestTimedOut`` unless the operation ends within *seconds*, or what is left until the deadline.
 
-    Nested timeouts are their minimum. The operation is cancelled and its cleanup awaited; *model* goes into the error.
+    Nested timeouts are their minimum. The error's phase is ``attempt`` for *seconds*, after which another operation may
+    be tried (``fallback``), and ``total`` for the deadline. The operation is cancelled and its cleanup awaited; *model*
+    goes into the error.
     """
 
     def around(op: Op[A], /) -> Op[A]:
         async def limited(context: Context) -> Outcome[A, LLMError]:
             now_s = context.clock.monotonic()
-            limit_s = seconds if context.deadline_s is None else min(seconds, context.deadline_s - now_s)
+            left_s = inf if context.deadline_s is None else context.deadline_s - now_s
+            limit_s = min(seconds, left_s)
             if limit_s <= 0:
                 return Failure(RequestTimedOut(model, seconds, message="the deadline had passed before it began"))
             with context.clock.move_on_after(limit_s):
                 return await run(op, context)
-            return Failure(RequestTimedOut(model, limit_s))
+            return Failure(RequestTimedOut(model, limit_s, "attempt" if seconds < left_s else "total"))
 
         return effect(limited)
 

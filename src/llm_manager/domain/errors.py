@@ -13,7 +13,8 @@ from typing import Literal, TypeAlias
 from llm_manager.domain.problem import Problem
 from llm_manager.domain.response import LLMResponse
 
-TimeoutPhase: TypeAlias = Literal["first_byte", "idle", "total"]
+TimeoutPhase: TypeAlias = Literal["first_byte", "idle", "attempt", "total"]
+"""Which limit ran out: that of the head of a stream, of a silence in it, of one attempt, or the caller's deadline."""
 NetworkCause: TypeAlias = Literal["connect", "dns", "tls", "reset", "local"]
 MalformedReason: TypeAlias = Literal[
     "truncated", "oversize", "undecodable", "unparsable", "redirect", "empty", "protocol"
@@ -32,11 +33,15 @@ class ModelUnavailable:
 
 @dataclass(frozen=True, slots=True)
 class RateLimitExceeded:
-    """Too many requests or tokens; ``retry_after_s`` is what the vendor asked for, None when it did not say."""
+    """Too many requests or tokens; ``retry_after_s`` is what the vendor asked for, None when it did not say.
+
+    ``local``: a limit of this library's own configuration refused it (``rate_limit``), and nothing was sent.
+    """
 
     model: str
     retry_after_s: float | None = None
     message: str = ""
+    local: bool = field(default=False, kw_only=True)
     tag: Literal["RateLimitExceeded"] = field(default="RateLimitExceeded", kw_only=True, repr=False)
 
 
@@ -70,7 +75,10 @@ class AuthenticationFailed:
 
 @dataclass(frozen=True, slots=True)
 class RequestTimedOut:
-    """Nothing came in time. ``timeout_s`` is the limit that ran out, ``phase`` which one it was."""
+    """Nothing came in time. ``timeout_s`` is the limit that ran out, ``phase`` which one it was.
+
+    ``attempt`` is the limit of one attempt, after which another model may be asked; ``total`` the operation's own.
+    """
 
     model: str
     timeout_s: float
@@ -103,11 +111,15 @@ class NetworkError:
 
 @dataclass(frozen=True, slots=True)
 class ServerError:
-    """The provider failed: an HTTP status of 500 and above, or the same said inside an answer."""
+    """The provider failed: an HTTP status of 500 and above, 498 of Groq, or the same said inside an answer.
+
+    ``retry_after_s`` is what an overloaded one asked for, None when it did not say.
+    """
 
     model: str
     status_code: int
     message: str = ""
+    retry_after_s: float | None = field(default=None, kw_only=True)
     tag: Literal["ServerError"] = field(default="ServerError", kw_only=True, repr=False)
 
 
@@ -210,11 +222,12 @@ class AllModelsFailed:
 @dataclass(frozen=True, slots=True)
 class BudgetExceeded:
     """Sending could cost more than is left; nothing was sent. The limit is None where not it but an unknown price is
-    why."""
+    why. ``reserved_usd`` is what other requests under way may cost at most, beside what is spent."""
 
     limit_usd: float | None
     spent_usd: float
     message: str = ""
+    reserved_usd: float = field(default=0.0, kw_only=True)
     tag: Literal["BudgetExceeded"] = field(default="BudgetExceeded", kw_only=True, repr=False)
 
 

@@ -85,26 +85,36 @@ class RetryBudgetSettings:
 class RetrySettings:
     """Exponential backoff with full jitter (AWS Architecture Blog, "Exponential Backoff And Jitter", 2015).
 
-    *ambiguous* also repeats requests that may have reached the model and been paid for.
+    *ambiguous* lets a request that may have reached the model, and been paid for, be answered all the same: by the
+    next model, or, where there is none, by asking once more. *patience_s* is the longest wait of known length while
+    another model of the chain can be asked; without one, a wait of known length is a queue.
     """
 
     max_retries: Whole = 3
     base_s: Seconds = 1.0
     factor: Annotated[float, Ge(1)] = 2.0
     cap_s: Seconds = 60.0
-    ambiguous: bool = False
+    patience_s: Amount = 2.0
+    ambiguous: bool = True
     budget: RetryBudgetSettings = field(default_factory=RetryBudgetSettings)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimeoutSettings:
-    """Seconds. *attempt_s* bounds one try, *total_s* the whole operation, queues and pauses included."""
+    """Seconds. *attempt_s* bounds one attempt from the moment it is sent, *total_s* the whole operation, queues and
+    pauses included.
+
+    *first_byte_s* bounds the wait for the head and the first piece of a stream, *idle_s* each silence after it. The
+    head of a whole answer comes with its end, so *attempt_s* alone bounds it: 1,800 s are enough for the longest
+    answer of the catalog (128,000 tokens) at 75 tokens a second; the vendors' own clients wait 600 s for the first
+    byte of either kind (openai 3.52, anthropic 2.11).
+    """
 
     connect_s: Seconds = 10.0
-    first_byte_s: Seconds = 60.0
+    first_byte_s: Seconds = 600.0
     idle_s: Seconds = 30.0
-    attempt_s: Seconds = 120.0
-    total_s: Seconds = 300.0
+    attempt_s: Seconds = 1800.0
+    total_s: Seconds = 3600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,10 +151,11 @@ class BudgetSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BreakerSettings:
-    """When a target is left alone: at *failure_rate* of *minimum_calls* or more in *window_s*, or a run of failures.
+    """When a circuit opens: at *failure_rate* of *minimum_calls* or more in *window_s*, or a run of failures.
 
-    Open for *open_s*, doubled up to *max_open_s* whenever a probe fails; a probe holds its lease *probe_s* at most;
-    *success_threshold* probes in a row close it.
+    Failures of calls that were under way at the same moment are one observation. Open for *open_s*, doubled up to
+    *max_open_s* whenever a probe fails, so that a blip costs seconds and an outage few probes; a probe holds its
+    lease *probe_s* at most; *success_threshold* probes in a row close it.
     """
 
     enabled: bool = True
@@ -152,7 +163,7 @@ class BreakerSettings:
     failure_rate: Part = 0.5
     minimum_calls: Count = 10
     window_s: Seconds = 30.0
-    open_s: Seconds = 60.0
+    open_s: Seconds = 2.0
     max_open_s: Seconds = 300.0
     success_threshold: Count = 2
     probe_s: Seconds = 120.0
@@ -163,7 +174,8 @@ class KeySettings:
     """API keys by provider (``portkey`` is one), several for one provider take turns.
 
     *groups* names, by provider, the account of each of its keys in order: keys of one account share its limits and
-    rest together. *cool_down_s* is how long a key rests after a 429 that names no time of its own.
+    rest together. *cool_down_s* is how long a key rests after a 429 that names no time of its own. Each of several
+    keys has at most *max_connections_per_key* calls under way; a single key is bounded by ``http.max_connections``.
     """
 
     providers: Mapping[str, tuple[Secret, ...]] = field(default_factory=dict[str, tuple[Secret, ...]])

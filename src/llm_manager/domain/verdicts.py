@@ -2,7 +2,7 @@
 
 Three questions are kept apart: may the same target be asked again, may the next model be asked, and does the failure
 speak against the target's health. After an *ambiguous* failure the model may have done, and billed, the work already,
-so nothing is sent again unless the configuration allows it (``retry.ambiguous``).
+so it is asked again at most once, and not at all where another model can be asked or ``retry.ambiguous`` is off.
 """
 
 from __future__ import annotations
@@ -46,13 +46,13 @@ NextModel: TypeAlias = Literal["yes", "larger_window", "if_ambiguous_allowed", "
 """May the next model be asked: always, only one with a larger window, only by opt-in, or not at all."""
 
 LONGEST_WAIT_S = 60.0
-"""A vendor's Retry-After above this is not waited for: the next model is asked instead."""
+"""A schedule does not wait for a Retry-After above this: the next model is asked instead."""
 
-OVERLOADED = (503, 529)
-"""Refused before work began. 529 is Anthropic's."""
+OVERLOADED = (498, 503, 529)
+"""Refused before work began. 498 is Groq's ("flex tier capacity exceeded"), 529 Anthropic's."""
 
-AMBIGUOUS_STATUS = (502, 504)
-"""A proxy lost its upstream: the work may have been done."""
+AMBIGUOUS_STATUS = (502, 504, *range(520, 525))
+"""A proxy lost its upstream: the work may have been done. 520 to 524 are Cloudflare's."""
 
 
 def again(error: LLMError) -> Again:  # noqa: C901  # one flat table
@@ -64,12 +64,14 @@ def again(error: LLMError) -> Again:  # noqa: C901  # one flat table
             return "no" if cause == "tls" else "once" if cause == "dns" else "yes"
         case RequestTimedOut(phase=phase):
             return "no" if phase == "total" else "if_ambiguous_allowed"
+        case RateLimitExceeded(local=True):
+            return "no"
         case RateLimitExceeded(retry_after_s=wait_s):
             return "yes" if wait_s is None or wait_s <= LONGEST_WAIT_S else "no"
         case ServerError(status_code=status) | GatewayError(status_code=status):
-            return "if_ambiguous_allowed" if status in AMBIGUOUS_STATUS else "yes" if status >= 500 else "no"
+            return _again_by_status(status)
         case MalformedResponse(reason=reason):
-            if reason == "empty":
+            if reason in ("empty", "protocol"):
                 return "once"
             return "if_ambiguous_allowed" if reason in ("truncated", "undecodable") else "no"
         case StreamBroken():
@@ -110,9 +112,9 @@ def next_model(error: LLMError) -> NextModel:  # noqa: C901  # one flat table
         case RequestTimedOut(phase=phase):
             return "no" if phase == "total" else "if_ambiguous_allowed"
         case ServerError(status_code=status) | GatewayError(status_code=status):
-            return "if_ambiguous_allowed" if status in AMBIGUOUS_STATUS else "yes" if status >= 500 else "no"
+            return _again_by_status(status)
         case MalformedResponse(reason=reason):
-            if reason in ("oversize", "redirect", "protocol"):
+            if reason in ("oversize", "redirect"):
                 return "no"
             return "if_ambiguous_allowed" if reason == "truncated" else "yes"
         case StreamBroken():
@@ -147,6 +149,26 @@ def next_model(error: LLMError) -> NextModel:  # noqa: C901  # one flat table
             assert_never(error)
 
 
+def may_ask_next(error: LLMError, *, ambiguous: bool, after_filter: bool) -> bool:
+    """May the next model be asked after *error*, with the user's opt-ins ``retry.ambiguous`` and
+    ``routing.after_filter``? One whose window is larger may not be known here."""
+    match next_model(error):
+        case "yes" | "larger_window":
+            return True
+        case "if_ambiguous_allowed":
+            return ambiguous
+        case "if_filtered_allowed":
+            return after_filter
+        case "no":
+            return False
+
+
+def _again_by_status(status: int) -> Literal["yes", "if_ambiguous_allowed", "no"]:
+    if status in AMBIGUOUS_STATUS:
+        return "if_ambiguous_allowed"
+    return "yes" if status >= 500 or status in OVERLOADED else "no"
+
+
 def is_transient(error: LLMError) -> bool:
     """Could the very same request, sent again to the same target without any opt-in, succeed?
 
@@ -158,16 +180,19 @@ def is_transient(error: LLMError) -> bool:
 
 def is_ambiguous(error: LLMError) -> bool:
     """May the model have done the work, and billed it, although no answer came?"""
-    return again(error) == "if_ambiguous_allowed"
+    return again(error) == "if_ambiguous_allowed" or isinstance(error, RequestTimedOut)
 
 
 def retry_after_s(error: LLMError) -> float | None:
     """Seconds the other side asked us to stay away, None when it did not say."""
-    return error.retry_after_s if isinstance(error, RateLimitExceeded | CircuitOpen) else None
+    return error.retry_after_s if isinstance(error, RateLimitExceeded | CircuitOpen | ServerError) else None
 
 
 def counts_against_breaker(error: LLMError) -> bool:  # one flat table
-    """Does *error* speak against the health of its target, and not against the request, the key or us?"""
+    """Does *error* speak against the health of its target, and not against the request, the key or us?
+
+    The caller's own deadline does not: it may be shorter than the model usually takes.
+    """
     match error:
         case NetworkError(cause=cause):
             return cause not in ("tls", "local")
@@ -175,7 +200,9 @@ def counts_against_breaker(error: LLMError) -> bool:  # one flat table
             return reason in ("truncated", "undecodable", "protocol")
         case GatewayError(status_code=status):
             return status >= 500
-        case ServerError() | StreamBroken() | RequestTimedOut():
+        case RequestTimedOut(phase=phase):
+            return phase != "total"
+        case ServerError() | StreamBroken():
             return True
         case (
             RateLimitExceeded()
@@ -212,6 +239,8 @@ def nothing_was_sent(error: LLMError) -> bool:
     match error:
         case NetworkError(ambiguous=ambiguous):
             return not ambiguous
+        case RateLimitExceeded(local=is_local):
+            return is_local
         case CircuitOpen() | BudgetExceeded() | UnsupportedCapability() | ConfigurationError():
             return True
         case _:
@@ -253,8 +282,10 @@ def _sentence(error: LLMError) -> str:  # noqa: C901, PLR0912  # one flat table
     match error:
         case ModelUnavailable(model=model):
             return f"{model or 'the model'} is not available{said}: check its name and that this account may use it"
-        case RateLimitExceeded(model=model, retry_after_s=wait_s):
+        case RateLimitExceeded(model=model, retry_after_s=wait_s, local=is_local):
             wait = "wait a while" if wait_s is None else f"wait {wait_s:.3g} s"
+            if is_local:
+                return f"the limit set for {model} is reached{said}: {wait}, or raise rate_limit"
             return f"{model} is rate limited{said}: {wait}, add keys, or allow a fallback model"
         case QuotaExhausted(model=model):
             return f"the quota for {model} is used up{said}: top up the account or use another key"
@@ -302,8 +333,9 @@ def _sentence(error: LLMError) -> str:  # noqa: C901, PLR0912  # one flat table
             return f"every model failed{said}: {each or 'none is configured; set a provider key'}"
         case BudgetExceeded(limit_usd=None):
             return f"the budget does not allow what may cost anything{said or ': set a price'}"
-        case BudgetExceeded(limit_usd=limit, spent_usd=spent):
-            much = f"the budget of {limit:.4f} USD does not allow it, {spent:.4f} are spent{said}"
+        case BudgetExceeded(limit_usd=limit, spent_usd=spent, reserved_usd=reserved):
+            much = f"the budget of {limit:.4f} USD does not allow it, {spent:.4f} are spent"
+            much += f" and {reserved:.4f} reserved by requests under way{said}" if reserved else said
             return f"{much}: raise the budget, or lower max_tokens"
         case ConversationNotFound(conversation_id=id_):
             return f"there is no conversation {id_!r}{said}: list them to see which exist"

@@ -23,6 +23,15 @@ from llm_manager.effect.op import effect, run
 
 A = TypeVar("A")
 
+WasSent: TypeAlias = Callable[[], bool]
+"""Whether the run that has just ended sent a request: what was taken for one that did not is given back."""
+
+
+def always_sent() -> bool:
+    """The answer of a run that does not know."""
+    return True
+
+
 Gate: TypeAlias = Callable[[Context], Awaitable[Outcome[Tell | None, LLMError]]]
 """Lets a run in, and says whom to tell when it is over, None if nobody; or turns it away with an error."""
 

@@ -2,20 +2,23 @@
 
 From the outside in, and why each stands where it does:
 
-1. **retry** is outermost, so that every try pays at the limiter and counts at the breaker like any other.
-2. **budget** next: what a try may cost at most is reserved before it takes room that others could use.
-3. **rate limit** then: a try that waits for room holds no probe of the breaker meanwhile.
-4. **circuit breaker** within it: a refusal gives the reserved room back. A breaker that is open when a target's turn
-   comes is asked before all this, so that nobody waits in a queue to be refused.
-5. **timeout** bounds what follows: waiting for a key, and the call.
-6. **lease a key**, then the **provider** is asked, once; not by somebody who waited for the key while the breaker
-   opened.
+1. **retry** is outermost, so that every attempt pays at the limiter and counts at the breaker like any other.
+2. **budget** next: what an attempt may cost at most is reserved before it takes room that others could use.
+3. **rate limit** then: an attempt that waits for room holds neither a key nor a probe of the breaker meanwhile.
+4. **key**: an attempt waits for a key with room, or for the end of its rest, as long as the deadline allows; how long is
+   no matter of the model's.
+5. **circuit breaker** after all that waits: a probe begins when it is sent. A refusal gives back what was taken. A
+   circuit that is open when a target's turn comes refuses before all this, so that no queue ends in a refusal.
+6. **timeout** bounds one attempt from the moment it is sent; then the **provider** is called, once.
 
-Budget, rate limit, circuit breaker and the **ledger** within them are gates of one combinator: taken in this order,
-told how the try ended in the reverse of it, so that the ledger and all other observers hear of it first.
+Budget, rate limit, key, circuit breaker and the **ledger** within them are gates of one combinator: taken in this order,
+and settled in the reverse of it, so that the ledger and all other observers hear first how an attempt ended.
 
-A streamed answer goes through the same stack. Its try is over, and everything above settles, when the stream is; only
-the retry and the timeout have done their part when its first event is there.
+A streamed answer goes through the same stack. Its attempt is over, and everything above settles, when the stream is;
+only the retry and the timeout have done their part when its first event is there.
+
+How long an attempt waits, and how often it is repeated, is its :class:`~llm_manager.policies.patience.Patience`: less
+where another model can be asked.
 """
 
 from __future__ import annotations
@@ -23,14 +26,14 @@ from __future__ import annotations
 from functools import partial
 from typing import TypeVar
 
-from returns.result import Failure, Success
+from returns.result import Success
 
 from llm_manager.combinators.budget import budget_gate
 from llm_manager.combinators.circuit_breaker import breaker_gate
 from llm_manager.combinators.rate_limit import limiter_gate
-from llm_manager.combinators.retry import at_once, default_schedule, retry
+from llm_manager.combinators.retry import attempt_schedule, retry, unless
 from llm_manager.combinators.timeout import timeout
-from llm_manager.domain.errors import CircuitOpen, LLMError
+from llm_manager.domain.errors import LLMError
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.request import LLMRequest
 from llm_manager.domain.response import LLMResponse
@@ -38,72 +41,62 @@ from llm_manager.domain.target import Target
 from llm_manager.effect.context import Context, Op, through
 from llm_manager.effect.gate import gated
 from llm_manager.effect.op import effect, run
-from llm_manager.effect.schedule import Schedule
 from llm_manager.operations.flow import Flow, opened_flow, whole_of
 from llm_manager.operations.tries import Ask, Began, Tries
 from llm_manager.policies.asked import Asked, completed, sent_tokens
-from llm_manager.policies.bucket import longest_wait_s
-from llm_manager.policies.planning import key_owner, keys_of, worst_try_usd
+from llm_manager.policies.patience import Patience
+from llm_manager.policies.planning import keys_of, worst_try_usd
 from llm_manager.policies.window import windowed
 from llm_manager.ports import Dispatch, Provider
 
 A = TypeVar("A")
 
 
-def attempt(request: LLMRequest, target: Target) -> Op[LLMResponse]:
+def attempt(request: LLMRequest, target: Target, patience: Patience) -> Op[LLMResponse]:
     """Ask *target* for a whole answer, with everything of the stack above around it.
 
-    A request that wants ``streaming`` has it sent in pieces: a long answer then need not come within
-    ``timeouts.first_byte_s``.
+    A request that wants ``streaming`` has it sent in pieces: an answer that stops coming is then noticed after
+    ``timeouts.idle_s``.
     """
-    return _stacked(request, target, _in_pieces if request.streaming else _whole)
+    return _stacked(request, target, patience, _in_pieces if request.streaming else _whole)
 
 
-def begin(request: LLMRequest, target: Target) -> Op[Flow]:
+def begin(request: LLMRequest, target: Target, patience: Patience) -> Op[Flow]:
     """Ask *target* for an answer in pieces, with everything of the stack above around it; the first one is there."""
-    return _stacked(request, target, _begun)
+    return _stacked(request, target, patience, _begun)
 
 
-def _stacked(request: LLMRequest, target: Target, ask: Ask[A]) -> Op[A]:
+def _stacked(request: LLMRequest, target: Target, patience: Patience, ask: Ask[A]) -> Op[A]:
     request = windowed(request, target)  # before all else: what is reserved, at the limiter too, is for what is sent
+    model = target.model
 
     async def attempting(context: Context) -> Outcome[A, LLMError]:
-        tries = Tries(request, target, ask, context.clock.monotonic())
-        left_alone = await _left_alone(context, target)
-        if left_alone is not None:
-            return Failure(left_alone)
+        config = context.config
+        keys = keys_of(config, target)
+        tries = Tries(request, target, ask, context.clock.monotonic(), keys=keys, queue_s=patience.queue_s)
+        schedule = unless(tries.decide_first, attempt_schedule(config.retry, patience, keys))
         stack = through(
             effect(tries.sent),
-            timeout(context.config.timeouts.attempt_s, model=target.model),
+            timeout(config.timeouts.attempt_s, model=model),
             gated(
-                budget_gate(partial(_worst_usd, request, target), model=target.model),
+                tries.circuit_gate,
+                budget_gate(partial(_worst_usd, request, target), model=model, was_sent=tries.was_sent),
                 limiter_gate(
-                    target.key, _worst_tokens(request, target), model=target.model, never_left=tries.never_left
+                    target.key,
+                    _worst_tokens(request, target),
+                    model=model,
+                    longest_wait_s=patience.wait_s,
+                    was_sent=tries.was_sent,
                 ),
-                breaker_gate(target.key, model=target.model, was_asked=tries.was_asked),
+                tries.key_gate,
+                breaker_gate(target.key, model=model, counts=tries.counts_against_breaker),
                 tries.ledger,
             ),
-            retry(_schedule(context, target, tries), budget=target.key, model=target.model),
+            retry(schedule, budget=target.key, model=model),
         )
         return await run(stack, context)
 
     return effect(attempting)
-
-
-async def _left_alone(context: Context, target: Target) -> CircuitOpen | None:
-    """Why nobody need wait for room at *target*, if there is a reason: its breaker is open."""
-    if longest_wait_s(context.config.rate_limit) == 0:
-        return None  # there is no queue: the breaker itself says so at once
-    circuit, wait_s = await context.breakers.state(target.key, context.clock.monotonic())
-    return CircuitOpen(target.model, wait_s) if circuit == "open" else None
-
-
-def _schedule(context: Context, target: Target, tries: Tries[A]) -> Schedule[LLMError]:
-    config = context.config
-    rest_s = 0.0 if key_owner(config, target) is None else config.keys.cool_down_s
-    keys = keys_of(config, target)
-    schedule = default_schedule(config.retry, keys, rest_s)
-    return at_once(tries.may_use_another_key, keys - 1, schedule) if keys > 1 else schedule
 
 
 def _worst_usd(request: LLMRequest, target: Target) -> float | None:

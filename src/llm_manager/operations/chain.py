@@ -5,28 +5,30 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias, TypeVar
 
-from returns.result import Failure
+from returns.result import Failure, Success
 
-from llm_manager.combinators.fallback import Alternative, first_success
+from llm_manager.combinators.retry import in_time
 from llm_manager.domain.config import LLMConfig
 from llm_manager.domain.errors import (
+    AllModelsFailed,
     AuthenticationFailed,
     ConfigurationError,
     ContextTooLarge,
     InvalidRequest,
     LLMError,
 )
-from llm_manager.domain.events import TargetSkipped
+from llm_manager.domain.events import FellBack, TargetSkipped
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.request import LLMRequest
 from llm_manager.domain.request_problems import request_problems
 from llm_manager.domain.response import LLMResponse
 from llm_manager.domain.target import Target
-from llm_manager.domain.verdicts import next_model
+from llm_manager.domain.verdicts import may_ask_next, next_model
 from llm_manager.effect.context import Context, Op, emit
-from llm_manager.effect.op import effect
+from llm_manager.effect.op import effect, run
 from llm_manager.policies.cache_key import cache_key
 from llm_manager.policies.latency import Latency
+from llm_manager.policies.patience import Patience, alone, among_others, asked_again_after_s, once_more
 from llm_manager.policies.routing import Candidate, Chosen, Skipped, candidates, strategy_of
 
 A = TypeVar("A")
@@ -35,7 +37,7 @@ LAST_WORDS_S = 0.02
 """How long after its deadline a request is cut off: a try ends at it by itself, names the model that did not answer,
 and lets ledger, breaker and key know. Were it cut off at the same moment, nobody would learn anything."""
 
-Asking: TypeAlias = Callable[[LLMRequest, Target], Op[A]]
+AttemptFn: TypeAlias = Callable[[LLMRequest, Target, Patience], Op[A]]
 """How one model is asked."""
 
 
@@ -47,10 +49,66 @@ def chain_of(request: LLMRequest, context: Context) -> Outcome[tuple[Candidate, 
     return candidates(context.config, request, observed_latencies(context, request))
 
 
-def first_answer(config: LLMConfig, request: LLMRequest, chain: Sequence[Candidate], asking: Asking[A]) -> Op[A]:
+def first_answer(config: LLMConfig, request: LLMRequest, chain: Sequence[Candidate], ask: AttemptFn[A]) -> Op[A]:
     """What the first model of *chain* that succeeds gives; after which failures the next one is asked is the fault
-    matrix with the user's opt-ins."""
-    return first_success(_alternatives(config, request, chain, asking))
+    matrix with the user's opt-ins.
+
+    A model that is to be waited for comes after those that are well: it is asked again, once and in the order of the
+    moments that are known, when no other has answered. One failure comes back as it is, several as
+    ``AllModelsFailed``.
+    """
+    listed = _listed(chain, request)
+
+    async def trying(context: Context) -> Outcome[A, LLMError]:
+        failures: dict[int, tuple[str, LLMError]] = {}
+        moments: dict[int, float] = {}
+        for index, candidate in enumerate(listed):
+            if failures:
+                before, error = list(failures.values())[-1]
+                if not _accepts(config, candidate, chain, error):
+                    continue
+                _emit_fallback(context, before, _name(candidate), error)
+            is_alone = not moments and not any(isinstance(each, Chosen) for each in listed[index + 1 :])
+            patience = alone(config.retry) if is_alone else among_others(config.retry)
+            outcome = await run(_op(request, candidate, ask, patience), context)
+            if isinstance(outcome, Success):
+                return outcome
+            error = outcome.failure()
+            failures[index] = (_name(candidate), error)
+            wait_s = None if is_alone else asked_again_after_s(config, error)
+            if wait_s is not None:
+                moments[index] = context.clock.monotonic() + wait_s
+        for index in sorted(moments, key=moments.__getitem__):
+            outcome = await _asked_again(context, request, listed[index], ask, moments[index], failures[index])
+            if isinstance(outcome, Success):
+                return outcome
+            failures[index] = (_name(listed[index]), outcome.failure())
+        errors = tuple(failures.values())
+        return Failure(errors[0][1] if len(errors) == 1 else AllModelsFailed(errors))
+
+    return effect(trying)
+
+
+async def _asked_again(
+    context: Context,
+    request: LLMRequest,
+    candidate: Candidate,
+    ask: AttemptFn[A],
+    at_s: float,
+    before: tuple[str, LLMError],
+) -> Outcome[A, LLMError]:
+    """Wait until *at_s* and ask once more; what it failed with *before* if the deadline leaves no time for that."""
+    delay_s = max(at_s - context.clock.monotonic(), 0.0)
+    if not in_time(context, delay_s):
+        return Failure(before[1])
+    await context.clock.sleep(delay_s)
+    _emit_fallback(context, before[0], before[0], before[1])
+    return await run(_op(request, candidate, ask, once_more(context.config.retry)), context)
+
+
+def _emit_fallback(context: Context, model: str, next_model: str, error: LLMError) -> None:
+    now_s = context.clock.monotonic()
+    emit(context, FellBack(at_s=now_s, model=model, next_model=next_model, error=error, run=context.run))
 
 
 def cache_key_of(request: LLMRequest, chain: Sequence[Candidate]) -> str:
@@ -76,16 +134,10 @@ def observed_latencies(context: Context, request: LLMRequest) -> Mapping[str, La
     return context.latencies.lately(context.clock.monotonic())
 
 
-def _alternatives(
-    config: LLMConfig, request: LLMRequest, chain: Sequence[Candidate], asking: Asking[A]
-) -> tuple[Alternative[A], ...]:
+def _listed(chain: Sequence[Candidate], request: LLMRequest) -> tuple[Candidate, ...]:
     """What may be tried, in order. Models nobody configured are left out, unless there is nothing else to report."""
     some = any(isinstance(each, Chosen) for each in chain)
-    return tuple(
-        Alternative(_op(request, each, asking), _accepts(config, each, chain), _name(each))
-        for each in chain
-        if not (some and isinstance(each, Skipped) and _is_unconfigured(each, request))
-    )
+    return tuple(each for each in chain if not (some and isinstance(each, Skipped) and _is_unconfigured(each, request)))
 
 
 def _is_unconfigured(skipped: Skipped, request: LLMRequest) -> bool:
@@ -98,8 +150,8 @@ def _name(candidate: Candidate) -> str:
     return candidate.target.model if isinstance(candidate, Chosen) else candidate.name
 
 
-def _op(request: LLMRequest, candidate: Candidate, asking: Asking[A]) -> Op[A]:
-    return asking(request, candidate.target) if isinstance(candidate, Chosen) else _skipping(candidate)
+def _op(request: LLMRequest, candidate: Candidate, ask: AttemptFn[A], patience: Patience) -> Op[A]:
+    return ask(request, candidate.target, patience) if isinstance(candidate, Chosen) else _skipping(candidate)
 
 
 def _skipping(skipped: Skipped) -> Op[Any]:
@@ -116,23 +168,13 @@ def _skipping(skipped: Skipped) -> Op[Any]:
     return effect(skipping)
 
 
-def _accepts(config: LLMConfig, candidate: Candidate, chain: Sequence[Candidate]) -> Callable[[LLMError], bool]:
-    """After which failure of an earlier model *candidate* may be asked: the fault matrix with the user's opt-ins."""
-
-    def accepts(error: LLMError) -> bool:
-        match next_model(error):
-            case "yes":
-                return True
-            case "larger_window":
-                return _has_larger_window(candidate, error, chain)
-            case "if_ambiguous_allowed":
-                return config.retry.ambiguous
-            case "if_filtered_allowed":
-                return config.routing.after_filter
-            case "no":
-                return isinstance(error, ConfigurationError)  # an alias of ours is wrong, the others may be right
-
-    return accepts
+def _accepts(config: LLMConfig, candidate: Candidate, chain: Sequence[Candidate], error: LLMError) -> bool:
+    """May *candidate* be asked after an earlier model failed with *error*?"""
+    if next_model(error) == "larger_window":
+        return _has_larger_window(candidate, error, chain)
+    if isinstance(error, ConfigurationError):
+        return True  # an alias of ours is wrong, the others may be right
+    return may_ask_next(error, ambiguous=config.retry.ambiguous, after_filter=config.routing.after_filter)
 
 
 def _has_larger_window(candidate: Candidate, error: LLMError, chain: Sequence[Candidate]) -> bool:

@@ -1,6 +1,7 @@
-"""The tries of one request on one model: what each of them does below the policies, and what these may know of it.
+"""The attempts of one request on one model: what each of them does below the policies, and what these may know of it.
 
-A try leases a key, asks the provider once, and is told to the ledger when it is over, whichever way that comes about.
+An attempt leases a key, calls the provider once, and writes its line of the ledger when it is over, whichever way that
+comes about.
 """
 
 from __future__ import annotations
@@ -9,21 +10,21 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Generic, TypeAlias, TypeVar, final
 
-import anyio
 from returns.result import Failure, Success
 
-from llm_manager.domain.errors import CircuitOpen, ConfigurationError, LLMError, RateLimitExceeded
+from llm_manager.domain.errors import CircuitOpen, ConfigurationError, LLMError, RateLimitExceeded, RequestTimedOut
 from llm_manager.domain.events import AttemptFinished, AttemptStarted, SchemaModeChosen
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.problem import Problem
 from llm_manager.domain.request import LLMRequest
 from llm_manager.domain.response import Attempt, LLMResponse, SchemaMode
 from llm_manager.domain.target import Target, server_of
-from llm_manager.domain.verdicts import nothing_was_sent
+from llm_manager.domain.verdicts import counts_against_breaker
 from llm_manager.effect.context import Context, emit
-from llm_manager.effect.ongoing import Ending, Tell, when_over
+from llm_manager.effect.ongoing import Ending, Tell
+from llm_manager.effect.schedule import Continue, Decision, Done
 from llm_manager.policies.asked import Asked, asked_of
-from llm_manager.policies.planning import alternate_keys, key_owner
+from llm_manager.policies.planning import alternate_keys, key_pool_name
 from llm_manager.ports import Dispatch, Lease, Provider
 
 A = TypeVar("A")
@@ -37,70 +38,96 @@ Ask: TypeAlias = Callable[[Context, Provider, Dispatch, Asked, Began], Awaitable
 
 @final
 class Tries(Generic[A]):
-    """One run's tries at *request* on *target*, one after the other: since when it has been waiting, what was sent
-    last with which key, and when the first piece of an answer came."""
+    """One run's attempts at *request* on *target*, one after the other: since when it has been waiting, what was sent
+    last with which key, and when the head and the first piece of an answer came."""
 
-    __slots__ = ("_ask", "_first_s", "_key_id", "_mode", "_of_one_key", "_request", "_sent_s", "_since_s", "_target")
+    __slots__ = (
+        "_ask",
+        "_first_s",
+        "_has_head",
+        "_lease",
+        "_mode",
+        "_of_one_key",
+        "_other_keys",
+        "_queue_s",
+        "_request",
+        "_sent_s",
+        "_since_s",
+        "_target",
+    )
 
-    def __init__(self, request: LLMRequest, target: Target, ask: Ask[A], since_s: float) -> None:
+    def __init__(
+        self, request: LLMRequest, target: Target, ask: Ask[A], since_s: float, *, keys: int, queue_s: float
+    ) -> None:
         self._request = request
         self._target = target
         self._ask = ask
         self._since_s = since_s
+        self._queue_s = queue_s
+        self._other_keys = keys - 1
+        self._lease: Lease | None = None
         self._sent_s: float | None = None
         self._first_s: float | None = None
-        self._key_id: str | None = None
+        self._has_head = False
         self._mode: SchemaMode | None = None
         self._of_one_key: LLMError | None = None
 
-    def was_asked(self) -> bool:
-        """Did the last try get as far as the model, and not only into the queue for a key?"""
+    def was_sent(self) -> bool:
+        """Did the last attempt get as far as the provider, and not only into a queue of ours?"""
         return self._sent_s is not None
 
-    def never_left(self, error: LLMError) -> bool:
-        """Was nothing sent by the try that failed so: for want of a key, or with no connection?"""
-        return not self.was_asked() or nothing_was_sent(error)
+    def counts_against_breaker(self, error: LLMError) -> bool:
+        """Does *error* of the last attempt speak against the target's health?
 
-    def may_use_another_key(self, error: LLMError) -> bool:
-        """Was it one key alone that met *error*, with another to be had?"""
-        return error is self._of_one_key
+        A deadline that passes before anything came may be shorter than the model usually takes; one that passes in the
+        middle of an answer that drips is the model's.
+        """
+        if isinstance(error, RequestTimedOut) and error.phase == "total":
+            return self._has_head and self._first_s is None
+        return self.was_sent() and counts_against_breaker(error)
+
+    def decide_first(self, error: LLMError) -> Decision | None:
+        """What needs no schedule: another key is taken at once, a refusal of the queue for keys is final."""
+        if not isinstance(error, RateLimitExceeded):
+            return None
+        if error is self._of_one_key and self._other_keys > 0:
+            self._other_keys -= 1
+            return Continue(0.0)
+        return None if self.was_sent() else Done()
+
+    async def circuit_gate(self, context: Context) -> Outcome[None, LLMError]:
+        """The first gate: a new attempt begins, unless it would wait for money, room or a key to be refused at the end
+        because the circuit is open."""
+        self._sent_s = self._first_s = None
+        self._has_head = False
+        wait_s = (await context.breakers.state(self._target.key, context.clock.monotonic()))[1]
+        return Failure(CircuitOpen(self._target.model, wait_s)) if wait_s > 0 else _PASSES
+
+    async def key_gate(self, context: Context) -> Outcome[Tell, LLMError]:
+        """The gate of the keys: waits for one, or in the queue of a target that has none."""
+        clock, max_wait_s = context.clock, self._queue_s
+        now_s = clock.monotonic()
+        if context.deadline_s is not None:
+            max_wait_s = min(max_wait_s, context.deadline_s - now_s)
+        pool = key_pool_name(context.config, self._target)
+        leased = await context.keys.lease(pool, self._target.model, max_wait_s, clock)
+        self._queue_s -= clock.monotonic() - now_s  # all turns together
+        if not isinstance(leased, Success):
+            return leased
+        self._lease = lease = leased.unwrap()
+        return Success(partial(self._give_back, context, lease))
 
     async def ledger(self, context: Context) -> Outcome[Tell, LLMError]:
-        """The gate of the ledger: another try begins, and gets its line when it is over, if it was sent."""
-        self._sent_s = self._first_s = None
+        """The gate of the ledger: an attempt gets its line when it is over, if it was sent."""
         return Success(partial(self._over, context))
 
     async def sent(self, context: Context) -> Outcome[A, LLMError]:
-        """The try itself: sent once, with a key if the provider wants one."""
-        config, target = context.config, self._target
+        """The attempt itself: sent once, with the key that was leased for it."""
+        target, lease = self._target, self._lease
         provider = context.providers.get(target.service)
         if provider is None:
             return Failure(_no_provider(target))
-        owner = key_owner(config, target)
-        if owner is None:
-            return await self._asked(context, provider, None)
-        since_s = context.clock.monotonic()
-        leased = await context.keys.lease(owner, target.model, since_s)
-        if not isinstance(leased, Success):
-            return leased
-        lease, now_s = leased.unwrap(), context.clock.monotonic()
-        circuit, wait_s = await context.breakers.state(target.key, now_s) if now_s > since_s else ("closed", 0.0)
-        if circuit == "open":  # while this one stood in line, those before it found nobody there
-            await context.keys.give_back(lease, None, now_s)
-            return Failure(CircuitOpen(target.model, wait_s))
-        try:
-            outcome = await self._asked(context, provider, lease)
-        except BaseException:
-            with anyio.CancelScope(shield=True):  # a cancelled call gives its key back
-                await context.keys.give_back(lease, None, context.clock.monotonic())
-            raise
-        await when_over(outcome, partial(self._give_back, context, lease))
-        return outcome
-
-    async def _asked(self, context: Context, provider: Provider, lease: Lease | None) -> Outcome[A, LLMError]:
-        target = self._target
         self._sent_s = now_s = context.clock.monotonic()
-        self._key_id = None if lease is None else lease.key_id
         asked = asked_of(self._request, target)
         self._mode = asked.mode
         started = AttemptStarted(
@@ -113,7 +140,11 @@ class Tries(Generic[A]):
         emit(context, started)
         if asked.mode is not None:
             emit(context, SchemaModeChosen(at_s=now_s, model=target.model, mode=asked.mode, run=context.run))
-        return await self._ask(context, provider, _dispatch(context, asked, lease, now_s), asked, self._began)
+        dispatch = _dispatch(context, asked, lease, now_s, self._on_head)
+        return await self._ask(context, provider, dispatch, asked, self._began)
+
+    def _on_head(self) -> None:
+        self._has_head = True
 
     def _began(self, now_s: float) -> None:
         self._first_s = now_s
@@ -121,12 +152,12 @@ class Tries(Generic[A]):
     async def _give_back(self, context: Context, lease: Lease, ending: Ending) -> None:
         now_s = context.clock.monotonic()
         await context.keys.give_back(lease, ending.error, now_s)
-        is_limited = isinstance(ending.error, RateLimitExceeded)
-        if is_limited and await context.keys.usable(lease.provider, lease.model, now_s):
+        is_limited = isinstance(ending.error, RateLimitExceeded) and self._other_keys > 0
+        if is_limited and await context.keys.usable(lease.pool, lease.model, now_s):
             self._of_one_key = ending.error
 
     async def _over(self, context: Context, ending: Ending) -> None:
-        """Write its line into the ledger, if it was sent, now that it is known how the try ended."""
+        """Write its line into the ledger, if it was sent, now that it is known how the attempt ended."""
         if self._sent_s is None:
             return
         now_s = context.clock.monotonic()
@@ -144,7 +175,7 @@ class Tries(Generic[A]):
         return Attempt(
             model=self._target.model,
             provider=self._target.provider.name,
-            key_id=self._key_id,
+            key_id=None if self._lease is None else self._lease.key_id,
             started_s=sent_s,
             waited_s=sent_s - self._since_s,
             latency_ms=(now_s - sent_s) * 1000,
@@ -156,21 +187,29 @@ class Tries(Generic[A]):
         )
 
 
+_PASSES: Outcome[None, LLMError] = Success(None)
+
+
 def _no_provider(target: Target) -> ConfigurationError:
     return ConfigurationError((Problem("providers", f"nothing in the context serves {target.service!r}"),))
 
 
-def _dispatch(context: Context, asked: Asked, lease: Lease | None, now_s: float) -> Dispatch:
+def _dispatch(
+    context: Context, asked: Asked, lease: Lease | None, now_s: float, on_head: Callable[[], None]
+) -> Dispatch:
     keys = alternate_keys(context.config, asked.target)
+    if lease is not None and lease.secret is not None:
+        keys = {**keys, lease.pool: lease.secret}
     limit_s = context.config.timeouts.attempt_s
     return Dispatch(
         request=asked.sent,
         target=asked.target,
         sent_s=now_s,
         timeout_s=limit_s if context.deadline_s is None else min(limit_s, context.deadline_s - now_s),
-        keys=keys if lease is None else {**keys, lease.provider: lease.secret},
+        keys=keys,
         trace_id=context.trace_id,
         headers={} if context.tracing is None or context.run is None else context.tracing.headers(context.run),
         observer=context.observer,
         run=context.run,
+        on_head=on_head,
     )

@@ -193,4 +193,4 @@ class Intake:
 
     async def _reserve(self, worst_usd: float) -> Outcome[None, BudgetExceeded]:
         budget = self._context.budget
-        return Success(None) if budget is None else await budget.reserve(worst_usd)
+        return Success(None) if budget is None else await budget.reserve(worst_usd, 0.0, self._context.clock)

@@ -2,6 +2,10 @@
 
 Closed until calls fail too often, then open for a while, then half-open: one probe at a time holds a lease. Every move
 between states, and every probe, begins a new generation; what comes back from an earlier one is ignored.
+
+Failures of calls that were under way at the same moment are one observation: five answers of 503 to five calls at once
+say as much about a target as one. An outage in which every call hangs is seen all the same: what fails later than
+:data:`BURST_S` after the last observation is one more.
 Source of the pattern: M. Nygard, "Release It!", 2007; the window of buckets is resilience4j's.
 """
 
@@ -18,18 +22,25 @@ BUCKETS = 10
 JITTER = 0.1
 """Up to this part is added to the time a breaker stays open after a failed probe, so that many do not probe at once."""
 
+BURST_S = 1.0
+"""A failure of a call that began before the last observation belongs to it for so long."""
+
 Bucket: TypeAlias = tuple[int, int, int]
 """(number of the bucket since time began, calls, failures)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """Calls pass and are counted; *streak* is the failures since the last success, *failures* those in the window."""
+    """Calls pass and are counted; *streak* is the failures since the last success, *failures* those in the window.
+
+    *failed_s* is when the last failure was counted.
+    """
 
     generation: int = 0
     window: tuple[Bucket, ...] = ()
     streak: int = 0
     failures: int = 0
+    failed_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,15 +99,18 @@ def record(
     state: State,
     generation: int,
     verdict: Literal["success", "failure", "neither"],
+    began_s: float,
     now_s: float,
     chance: float,
     settings: BreakerSettings,
 ) -> State:
-    """What came of a call that was admitted under *generation*."""
+    """What came of a call that was admitted under *generation* and began at *began_s*."""
     if generation != state.generation or isinstance(state, Open):
         return state
     if isinstance(state, Closed):
-        return state if verdict == "neither" else _counted(state, verdict == "failure", now_s, settings)
+        if verdict == "neither" or (verdict == "failure" and _is_observed(state, began_s, now_s)):
+            return state
+        return _counted(state, verdict == "failure", now_s, settings)
     if state.leased_until_s is None:  # the probe of this generation has had its say
         return state
     match verdict:
@@ -111,6 +125,16 @@ def record(
             return HalfOpen(generation, state.open_s, state.successes + 1)
         case _:
             assert_never(verdict)
+
+
+def _is_observed(state: Closed, began_s: float, now_s: float) -> bool:
+    """Whether the failure of a call that began at *began_s* is part of the last observation."""
+    return state.failed_s is not None and began_s < state.failed_s and now_s - state.failed_s < BURST_S
+
+
+def probe_ends_s(state: HalfOpen, now_s: float) -> float:
+    """Seconds until the lease of the probe that is under way ends, 0 where there is none."""
+    return 0.0 if state.leased_until_s is None else max(state.leased_until_s - now_s, 0.0)
 
 
 def longest_s(settings: BreakerSettings) -> float:
@@ -138,7 +162,7 @@ def _counted(state: Closed, failed: bool, now_s: float, settings: BreakerSetting
     streak = state.streak + 1 if failed else 0
     if streak >= settings.failure_threshold or (failures and _too_many(window, failures, settings)):
         return Open(state.generation + 1, now_s + settings.open_s, settings.open_s)
-    return Closed(state.generation, window, streak, failures)
+    return Closed(state.generation, window, streak, failures, now_s if failed else state.failed_s)
 
 
 def _too_many(window: tuple[Bucket, ...], failures: int, settings: BreakerSettings) -> bool:

@@ -1,12 +1,16 @@
 """Which API key is next: round robin over those that are healthy and have room.
 
-Keys of one account share its limits: when the provider tells one of them to wait, all of its group rest.
+Keys of one account share its limits: when the provider tells one of them to wait, all of its group rest. A rest after a
+rate limit is a queue for all who want the key, and when it ends they do not all come at once: the calls that a key takes
+double every :data:`PACE_S`, so that a limit that still holds is met by few. A key that is refused again and again rests
+longer each time, whatever the provider asks for.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import inf, log2
 from typing import TypeAlias
 
 from llm_manager.domain.errors import AuthenticationFailed, LLMError, QuotaExhausted, RateLimitExceeded
@@ -15,67 +19,102 @@ from llm_manager.domain.settings import KeySettings
 QUOTA_REST_S = 3600.0
 """How long a key without quota rests: vendors do not say when it resets, and asking costs nothing but a call."""
 
+REFUSED_REST_S = 60.0
+"""How long a key rests after its first 401, doubled each time up to :data:`LONGEST_REFUSED_REST_S`: some vendors answer
+so for a moment after a key was made or while their own store is away."""
+
+LONGEST_REFUSED_REST_S = 3600.0
+
 LONGEST_REST_S = 86400.0
 """A vendor's Retry-After above a day is held for a mistake: the key is tried again after one."""
+
+LONGEST_DOUBLED_REST_S = 60.0
+"""To what the rest of a key that is rate limited again and again grows, where its provider asks for less."""
+
+PACE_S = 0.1
+"""After a rest a key takes one call, and in each further PACE_S twice as many as before."""
+
+PACED_S = 1.0
+"""How long calls are paced after a rest: by then a thousand have begun."""
 
 
 @dataclass(frozen=True, slots=True)
 class KeyState:
-    """One key. *refused* is the error that disabled it for good, *forbidden* the models it may not use.
+    """One key. *rests_for* is why it rests until *rests_until_s*, *forbidden* the models it may not use.
 
-    *group* names the account whose limits it shares, None when it stands alone.
+    *group* names the account whose limits it shares, None when it stands alone. *refusals* are those in a row, and
+    *epoch* counts all of them and all rests: a call that began in an earlier one says nothing about the time after it.
+    *paced* are the calls begun since the last rest, as long as they are counted.
     """
 
     in_flight: int = 0
     rests_until_s: float = 0.0
     rests_for: LLMError | None = None
-    refused: AuthenticationFailed | None = None
     forbidden: frozenset[str] = frozenset()
     group: str | None = None
+    refusals: int = 0
+    epoch: int = 0
+    paced: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Ring:
-    """The keys of one provider, and whose turn it is."""
+    """The keys of one provider, whose turn it is, and how many calls each of them and all together may have under way."""
 
     keys: tuple[KeyState, ...]
     turn: int = 0
+    most_of_each: float = inf
+    most_of_all: float = inf
 
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """The key at *index* is in use once more."""
+    """The key at *index* is in use once more, in its *epoch*."""
 
     index: int
+    epoch: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Busy:
-    """Every healthy key has as many calls in flight as it may: wait for one to end."""
+class Wait:
+    """No key can be had now: one can at *until_s*, or when a call ends where *is_busy*; *until_s* is None if only then.
+
+    *why* is what the wait is for when it is too long for who asks.
+    """
+
+    until_s: float | None
+    is_busy: bool
+    why: RateLimitExceeded
 
 
 KeyRefusal: TypeAlias = RateLimitExceeded | AuthenticationFailed | QuotaExhausted
 
 
-def ring_of(count: int, groups: Sequence[str | None] = ()) -> Ring:
+def ring_of(count: int, groups: Sequence[str | None] = (), most_of_each: float = inf, most_of_all: float = inf) -> Ring:
     """A ring of *count* new keys; *groups* names the account of each, in order, and may stop early."""
-    return Ring(tuple(KeyState(group=groups[index] if index < len(groups) else None) for index in range(count)))
+    keys = tuple(KeyState(group=groups[index] if index < len(groups) else None) for index in range(count))
+    return Ring(keys, 0, most_of_each, most_of_all)
 
 
-def choose(ring: Ring, model: str, now_s: float, settings: KeySettings) -> tuple[Ring, Chosen | Busy | KeyRefusal]:
-    """The next key for *model*; without one that could serve, the error that explains it best."""
-    busy = False
+def choose(ring: Ring, model: str, now_s: float) -> tuple[Ring, Chosen | Wait | KeyRefusal]:
+    """The next key for *model*; else what there is to wait for, or the error that no wait would change."""
     count = len(ring.keys)
-    for step in range(count):
+    is_full = sum(key.in_flight for key in ring.keys) >= ring.most_of_all
+    for step in range(0 if is_full else count):
         index = (ring.turn + step) % count
         key = ring.keys[index]
-        if key.refused is not None or now_s < key.rests_until_s or model in key.forbidden:
+        if now_s < opens_s(key) or model in key.forbidden or key.in_flight >= ring.most_of_each:
             continue
-        if key.in_flight >= settings.max_connections_per_key:
-            busy = True
-            continue
-        return Ring(_with(ring.keys, index, _used(key, 1)), (index + 1) % count), Chosen(index)
-    return ring, Busy() if busy else _refusal(ring.keys, model, now_s)
+        keys = _with(ring.keys, index, _begun(key, now_s))
+        return Ring(keys, (index + 1) % count, ring.most_of_each, ring.most_of_all), Chosen(index, key.epoch)
+    return ring, _unavailable(ring.keys, model, now_s)
+
+
+def opens_s(key: KeyState) -> float:
+    """The moment from which *key* takes another call, if it has room."""
+    if key.paced == 0 or not isinstance(key.rests_for, RateLimitExceeded):
+        return key.rests_until_s
+    return key.rests_until_s + PACE_S * log2(1 + key.paced)
 
 
 def serves_all_alike(ring: Ring) -> bool:
@@ -83,61 +122,105 @@ def serves_all_alike(ring: Ring) -> bool:
     return not any(key.forbidden for key in ring.keys)
 
 
-def _refusal(keys: Sequence[KeyState], model: str, now_s: float) -> KeyRefusal:
-    resting = [key for key in keys if key.refused is None and model not in key.forbidden]
-    if resting:
-        soonest = min(resting, key=lambda key: key.rests_until_s)
-        if isinstance(soonest.rests_for, QuotaExhausted):
-            return QuotaExhausted(model, "every key that may use it is out of quota")
-        return RateLimitExceeded(model, soonest.rests_until_s - now_s, "every key rests after a rate limit")
-    forbidden = any(model in key.forbidden for key in keys)
-    said = (key.refused.message for key in keys if key.refused is not None)
-    return AuthenticationFailed(model, forbidden=forbidden, message=next(filter(None, said), "no key may use it"))
+def _unavailable(keys: Sequence[KeyState], model: str, now_s: float) -> Wait | KeyRefusal:
+    allowed = [key for key in keys if model not in key.forbidden]
+    queues = [key for key in allowed if isinstance(key.rests_for, RateLimitExceeded) and now_s < opens_s(key)]
+    is_busy = any(now_s >= opens_s(key) for key in allowed)
+    if queues or is_busy:
+        soonest_s = min((opens_s(key) for key in queues), default=None)
+        left_s = None if soonest_s is None else soonest_s - now_s
+        return Wait(soonest_s, is_busy, RateLimitExceeded(model, left_s, "every key rests after a rate limit"))
+    if not allowed:
+        return AuthenticationFailed(model, forbidden=True, message="no key may use it")
+    why = min(allowed, key=lambda key: key.rests_until_s).rests_for
+    if isinstance(why, QuotaExhausted):
+        return QuotaExhausted(model, "every key that may use it is out of quota")
+    return AuthenticationFailed(model, message="" if why is None else why.message)
 
 
-def _rest_s(asked_s: float | None, settings: KeySettings) -> float:
-    return settings.cool_down_s if asked_s is None else min(asked_s, LONGEST_REST_S)
-
-
-def given_back(ring: Ring, index: int, model: str, error: LLMError | None, now_s: float, settings: KeySettings) -> Ring:
+def given_back(
+    ring: Ring, chosen: Chosen, model: str, error: LLMError | None, now_s: float, settings: KeySettings
+) -> Ring:
     """The call is over; what the provider said about the key is remembered. The longer of two rests wins."""
-    key = _used(ring.keys[index], -1)
-    if error is None:
-        return Ring(_with(ring.keys, index, key), ring.turn)
+    index, key = chosen.index, ring.keys[chosen.index]
+    is_news = chosen.epoch == key.epoch  # else others have told since of what it ran into
+    key = _ended(key, refusals=0 if error is None and is_news else key.refusals)
     match error:
         case AuthenticationFailed(forbidden=True):
             key = replace(key, forbidden=key.forbidden | {model})
-        case AuthenticationFailed():
-            key = replace(key, refused=error)
-        case QuotaExhausted():
-            return _group_rests(ring, index, key, now_s + QUOTA_REST_S, error)
-        case RateLimitExceeded(retry_after_s=asked_s):
-            return _group_rests(ring, index, key, now_s + _rest_s(asked_s, settings), error)
+        case AuthenticationFailed() | QuotaExhausted() | RateLimitExceeded(local=False):
+            key = replace(key, refusals=key.refusals + is_news, epoch=key.epoch + is_news)
+            rest_s = _rest_s(error, max(key.refusals, 1), settings)
+            return replace(ring, keys=_rested(ring.keys, index, key, now_s, now_s + rest_s, error))
         case _:  # every other error speaks about the model or the network, not about the key
             pass
-    return Ring(_with(ring.keys, index, key), ring.turn)
+    return Ring(_with(ring.keys, index, key), ring.turn, ring.most_of_each, ring.most_of_all)
 
 
 def rested(ring: Ring, index: int, until_s: float, why: LLMError) -> Ring:
-    """Somebody else was told that the key at *index* has to rest. The longer of two rests wins."""
-    return Ring(_with(ring.keys, index, _resting(ring.keys[index], until_s, why)), ring.turn)
+    """Another process was told that the key at *index* has to rest. The longer of two rests wins."""
+    return replace(ring, keys=_with(ring.keys, index, _resting(ring.keys[index], until_s, why)))
 
 
-def _group_rests(ring: Ring, index: int, told: KeyState, until_s: float, why: LLMError) -> Ring:
-    keys = _with(ring.keys, index, _resting(told, until_s, why))
-    if told.group is None:
-        return Ring(keys, ring.turn)
-    return Ring(tuple(_resting(key, until_s, why) if key.group == told.group else key for key in keys), ring.turn)
+def _rest_s(
+    error: AuthenticationFailed | QuotaExhausted | RateLimitExceeded, refusals: int, settings: KeySettings
+) -> float:
+    """How long a key rests after *error*, the last of so many *refusals* in a row."""
+    doubled = 2.0 ** min(refusals - 1, 16)
+    match error:
+        case AuthenticationFailed():
+            return min(REFUSED_REST_S * doubled, LONGEST_REFUSED_REST_S)
+        case QuotaExhausted():
+            return QUOTA_REST_S
+        case RateLimitExceeded(retry_after_s=asked_s):
+            own_s = min(settings.cool_down_s * doubled / 2, LONGEST_DOUBLED_REST_S) if refusals > 1 else 0.0
+            return max(settings.cool_down_s if asked_s is None else min(asked_s, LONGEST_REST_S), own_s)
+
+
+def _rested(
+    keys: tuple[KeyState, ...], index: int, key: KeyState, now_s: float, until_s: float, why: LLMError
+) -> tuple[KeyState, ...]:
+    """*keys* with *key* at *index*, which rests until *until_s*; for a limit of its account, with its whole group."""
+    if until_s <= now_s:
+        return _with(keys, index, key)
+    resting = _with(keys, index, _resting(key, until_s, why))
+    if key.group is None or isinstance(why, AuthenticationFailed):
+        return resting
+    return tuple(_resting(each, until_s, why) if each.group == key.group else each for each in resting)
 
 
 def _resting(key: KeyState, until_s: float, why: LLMError) -> KeyState:
-    return replace(key, rests_until_s=until_s, rests_for=why) if until_s > key.rests_until_s else key
+    if until_s <= key.rests_until_s:
+        return key
+    return replace(key, rests_until_s=until_s, rests_for=why, epoch=key.epoch + 1, paced=0)
 
 
-def _used(key: KeyState, more: int) -> KeyState:
-    """Spelled out because it runs twice a call, and ``replace`` takes twice as long."""
-    in_flight = max(key.in_flight + more, 0)
-    return KeyState(in_flight, key.rests_until_s, key.rests_for, key.refused, key.forbidden, key.group)
+def _begun(key: KeyState, now_s: float) -> KeyState:
+    """Spelled out, as below, because it runs once a call, and ``replace`` takes twice as long."""
+    is_paced = key.rests_for is not None and now_s - key.rests_until_s < PACED_S
+    return KeyState(
+        key.in_flight + 1,
+        key.rests_until_s,
+        key.rests_for,
+        key.forbidden,
+        key.group,
+        key.refusals,
+        key.epoch,
+        key.paced + 1 if is_paced else key.paced,
+    )
+
+
+def _ended(key: KeyState, refusals: int) -> KeyState:
+    return KeyState(
+        max(key.in_flight - 1, 0),
+        key.rests_until_s,
+        key.rests_for,
+        key.forbidden,
+        key.group,
+        refusals,
+        key.epoch,
+        key.paced,
+    )
 
 
 def _with(keys: tuple[KeyState, ...], index: int, key: KeyState) -> tuple[KeyState, ...]:

@@ -62,6 +62,11 @@ def key_owner(config: LLMConfig, target: Target) -> str | None:
     return name if config.keys.providers.get(name) else None
 
 
+def key_pool_name(config: LLMConfig, target: Target) -> str:
+    """The pool that an attempt on *target* leases from: the keys of its provider, or a queue without keys of its own."""
+    return key_owner(config, target) or f"@{target.key}"
+
+
 def alternate_keys(config: LLMConfig, target: Target) -> Mapping[str, Secret]:
     """A key for each model the gateway may fall back to by itself: the first one, for only it knows which is used."""
     if not target.alternates:

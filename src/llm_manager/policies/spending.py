@@ -37,6 +37,11 @@ def reserve(spending: Spending, worst_usd: float) -> tuple[Spending, bool]:
     return replace(spending, reserved_usd=spending.reserved_usd + worst_usd), True
 
 
+def may_come(spending: Spending, worst_usd: float) -> bool:
+    """Would *worst_usd* be there if all that is reserved were given back: is it worth waiting for?"""
+    return spending.spent_usd + worst_usd <= spending.limit_usd + DUST_USD
+
+
 def settle(spending: Spending, worst_usd: float, used_usd: float) -> Spending:
     """A request is over that *worst_usd* were reserved for and *used_usd* spent on, which may even be more."""
     left = max(spending.reserved_usd - worst_usd, 0.0)

@@ -1,4 +1,4 @@
-"""API keys by provider."""
+"""API keys by provider, and the queue in front of them."""
 
 from __future__ import annotations
 
@@ -13,31 +13,43 @@ from llm_manager.domain.errors import (
 )
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.secret import Secret
+from llm_manager.ports.clock import Clock
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lease:
-    """The use of one key. *key_id* names it without revealing it: ``openai#1``."""
+    """The use of one key for one call. *key_id* names it without revealing it: ``openai#1``.
 
-    provider: str
-    key_id: str
+    *secret* and *key_id* are None in a pool without keys, which is a queue alone. *epoch* tells the pool whether the
+    call began before the key last had to rest.
+    """
+
+    pool: str
     model: str
-    secret: Secret
+    key_id: str | None = None
+    secret: Secret | None = None
+    index: int = 0
+    epoch: int = 0
 
 
 class Keys(Protocol):
-    """API keys by provider; several take turns."""
+    """API keys by provider; several take turns. A pool that no key is configured for is a queue without keys."""
 
     async def lease(
-        self, provider: str, model: str, now_s: float, /
+        self, pool: str, model: str, max_wait_s: float, clock: Clock, /
     ) -> Outcome[Lease, RateLimitExceeded | AuthenticationFailed | QuotaExhausted]:
-        """A healthy key with room. Fails with the soonest recovery when all rest, or with what disabled the last."""
+        """A healthy key with room, first come first served.
+
+        While every key rests after a rate limit, callers wait for the soonest; ``RateLimitExceeded`` with what is left
+        comes back at once when that is longer than *max_wait_s*, and what disabled the last key when no wait helps. The
+        wait for a call under way to end has no known length, and no limit but cancellation.
+        """
         ...
 
     async def give_back(self, lease: Lease, error: LLMError | None, now_s: float, /) -> None:
         """The call is over; *error* is what the provider said, which may disable the key or let it rest."""
         ...
 
-    async def usable(self, provider: str, model: str, now_s: float, /) -> bool:
+    async def usable(self, pool: str, model: str, now_s: float, /) -> bool:
         """Whether a lease would succeed now or after waiting for a call to end."""
         ...

@@ -51,11 +51,13 @@ class Limiter(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Permit:
-    """Leave to send to the target *key* once. *generation* is the breaker's when it was given; *probe* counts alone."""
+    """Leave to send to the target *key* once. *generation* is the breaker's when it was given, at *began_s* by the
+    breaker's own clock; *probe* counts alone."""
 
     key: str
     generation: int
     probe: bool
+    began_s: float = 0.0
 
 
 Verdict: TypeAlias = Literal["success", "failure", "neither"]
@@ -64,8 +66,12 @@ Verdict: TypeAlias = Literal["success", "failure", "neither"]
 class Budget(Protocol):
     """Money that may be spent, in USD."""
 
-    async def reserve(self, worst_usd: float, /) -> Outcome[None, BudgetExceeded]:
-        """Speak for *worst_usd* before something is sent that may cost as much; or nothing, when it is not there."""
+    async def reserve(self, worst_usd: float, max_wait_s: float, clock: Clock, /) -> Outcome[None, BudgetExceeded]:
+        """Reserve *worst_usd* before a request is sent that may cost as much.
+
+        What other requests have reserved may come back and is waited for, *max_wait_s* at most; where what is spent
+        leaves no room, ``BudgetExceeded`` comes at once. A cancelled caller holds nothing.
+        """
         ...
 
     async def settle(self, worst_usd: float, used_usd: float, /) -> None:
@@ -120,7 +126,8 @@ class Breakers(Protocol):
         ...
 
     async def state(self, key: str, now_s: float, /) -> tuple[CircuitState, float]:
-        """Where the breaker stands, and in how many seconds an open one lets a probe through."""
+        """Where the breaker stands, and in how many seconds it lets a probe through at the latest: the lease of one that
+        is under way may end sooner."""
         ...
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
@@ -20,6 +20,10 @@ from llm_manager.domain.vendor_batch import BatchPage, Desk, Inquiry, Result, Su
 from llm_manager.ports.observing import Observer
 
 
+def ignore() -> None:
+    """What a caller does that does not want to know."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dispatch:
     """One request on its way to one target. *keys* is by provider name; *trace_id* ties the calls of one run together,
@@ -27,7 +31,7 @@ class Dispatch:
 
     *sent_s* is now, on the context's clock, and *timeout_s* what is left for this attempt: a provider that can tell a
     gateway or an engine does; who enforces it is the caller. *observer* is for what only the provider knows, and *run*
-    is what the request belongs to.
+    is what the request belongs to. *on_head* is called when the head of an answer has come.
     """
 
     request: LLMRequest
@@ -39,6 +43,7 @@ class Dispatch:
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     observer: Observer
     run: Run | None = None
+    on_head: Callable[[], None] = ignore
 
 
 class Incoming(Protocol):

@@ -176,4 +176,4 @@ def _error(status: int, said: str, headers: Headers, target: Target) -> LLMError
     too_long = _TOO_LONG.search(said) if status == 400 else None
     if too_long is not None:
         return ContextTooLarge(target.model, int(too_long[1]), int(too_long[2]), said)
-    return by_status(status, said, target)
+    return by_status(status, said, headers, target)

@@ -256,7 +256,7 @@ def _error(status: int, error: Json, said: str, headers: Headers, target: Target
     if too_long is not None:
         asked, limit = (None if figure is None else int(figure) for figure in too_long.groups())
         return ContextTooLarge(target.model, asked, limit, said)
-    return by_status(status, said, target)
+    return by_status(status, said, headers, target)
 
 
 def _exhausted(details: Sequence[Json], said: str, headers: Headers, target: Target) -> LLMError:

@@ -95,7 +95,7 @@ def read_error(status: int, headers: Headers, body: bytes, target: Target) -> LL
     said = (as_text(answer.get("error")) or body.decode(errors="replace"))[:MESSAGE_LENGTH]
     if status == 429:
         return RateLimitExceeded(target.model, retry_after_s(headers), said)
-    return by_status(status, said, target)
+    return by_status(status, said, headers, target)
 
 
 def read_error_inside(answer: Json, target: Target) -> LLMError:

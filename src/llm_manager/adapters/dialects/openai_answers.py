@@ -230,7 +230,7 @@ def _error(status: int, code: str, said: str, headers: Mapping[str, str], target
     model = target.model
     if status == 429 and code not in _QUOTA_CODES:
         return RateLimitExceeded(model, wait_s(headers), said)
-    return _by_code(code, said, target) or by_status(status, said, target)
+    return _by_code(code, said, target) or by_status(status, said, headers, target)
 
 
 def _by_code(code: str, said: str, target: Target) -> LLMError | None:

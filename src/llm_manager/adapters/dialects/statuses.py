@@ -21,6 +21,7 @@ from llm_manager.domain.errors import (
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.problem import Problem
 from llm_manager.domain.target import Target
+from llm_manager.domain.verdicts import OVERLOADED
 
 MESSAGE_LENGTH = 500
 """How much of a vendor's message is kept."""
@@ -45,7 +46,7 @@ def unparsable(body: bytes, bad: ValueError, target: Target) -> MalformedRespons
     return MalformedResponse(target.model, "unparsable", f"the body is not JSON: {bad}"[:MESSAGE_LENGTH])
 
 
-def by_status(status: int, said: str, target: Target) -> LLMError:
+def by_status(status: int, said: str, headers: Mapping[str, str], target: Target) -> LLMError:
     """What *status* means where the vendor's own code says nothing more; *said* is its message."""
     model = target.model
     match status:
@@ -57,8 +58,10 @@ def by_status(status: int, said: str, target: Target) -> LLMError:
             return AuthenticationFailed(model, forbidden=True, message=said)
         case 404:
             return ModelUnavailable(model, said)
-        case _ if status >= 500 or status == 408:
-            return ServerError(model, 504 if status == 408 else status, said)
+        case 408:
+            return ServerError(model, 504, said)
+        case _ if status >= 500 or status in OVERLOADED:
+            return ServerError(model, status, said, retry_after_s=retry_after_s(headers))
         case _:
             return InvalidRequest((Problem("", said or f"status {status}"),), f"{model} refused it")
 

@@ -138,9 +138,13 @@ class Http:
         """Close the connections."""
         await self._engine.aclose()
 
-    async def call(self, call: HttpCall) -> Outcome[HttpAnswer, LLMError]:
-        """Send it once and read the whole answer, within the caps."""
-        opened = await self.stream(call)
+    async def call(self, call: HttpCall, *, works_first: bool = False) -> Outcome[HttpAnswer, LLMError]:
+        """Send it once and read the whole answer, within the caps.
+
+        The head is bounded by ``timeouts.first_byte_s``, unless the other side *works first*: the head of a model's
+        whole answer comes with its end.
+        """
+        opened = await (self._opened if works_first else self.stream)(call)
         if not isinstance(opened, Success):
             return opened
         stream = opened.unwrap()
@@ -153,18 +157,20 @@ class Http:
         return Success(HttpAnswer(status=stream.status, headers=stream.headers, body=body.unwrap()))
 
     async def stream(self, call: HttpCall) -> Outcome[HttpStream, LLMError]:
-        """Send it once and wait for the head of the answer."""
+        """Send it once and wait for the head of the answer, within ``timeouts.first_byte_s``."""
+        with anyio.move_on_after(self._timeouts.first_byte_s):  # an engine's own limit may begin anew at each read
+            return await self._opened(call)
+        return Failure(RequestTimedOut(call.model, self._timeouts.first_byte_s, "first_byte"))
+
+    async def _opened(self, call: HttpCall) -> Outcome[HttpStream, LLMError]:
         refused = _refused(call, self._settings)
         if refused is not None:
             return Failure(refused)
-        opened: Outcome[Coming, LLMError] = Failure(
-            RequestTimedOut(call.model, self._timeouts.first_byte_s, "first_byte")
-        )
-        with anyio.move_on_after(self._timeouts.first_byte_s):  # an engine's own limit may begin anew at each read
-            opened = await self._engine.open(call)
+        opened = await self._engine.open(call)
         if not isinstance(opened, Success):
             return opened
         coming = opened.unwrap()
+        call.on_head()
         packing = coming.headers.get("content-encoding", "").strip().lower()
         if 300 <= coming.status < 400 or packing not in _KNOWN:
             await coming.aclose()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -10,12 +10,13 @@ from returns.result import Success
 
 from llm_manager.domain.errors import LLMError
 from llm_manager.domain.outcome import Outcome
+from llm_manager.ports.providers import ignore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpCall:
     """What is to be sent. *pool* names the connections it may share: calls to one host with one key. *model* goes into
-    errors."""
+    errors, and *on_head* is called when the head of the answer has come."""
 
     method: str
     url: str
@@ -23,6 +24,7 @@ class HttpCall:
     body: bytes = field(default=b"", repr=False)
     pool: str
     model: str
+    on_head: Callable[[], None] = ignore
 
 
 OVER: Final[Outcome[bytes | None, LLMError]] = Success(None)

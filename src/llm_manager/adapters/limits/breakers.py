@@ -33,22 +33,26 @@ class MemoryBreakers:
             return Failure(CircuitOpen(model, answer.wait_s))
         if answer.probe:
             self._states[key] = state
-        return Success(Permit(key, answer.generation, answer.probe))
+        return Success(Permit(key, answer.generation, answer.probe, now_s))
 
     async def record(self, permit: Permit, verdict: Verdict, now_s: float, chance: float, /) -> None:
         """What came of it."""
         state = self._states.get(permit.key, _NEW)
-        self._states[permit.key] = breaker.record(state, permit.generation, verdict, now_s, chance, self._settings)
+        self._states[permit.key] = breaker.record(
+            state, permit.generation, verdict, permit.began_s, now_s, chance, self._settings
+        )
 
     async def state(self, key: str, now_s: float, /) -> tuple[CircuitState, float]:
-        """Where the breaker stands, and in how many seconds an open one lets a probe through."""
+        """Where the breaker stands, and in how many seconds it lets a probe through at the latest."""
         match self._states.get(key, _NEW):
             case breaker.Closed():
                 return "closed", 0.0
             case breaker.Open(until_s=until_s) if now_s < until_s:
                 return "open", until_s - now_s
-            case breaker.Open() | breaker.HalfOpen():
+            case breaker.Open():
                 return "half-open", 0.0
+            case breaker.HalfOpen() as half_open:
+                return "half-open", breaker.probe_ends_s(half_open, now_s)
 
 
 @final

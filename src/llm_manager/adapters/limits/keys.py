@@ -1,156 +1,205 @@
-"""The API keys of each provider, inside this process."""
+"""The API keys of each provider inside this process, and the queue of those who wait for one."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping, Sequence
+from math import inf
 from typing import TypeAlias, final
 
 import anyio
 from returns.result import Failure, Success
 
-from llm_manager.domain.errors import AuthenticationFailed, LLMError
+from llm_manager.domain.errors import LLMError
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.secret import Secret
 from llm_manager.domain.settings import KeySettings
 from llm_manager.policies import key_ring
-from llm_manager.ports import Lease
+from llm_manager.ports import Clock, Lease
 
 Answer: TypeAlias = Outcome[Lease, key_ring.KeyRefusal]
+
+MAX_CONNECTIONS = 100
+"""How many calls a single key has under way at most, unless it is configured (``http.max_connections``)."""
 
 
 @final
 class _Waiter:
-    """Somebody who waits for a key that may use *model*; *answer* is there once *served* is set."""
+    """A caller in the queue that waits for a key for *model* until *until_s*; *answer* is there once it is known.
 
-    __slots__ = ("answer", "model", "served")
+    *woken* is set when there is an answer, or when the caller has become the head of the queue.
+    """
 
-    def __init__(self, model: str) -> None:
+    __slots__ = ("answer", "model", "until_s", "woken")
+
+    def __init__(self, model: str, until_s: float) -> None:
         self.model = model
-        self.served = anyio.Event()
+        self.until_s = until_s
+        self.woken = anyio.Event()
         self.answer: Answer | None = None
 
 
 @final
 class _Pool:
-    """The keys of one provider and who waits for them. *now_s* is the latest time anybody told."""
+    """The keys of one provider and the queue for them. *now_s* is the latest time that a caller has told, *next_s* the
+    next moment at which a key opens for one who waits."""
 
-    __slots__ = ("indexes", "names", "now_s", "ring", "secrets", "waiting")
+    __slots__ = ("name", "names", "next_s", "now_s", "queue", "ring", "secrets")
 
-    def __init__(self, provider: str, secrets: tuple[Secret, ...], groups: Sequence[str]) -> None:
+    def __init__(
+        self, name: str, secrets: tuple[Secret | None, ...], groups: Sequence[str], most: tuple[int, int]
+    ) -> None:
+        self.name = name
         self.secrets = secrets
-        self.names = tuple(f"{provider}#{number}" for number in range(1, len(secrets) + 1))
-        self.indexes = {name: index for index, name in enumerate(self.names)}
-        self.ring = key_ring.ring_of(len(secrets), groups)
-        self.waiting: deque[_Waiter] = deque()
+        self.names = tuple(None if secret is None else f"{name}#{at}" for at, secret in enumerate(secrets, 1))
+        self.ring = key_ring.ring_of(len(secrets), groups, *most)
+        self.queue: deque[_Waiter] = deque()
         self.now_s = 0.0
+        self.next_s = inf
 
 
 @final
 class MemoryKeys:
-    """Keys take turns; a caller waits in line while every healthy one has all the calls in flight that it may.
+    """Keys take turns; a caller waits in line while every healthy one rests or has all the calls that it may.
 
-    A key that comes back is handed to the first who can use it before anybody new may take it, and a refusal to
-    everybody whom it concerns: nobody waits for a call that will never end.
+    A key that opens is handed to the first who can use it before a new caller may take it, and a refusal to all whom it
+    concerns: no caller waits for a call that will never end. Only the head of a queue watches the clock.
     """
 
-    __slots__ = ("_pools", "_settings")
+    __slots__ = ("_most", "_pools", "_settings")
 
-    def __init__(self, settings: KeySettings) -> None:
+    def __init__(self, settings: KeySettings, max_connections: int = MAX_CONNECTIONS) -> None:
         self._settings = settings
-        self._pools: Mapping[str, _Pool] = {
-            provider: _Pool(provider, secrets, settings.groups.get(provider, ()))
-            for provider, secrets in settings.providers.items()
+        self._most = max_connections
+        self._pools: dict[str, _Pool] = {
+            name: _Pool(name, secrets, settings.groups.get(name, ()), most_in_flight(settings, name, max_connections))
+            for name, secrets in settings.providers.items()
             if secrets
         }
 
-    async def lease(self, provider: str, model: str, now_s: float, /) -> Answer:
-        """The next healthy key with room."""
-        pool = self._pools.get(provider)
-        if pool is None:
-            return Failure(AuthenticationFailed(model, message=f"no key for {provider} is configured"))
-        pool.now_s = max(pool.now_s, now_s)
-        if pool.waiting:  # a key may have had its rest meanwhile
-            self._serve(provider, pool)
-        answer = self._answer(provider, pool, model)
-        return await self._wait(pool, model) if answer is None else answer
+    async def lease(self, pool: str, model: str, max_wait_s: float, clock: Clock, /) -> Answer:
+        """The next healthy key with room, when it is this caller's turn."""
+        found, now_s = self._pool(pool), clock.monotonic()
+        found.now_s = max(found.now_s, now_s)
+        if found.queue:  # a key may have had its rest meanwhile
+            self._serve(found)
+        waiter = _Waiter(model, now_s + max_wait_s)
+        answer = self._answer(found, waiter)
+        if not isinstance(answer, float):
+            return answer
+        found.next_s = min(found.next_s, answer)
+        return await self._wait(found, waiter, clock)
 
     async def give_back(self, lease: Lease, error: LLMError | None, now_s: float, /) -> None:
         """The call is over: remember what it said about the key, and let the next in line have it."""
-        self._return(self._pools[lease.provider], lease, error, now_s)
+        self._return(self._pool(lease.pool), lease, error, now_s)
 
-    async def usable(self, provider: str, model: str, now_s: float, /) -> bool:
+    async def usable(self, pool: str, model: str, now_s: float, /) -> bool:
         """Whether a lease would succeed now or after waiting for a call to end."""
-        pool = self._pools.get(provider)
-        if pool is None:
-            return False
-        _, choice = key_ring.choose(pool.ring, model, now_s, self._settings)
-        return isinstance(choice, key_ring.Chosen | key_ring.Busy)
+        _, choice = key_ring.choose(self._pool(pool).ring, model, now_s)
+        return isinstance(choice, key_ring.Chosen) or (isinstance(choice, key_ring.Wait) and choice.is_busy)
 
-    def rests(self, provider: str, now_s: float, /) -> Mapping[int, tuple[float, LLMError]]:
-        """Until when each key that rests does, and why; by its place among the keys of *provider*."""
-        pool = self._pools.get(provider)
+    def rests(self, pool: str, now_s: float, /) -> Mapping[int, tuple[float, LLMError]]:
+        """Until when each key that rests does, and why; by its index among the keys of *pool*."""
         return {
             index: (key.rests_until_s, key.rests_for)
-            for index, key in enumerate(() if pool is None else pool.ring.keys)
+            for index, key in enumerate(self._pool(pool).ring.keys)
             if key.rests_for is not None and now_s < key.rests_until_s
         }
 
-    def rest(self, provider: str, index: int, until_s: float, why: LLMError, /) -> None:
-        """Somebody else was told that the key has to rest: those who wait for it alone are told in their turn."""
-        pool = self._pools[provider]
-        pool.ring = key_ring.rested(pool.ring, index, until_s, why)
-        if pool.waiting:
-            self._serve(provider, pool)
+    def rest(self, pool: str, index: int, until_s: float, why: LLMError, /) -> None:
+        """Another process was told that the key has to rest: callers that wait for it alone are answered in turn."""
+        found = self._pool(pool)
+        found.ring = key_ring.rested(found.ring, index, until_s, why)
+        if found.queue:
+            self._serve(found)
 
-    def latest_s(self, provider: str, /) -> float:
-        """The latest time that anybody told about the keys of *provider*: who waits has not seen it pass."""
-        return self._pools[provider].now_s
+    def _pool(self, name: str) -> _Pool:
+        pool = self._pools.get(name)
+        if pool is None:
+            pool = self._pools[name] = _Pool(name, (None,), (), (self._most, self._most))
+        return pool
 
-    def _answer(self, provider: str, pool: _Pool, model: str) -> Answer | None:
-        """A lease, what keeps one from being had, or None while calls in flight are all that does."""
-        pool.ring, choice = key_ring.choose(pool.ring, model, pool.now_s, self._settings)
+    def _answer(self, pool: _Pool, waiter: _Waiter) -> Answer | float:
+        """A lease, why there is none, or the next moment at which a key opens (inf: when a call ends) while the caller
+        has to wait and may."""
+        pool.ring, choice = key_ring.choose(pool.ring, waiter.model, pool.now_s)
         match choice:
-            case key_ring.Chosen(index=index):
-                secret = pool.secrets[index]
-                return Success(Lease(provider=provider, key_id=pool.names[index], model=model, secret=secret))
-            case key_ring.Busy():
-                return None
+            case key_ring.Chosen(index=index, epoch=epoch):
+                key_id, secret = pool.names[index], pool.secrets[index]
+                lease = Lease(
+                    pool=pool.name, model=waiter.model, key_id=key_id, secret=secret, index=index, epoch=epoch
+                )
+                return Success(lease)
+            case key_ring.Wait(until_s=until_s, is_busy=is_busy, why=why):
+                if not is_busy and until_s is not None and until_s > waiter.until_s:
+                    return Failure(why)
+                return inf if until_s is None else until_s
             case refusal:
                 return Failure(refusal)
 
     def _return(self, pool: _Pool, lease: Lease, error: LLMError | None, now_s: float) -> None:
         pool.now_s = max(pool.now_s, now_s)
-        index = pool.indexes[lease.key_id]
-        pool.ring = key_ring.given_back(pool.ring, index, lease.model, error, pool.now_s, self._settings)
-        if pool.waiting:
-            self._serve(lease.provider, pool)
+        chosen = key_ring.Chosen(lease.index, lease.epoch)
+        pool.ring = key_ring.given_back(pool.ring, chosen, lease.model, error, pool.now_s, self._settings)
+        if pool.queue:
+            self._serve(pool)
 
-    def _serve(self, provider: str, pool: _Pool) -> None:
-        """Answer, in order of arrival, everybody who need not wait any longer."""
-        busy: set[str] = set()
-        for waiter in tuple(pool.waiting):
-            if waiter.model in busy:
+    def _serve(self, pool: _Pool) -> None:
+        """Answer, in order of arrival, every caller that need not wait any longer; let the head watch the clock."""
+        blocked: dict[str, float] = {}
+        before_s, pool.next_s = pool.next_s, inf
+        for waiter in tuple(pool.queue):
+            if waiter.model in blocked and blocked[waiter.model] <= waiter.until_s:
                 continue
-            waiter.answer = self._answer(provider, pool, waiter.model)
-            if waiter.answer is not None:
-                pool.waiting.remove(waiter)
-                waiter.served.set()
-            elif key_ring.serves_all_alike(pool.ring):
-                return
-            else:
-                busy.add(waiter.model)  # a key that it may not use can still serve another model
+            answer = self._answer(pool, waiter)
+            if isinstance(answer, float):
+                blocked[waiter.model] = answer  # a key that it may not use can still serve another model
+                pool.next_s = min(pool.next_s, answer)
+                if answer == inf and key_ring.serves_all_alike(pool.ring):
+                    break
+                continue
+            waiter.answer = answer
+            pool.queue.remove(waiter)
+            waiter.woken.set()
+        if pool.queue and pool.next_s != before_s:
+            pool.queue[0].woken.set()
 
-    async def _wait(self, pool: _Pool, model: str) -> Answer:
-        waiter = _Waiter(model)
-        pool.waiting.append(waiter)
+    async def _wait(self, pool: _Pool, waiter: _Waiter, clock: Clock) -> Answer:
+        pool.queue.append(waiter)
         try:
             while waiter.answer is None:
-                await waiter.served.wait()
+                await self._woken(pool, waiter, clock)
         except BaseException:
             if waiter.answer is None:
-                pool.waiting.remove(waiter)
+                pool.queue.remove(waiter)
+                self._pass_on(pool)
             elif isinstance(waiter.answer, Success):  # asyncio's own cancel() can hit between answer and waking
                 self._return(pool, waiter.answer.unwrap(), None, pool.now_s)
             raise
+        self._pass_on(pool)
         return waiter.answer
+
+    async def _woken(self, pool: _Pool, waiter: _Waiter, clock: Clock) -> None:
+        """Return when there is an answer, or the next moment at which there may be one has come."""
+        waiter.woken = anyio.Event()
+        if pool.queue[0] is not waiter or pool.next_s == inf:
+            await waiter.woken.wait()
+            return
+        with clock.move_on_after(max(pool.next_s - clock.monotonic(), 0.0)):
+            await waiter.woken.wait()
+            return
+        pool.now_s = max(pool.now_s, clock.monotonic(), pool.next_s)
+        self._serve(pool)
+
+    def _pass_on(self, pool: _Pool) -> None:
+        """The clock is for the next head to watch."""
+        if pool.queue:
+            pool.queue[0].woken.set()
+
+
+def most_in_flight(settings: KeySettings, pool: str, max_connections: int) -> tuple[int, int]:
+    """How many calls each key of *pool*, and all of them, have under way at most: a single key has no limit but that of
+    the connections."""
+    several = len(settings.providers.get(pool, ())) > 1
+    return (min(settings.max_connections_per_key, max_connections) if several else max_connections), max_connections

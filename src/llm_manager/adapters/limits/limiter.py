@@ -65,7 +65,7 @@ class MemoryLimiter:
         wait_s = self._predicted_s(lane, need, now_s)
         if isinstance(wait_s, bucket.TooLarge):
             said = f"{tokens:.0f} tokens are more than the {wait_s.capacity_tokens:.0f} a minute that are allowed"
-            return Failure(RateLimitExceeded(model, None, said))
+            return Failure(RateLimitExceeded(model, None, said, local=True))
         if wait_s > max(max_wait_s, 0.0):
             return Failure(_too_long(model, wait_s))
         if lane.queue or wait_s > 0:
@@ -155,4 +155,4 @@ class MemoryLimiter:
 
 
 def _too_long(model: str, wait_s: float) -> RateLimitExceeded:
-    return RateLimitExceeded(model, wait_s, "our own limit: the queue is longer than the wait allowed")
+    return RateLimitExceeded(model, wait_s, "the queue is longer than the wait allowed", local=True)

@@ -16,7 +16,9 @@ from llm_manager.domain.settings import BreakerSettings
 from llm_manager.policies import breaker
 
 _Count: TypeAlias = Annotated[int, Ge(0)]
-_Closed: TypeAlias = tuple[Literal["closed"], _Count, tuple[tuple[_Count, _Count, _Count], ...], _Count]
+_Closed: TypeAlias = tuple[
+    Literal["closed"], _Count, tuple[tuple[_Count, _Count, _Count], ...], _Count, FiniteFloat | None
+]
 _Open: TypeAlias = tuple[Literal["open"], _Count, FiniteFloat, FiniteFloat]
 _HalfOpen: TypeAlias = tuple[Literal["half-open"], _Count, FiniteFloat, _Count, FiniteFloat | None]
 
@@ -31,8 +33,8 @@ def text_of(state: breaker.State) -> str:
     """
     told: _Closed | _Open | _HalfOpen
     match state:
-        case breaker.Closed(generation, window, streak):
-            told = ("closed", generation, window, streak)
+        case breaker.Closed(generation, window, streak, failed_s=failed_s):
+            told = ("closed", generation, window, streak, failed_s)
         case breaker.Open(generation, until_s, open_s):
             told = ("open", generation, until_s, open_s)
         case breaker.HalfOpen(generation, open_s, successes, leased_until_s):
@@ -46,7 +48,7 @@ def state_of(text: bytes, now_s: float, settings: BreakerSettings) -> breaker.St
     """The state that *text* holds, at *now_s* by the same clock.
 
     >>> state_of(b"foreign bytes", 0.0, BreakerSettings())
-    Closed(generation=0, window=(), streak=0, failures=0)
+    Closed(generation=0, window=(), streak=0, failures=0, failed_s=None)
     >>> state_of(b'["open",1,1e9,60.0]', 0.0, BreakerSettings(max_open_s=100.0))
     Open(generation=1, until_s=110.00000000000001, open_s=60.0)
     """
@@ -55,8 +57,13 @@ def state_of(text: bytes, now_s: float, settings: BreakerSettings) -> breaker.St
     except ValidationError:
         return breaker.Closed()
     match read:
-        case "closed", generation, window, streak:
-            return _closed(generation, window, streak, now_s, settings)
+        case "closed", generation, window, streak, failed_s:
+            number = breaker.bucket_number(now_s, settings)
+            kept = tuple(bucket for bucket in window if bucket[0] <= number)  # one of a time to come never grows old
+            failures = sum(bucket[2] for bucket in kept)
+            return breaker.Closed(
+                generation, kept, streak, failures, None if failed_s is None else min(failed_s, now_s)
+            )
         case "open", generation, until_s, open_s:
             latest_s = now_s + breaker.longest_s(settings) * (1 + breaker.JITTER)
             return breaker.Open(generation, min(until_s, latest_s), _open_s(open_s, settings))
@@ -66,15 +73,6 @@ def state_of(text: bytes, now_s: float, settings: BreakerSettings) -> breaker.St
             return breaker.HalfOpen(generation, _open_s(open_s, settings), successes, leased_until_s)
         case _:
             assert_never(read)
-
-
-def _closed(
-    generation: int, window: tuple[breaker.Bucket, ...], streak: int, now_s: float, settings: BreakerSettings
-) -> breaker.State:
-    """Buckets of times to come are left out: they would never grow old."""
-    number = breaker.bucket_number(now_s, settings)
-    kept = tuple(bucket for bucket in window if bucket[0] <= number)
-    return breaker.Closed(generation, kept, streak, sum(bucket[2] for bucket in kept))
 
 
 def _open_s(open_s: float, settings: BreakerSettings) -> float:

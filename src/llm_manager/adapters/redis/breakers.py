@@ -70,16 +70,19 @@ class RedisBreakers:
     async def admit(self, key: str, model: str, now_s: float, /) -> Outcome[Permit, CircuitOpen]:
         """Leave to send, or how long to stay away."""
 
-        def move(state: breaker.State, at_s: float) -> tuple[breaker.State, breaker.Admitted | breaker.Refused]:
-            return breaker.admit(state, at_s, self._settings)
+        def move(
+            state: breaker.State, at_s: float
+        ) -> tuple[breaker.State, tuple[float, breaker.Admitted | breaker.Refused]]:
+            after, answer = breaker.admit(state, at_s, self._settings)
+            return after, (at_s, answer)
 
         moved = await self._move(key, now_s, move)
         if isinstance(moved, Failure):
             return await self._meanwhile.admit(key, model, now_s)
-        answer = moved.unwrap()
+        began_s, answer = moved.unwrap()
         if isinstance(answer, breaker.Refused):
             return Failure(CircuitOpen(model, answer.wait_s))
-        return Success(SharedPermit(key, answer.generation, answer.probe))
+        return Success(SharedPermit(key, answer.generation, answer.probe, began_s))
 
     async def record(self, permit: Permit, verdict: Verdict, now_s: float, chance: float, /) -> None:
         """What came of it. If Redis is away just then it is not counted, and the lease of a probe ends by itself."""
@@ -88,14 +91,15 @@ class RedisBreakers:
             return
 
         def move(state: breaker.State, at_s: float) -> tuple[breaker.State, None]:
-            return breaker.record(state, permit.generation, verdict, at_s, chance, self._settings), None
+            after = breaker.record(state, permit.generation, verdict, permit.began_s, at_s, chance, self._settings)
+            return after, None
 
         with anyio.CancelScope(shield=True):
             async with self._line(permit.key):  # those of one process would only overtake each other
                 await self._move(permit.key, now_s, move)
 
     async def state(self, key: str, now_s: float, /) -> tuple[CircuitState, float]:
-        """Where the breaker stands, and in how many seconds an open one lets a probe through."""
+        """Where the breaker stands, and in how many seconds it lets a probe through at the latest."""
         read = await self._swap(key, now_s)
         if isinstance(read, Failure):
             return await self._meanwhile.state(key, now_s)
@@ -105,8 +109,10 @@ class RedisBreakers:
                 return "closed", 0.0
             case breaker.Open(until_s=until_s) if held.now_s < until_s:
                 return "open", until_s - held.now_s
-            case breaker.Open() | breaker.HalfOpen():
+            case breaker.Open():
                 return "half-open", 0.0
+            case breaker.HalfOpen() as half_open:
+                return "half-open", breaker.probe_ends_s(half_open, held.now_s)
 
     async def _move(self, key: str, now_s: float, move: Move[A]) -> Outcome[A, StoreUnavailable]:
         read = await self._swap(key, now_s)

@@ -114,7 +114,7 @@ class RedisLimiter:
         fits = bucket.wait_s(bucket.full(0.0, self._settings), bucket.Need(tokens), self._settings)
         if isinstance(fits, bucket.TooLarge):
             said = f"{tokens:.0f} tokens are more than the {fits.capacity_tokens:.0f} a minute that are allowed"
-            return Failure(RateLimitExceeded(model, None, said))
+            return Failure(RateLimitExceeded(model, None, said, local=True))
         began_s, most_s = clock.monotonic(), max(max_wait_s, 0.0)
         answer = await self._in_turn(key, _Waiter(tokens), most_s, clock)
         match answer:
@@ -122,7 +122,7 @@ class RedisLimiter:
                 return Success(SharedReservation(key=key, requests=1.0, tokens=tokens, era=era))
             case _Refused(wait_s=wait_s):
                 said = "our own limit: the queue is longer than the wait allowed"
-                return Failure(RateLimitExceeded(model, wait_s, said))
+                return Failure(RateLimitExceeded(model, wait_s, said, local=True))
             case StoreUnavailable(message=why):
                 left_s = max_wait_s - (clock.monotonic() - began_s)
                 return await self._without(key, model, tokens, left_s, clock, why)
@@ -151,7 +151,9 @@ class RedisLimiter:
     ) -> Outcome[Reservation, RateLimitExceeded]:
         if self._shared.when_away == "open":
             return await self._meanwhile.acquire(key, model, tokens, max_wait_s, clock)
-        return Failure(RateLimitExceeded(model, self._shared.rest_s, f"the shared limits cannot be kept: {why}"))
+        return Failure(
+            RateLimitExceeded(model, self._shared.rest_s, f"the shared limits cannot be kept: {why}", local=True)
+        )
 
     async def _in_turn(
         self, key: str, waiter: _Waiter, most_s: float, clock: Clock

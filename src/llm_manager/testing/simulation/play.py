@@ -140,7 +140,7 @@ class _Play:
             shared,
             providers=dict.fromkeys(self._services, player),
             breakers=WatchedBreakers(shared.breakers, tell),
-            keys=WatchedKeys(shared.keys, clock, tell),
+            keys=WatchedKeys(shared.keys, tell),
             limiter=WatchedLimiter(shared.limiter, tell),
             clock=clock,
             random=CallRandom(seed, call.number),

@@ -44,7 +44,7 @@ class Player:
         self._tries: Counter[str] = Counter()
 
     async def complete(self, dispatch: Dispatch, /) -> Outcome[LLMResponse, LLMError]:
-        """The whole answer. Its head comes with its end, so that ``timeouts.first_byte_s`` bounds all of it."""
+        """The whole answer. Its head comes with its end, so that the limit of the attempt alone bounds it."""
         outcome = await self._whole(dispatch, dispatch.target)
         for target in dispatch.target.alternates:
             if isinstance(outcome, Success) or next_model(outcome.failure()) != "yes":
@@ -66,20 +66,19 @@ class Player:
         return Success((target.model,))
 
     async def _whole(self, dispatch: Dispatch, target: Target) -> Outcome[LLMResponse, LLMError]:
-        limit_s = self._timeouts.first_byte_s
         match self._fate(target):
-            case Answers(whole_s=whole_s) if whole_s < limit_s:
+            case Answers(whole_s=whole_s):
                 await self._clock.sleep(whole_s)
                 return Success(self._answer(dispatch, target))
-            case BreaksOff(broken_s=broken_s) if broken_s < limit_s:
+            case BreaksOff(broken_s=broken_s):
                 await self._clock.sleep(broken_s)
                 return Failure(MalformedResponse(target.model, "truncated", "it broke off (simulated)"))
-            case Refuses(after_s=after_s, error=error) if after_s < limit_s:
+            case Refuses(after_s=after_s, error=error):
                 await self._clock.sleep(after_s)
                 return Failure(error)
-            case _:  # none of it within the limit, or silence
-                await self._clock.sleep(limit_s)
-                return Failure(RequestTimedOut(target.model, limit_s, "first_byte"))
+            case Silence():
+                await self._clock.sleep(dispatch.timeout_s)
+                return Failure(RequestTimedOut(target.model, dispatch.timeout_s, "attempt"))
 
     async def _begun(self, dispatch: Dispatch, target: Target) -> Outcome[Incoming, LLMError]:
         match self._fate(target):

@@ -102,27 +102,26 @@ def _timed(clock: Clock, where: Literal["key", "limit"], tell: Tell) -> Generato
 class WatchedKeys:
     """*inner*, and *tell* hears of every wait for a key."""
 
-    __slots__ = ("_clock", "_inner", "_tell")
+    __slots__ = ("_inner", "_tell")
 
-    def __init__(self, inner: Keys, clock: Clock, tell: Tell) -> None:
+    def __init__(self, inner: Keys, tell: Tell) -> None:
         self._inner = inner
-        self._clock = clock
         self._tell = tell
 
     async def lease(
-        self, provider: str, model: str, now_s: float, /
+        self, pool: str, model: str, max_wait_s: float, clock: Clock, /
     ) -> Outcome[Lease, RateLimitExceeded | AuthenticationFailed | QuotaExhausted]:
         """A healthy key with room."""
-        with _timed(self._clock, "key", self._tell):
-            return await self._inner.lease(provider, model, now_s)
+        with _timed(clock, "key", self._tell):
+            return await self._inner.lease(pool, model, max_wait_s, clock)
 
     async def give_back(self, lease: Lease, error: LLMError | None, now_s: float, /) -> None:
         """The call is over."""
         await self._inner.give_back(lease, error, now_s)
 
-    async def usable(self, provider: str, model: str, now_s: float, /) -> bool:
+    async def usable(self, pool: str, model: str, now_s: float, /) -> bool:
         """Whether a lease would succeed."""
-        return await self._inner.usable(provider, model, now_s)
+        return await self._inner.usable(pool, model, now_s)
 
 
 @final

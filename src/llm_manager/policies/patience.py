@@ -1,0 +1,65 @@
+"""How long one attempt may wait, which depends on whether another model can be asked instead."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import inf
+
+from llm_manager.domain.config import LLMConfig
+from llm_manager.domain.errors import CircuitOpen, LLMError, RateLimitExceeded
+from llm_manager.domain.settings import RetrySettings
+
+QUEUE_S = 300.0
+"""A call without another model waits no longer than this for keys that rest: a feed may, a caller should decide."""
+
+CIRCUIT_S = 10.0
+"""How long a call without another model waits for an open circuit: through the first probes after a blip."""
+
+TURNS = 20
+"""How often one call may be rate limited, each time with a wait of known length, before that is its failure."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """The longest wait of known length (*wait_s*) and for a circuit to close (*circuit_s*), how many *retries* there
+    are, and whether an ambiguous failure *repeats* once."""
+
+    wait_s: float
+    circuit_s: float
+    retries: int
+    repeats: bool
+
+    @property
+    def queue_s(self) -> float:
+        """The longest wait for keys that rest, of all turns together."""
+        return min(self.wait_s, QUEUE_S)
+
+
+def alone(settings: RetrySettings) -> Patience:
+    """No other model can be asked: a wait of known length is a queue."""
+    return Patience(inf, CIRCUIT_S, settings.max_retries, settings.ambiguous)
+
+
+def among_others(settings: RetrySettings) -> Patience:
+    """Another model can be asked, which comes before a long wait and before a second request that may be billed."""
+    return Patience(settings.patience_s, 0.0, settings.max_retries, repeats=False)
+
+
+def once_more(settings: RetrySettings) -> Patience:
+    """The others could not answer either: the first that can be asked again is, once."""
+    return Patience(inf, CIRCUIT_S, 0, settings.ambiguous)
+
+
+def asked_again_after_s(config: LLMConfig, error: LLMError) -> float | None:
+    """Seconds after which a model that refused with *error* is worth asking again within the same call, None if it is
+    not: the moment is unknown, too far, or a wait that ``rate_limit.max_wait_s`` forbids."""
+    match error:
+        case RateLimitExceeded(retry_after_s=wait_s, local=True):
+            longest_s = config.rate_limit.max_wait_s
+        case RateLimitExceeded(retry_after_s=wait_s):
+            longest_s, wait_s = QUEUE_S, config.keys.cool_down_s if wait_s is None else wait_s
+        case CircuitOpen(retry_after_s=wait_s):
+            longest_s = CIRCUIT_S
+        case _:
+            return None
+    return wait_s if wait_s is not None and wait_s <= longest_s else None
