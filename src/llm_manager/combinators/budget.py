@@ -29,8 +29,8 @@ def within_budget(usd: float) -> Policy:
     """Let one run cost at most *usd*, in all its tries on all its models.
 
     What an attempt can cost at most is reserved before it is sent, so a run never costs more; when it is not there,
-    nothing is sent and ``BudgetExceeded`` comes back. Budgets nest: the one of the context bounds this one too. A budget
-    that is negative or no number is an ``InvalidRequest``.
+    nothing is sent and ``BudgetExceeded`` comes back. Budgets nest: the one of the context bounds this one too. A
+    budget that is negative or not a number is an ``InvalidRequest``.
     """
 
     def around(op: Op[A], /) -> Op[A]:

@@ -69,9 +69,7 @@ def retry(schedule: Schedule[LLMError], *, budget: str | None = None, model: str
                     case Done():
                         return outcome
                     case Continue(delay_s=delay_s):
-                        if not in_time(context, delay_s):
-                            return outcome
-                        if budget is not None and not await _is_paid(context, budget, error, now_s):
+                        if not in_time(context, delay_s) or not await _is_paid(context, budget, error, now_s):
                             return outcome
                         if not isinstance(error, CircuitOpen):  # nothing was sent that could be sent again
                             name = model or model_of(error)
@@ -86,8 +84,8 @@ def retry(schedule: Schedule[LLMError], *, budget: str | None = None, model: str
     return around
 
 
-async def _is_paid(context: Context, budget: str, error: LLMError, now_s: float) -> bool:
-    if isinstance(error, RateLimitExceeded | CircuitOpen):
+async def _is_paid(context: Context, budget: str | None, error: LLMError, now_s: float) -> bool:
+    if budget is None or isinstance(error, RateLimitExceeded | CircuitOpen):
         return True
     return await context.retry_budgets.spend(budget, now_s)
 

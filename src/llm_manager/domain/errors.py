@@ -153,7 +153,8 @@ class ContentFiltered:
 
 @dataclass(frozen=True, slots=True)
 class CircuitOpen:
-    """The breaker of this target is open: nothing was sent. It lets a probe through after ``retry_after_s``."""
+    """The breaker of this target is open: nothing was sent. It lets a probe through after ``retry_after_s``, None while
+    one is under way."""
 
     model: str
     retry_after_s: float | None = None

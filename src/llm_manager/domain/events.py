@@ -185,6 +185,29 @@ class SpanFinished:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FeedPaused:
+    """A feed (``batch``, Ray) sends no more rows to *model* for *wait_s*, because of *error*: told once until a row is
+    answered again."""
+
+    at_s: float
+    model: str
+    wait_s: float
+    error: LLMError
+    run: Run | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConcurrencyLimited:
+    """A feed was given a *concurrency* of which the keys of *model* let only *limit* rows be under way."""
+
+    at_s: float
+    model: str
+    concurrency: int
+    limit: int
+    run: Run | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StoreChanged:
     """A store that processes share went away, or, *error* being None, is back; in between each does without it."""
 
@@ -219,6 +242,8 @@ Event: TypeAlias = (
     | GatewayTimed
     | SpanStarted
     | SpanFinished
+    | FeedPaused
+    | ConcurrencyLimited
     | StoreChanged
     | VendorBatchSeen
 )

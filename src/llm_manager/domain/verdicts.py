@@ -55,7 +55,7 @@ AMBIGUOUS_STATUS = (502, 504, *range(520, 525))
 """A proxy lost its upstream: the work may have been done. 520 to 524 are Cloudflare's."""
 
 
-def again(error: LLMError) -> Again:  # noqa: C901  # one flat table
+def again(error: LLMError) -> Again:  # noqa: C901, PLR0912  # one flat table
     """May the same target be asked again after *error*?"""
     match error:
         case NetworkError(ambiguous=True):
@@ -277,16 +277,30 @@ def _mended(cause: NetworkCause) -> str:
             assert_never(cause)
 
 
+def _rate_limited(error: RateLimitExceeded) -> str:
+    model, wait_s, said = error.model, error.retry_after_s, _said(error)
+    wait = "wait a while" if wait_s is None else f"wait {wait_s:.3g} s"
+    if error.local:
+        return f"the limit set for {model} is reached{said}: {wait}, or raise rate_limit"
+    return f"{model} is rate limited{said}: {wait}, add keys, or allow a fallback model"
+
+
+def _over_budget(error: BudgetExceeded) -> str:
+    limit, spent, reserved, said = error.limit_usd, error.spent_usd, error.reserved_usd, _said(error)
+    if limit is None:
+        return f"the budget does not allow what may cost anything{said or ': set a price'}"
+    held = f" and {reserved:.4f} reserved by requests under way" if reserved else ""
+    figures = f"the budget of {limit:.4f} USD does not allow it, {spent:.4f} are spent{held}{said}"
+    return f"{figures}: raise the budget, or lower max_tokens"
+
+
 def _sentence(error: LLMError) -> str:  # noqa: C901, PLR0912  # one flat table
     said = _said(error)
     match error:
         case ModelUnavailable(model=model):
             return f"{model or 'the model'} is not available{said}: check its name and that this account may use it"
-        case RateLimitExceeded(model=model, retry_after_s=wait_s, local=is_local):
-            wait = "wait a while" if wait_s is None else f"wait {wait_s:.3g} s"
-            if is_local:
-                return f"the limit set for {model} is reached{said}: {wait}, or raise rate_limit"
-            return f"{model} is rate limited{said}: {wait}, add keys, or allow a fallback model"
+        case RateLimitExceeded():
+            return _rate_limited(error)
         case QuotaExhausted(model=model):
             return f"the quota for {model} is used up{said}: top up the account or use another key"
         case InvalidRequest(problems=problems):
@@ -331,12 +345,8 @@ def _sentence(error: LLMError) -> str:  # noqa: C901, PLR0912  # one flat table
         case AllModelsFailed(failures=failures):
             each = "; ".join(f"{model}: {_sentence(failure)}" for model, failure in failures)
             return f"every model failed{said}: {each or 'none is configured; set a provider key'}"
-        case BudgetExceeded(limit_usd=None):
-            return f"the budget does not allow what may cost anything{said or ': set a price'}"
-        case BudgetExceeded(limit_usd=limit, spent_usd=spent, reserved_usd=reserved):
-            much = f"the budget of {limit:.4f} USD does not allow it, {spent:.4f} are spent"
-            much += f" and {reserved:.4f} reserved by requests under way{said}" if reserved else said
-            return f"{much}: raise the budget, or lower max_tokens"
+        case BudgetExceeded():
+            return _over_budget(error)
         case ConversationNotFound(conversation_id=id_):
             return f"there is no conversation {id_!r}{said}: list them to see which exist"
         case ConversationConflict(conversation_id=id_, response=answer):

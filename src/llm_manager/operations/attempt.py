@@ -5,14 +5,14 @@ From the outside in, and why each stands where it does:
 1. **retry** is outermost, so that every attempt pays at the limiter and counts at the breaker like any other.
 2. **budget** next: what an attempt may cost at most is reserved before it takes room that others could use.
 3. **rate limit** then: an attempt that waits for room holds neither a key nor a probe of the breaker meanwhile.
-4. **key**: an attempt waits for a key with room, or for the end of its rest, as long as the deadline allows; how long is
-   no matter of the model's.
+4. **key**: an attempt waits for a key with room, or for the end of its rest, as long as the deadline allows; that time
+   is not the model's.
 5. **circuit breaker** after all that waits: a probe begins when it is sent. A refusal gives back what was taken. A
    circuit that is open when a target's turn comes refuses before all this, so that no queue ends in a refusal.
 6. **timeout** bounds one attempt from the moment it is sent; then the **provider** is called, once.
 
-Budget, rate limit, key, circuit breaker and the **ledger** within them are gates of one combinator: taken in this order,
-and settled in the reverse of it, so that the ledger and all other observers hear first how an attempt ended.
+Budget, rate limit, key, circuit breaker and the **ledger** within them are gates of one combinator: taken in this
+order, and settled in the reverse of it, so that the ledger and all other observers hear first how an attempt ended.
 
 A streamed answer goes through the same stack. Its attempt is over, and everything above settles, when the stream is;
 only the retry and the timeout have done their part when its first event is there.

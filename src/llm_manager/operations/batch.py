@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, final, overload
+from functools import partial
+from typing import TYPE_CHECKING, Any, Generic, Never, TypeAlias, TypeVar, final, overload
 
 import anyio
 from returns.result import Failure, Success
@@ -17,8 +18,9 @@ from llm_manager.domain.response import LLMResponse
 from llm_manager.effect.context import Context, Op
 from llm_manager.effect.layer import Layer
 from llm_manager.effect.op import effect, run
-from llm_manager.effect.sources import from_iterable, from_layer
+from llm_manager.effect.sources import from_iterable, from_layer, unwrap
 from llm_manager.effect.stream import Stream
+from llm_manager.operations.feed import Feed
 from llm_manager.operations.generate import generate
 from llm_manager.operations.schema import query_with_schema, wanted_of
 from llm_manager.policies.cache_key import cache_key
@@ -63,17 +65,29 @@ def batch(
     again. A journal that cannot be opened fails the stream with ``StoreUnavailable``; once it cannot be written, the
     requests that were under way are told all the same, for they are paid, and those after them fail before they are
     sent.
+
+    A batch is a feed: while a model is known to refuse (a key that rests, an open circuit, our own limits), its rows
+    wait, whatever the moment is, and are asked again; ``FeedPaused`` is told once. A row fails for reasons of its own,
+    or when no row of its model has been answered for ten minutes.
     """
     job: _Job[Any] = _RESPONSE if schema is None else _value_job(schema)
     source = from_iterable(requests)
     if journal is None:
-        return source.settle(job.op, concurrency)
+
+        async def paced(_: Context) -> Outcome[Batch[Any], Never]:
+            return Success(source.settle(partial(_paced, Feed(concurrency), job), concurrency))
+
+        return unwrap(effect(paced))
 
     def journaled(opened: Journal) -> Batch[Any]:
-        kept = _Kept(opened, job)
+        kept = _Kept(opened, job, Feed(concurrency))
         return source.settle(kept.ask, concurrency)
 
     return from_layer(journal, journaled)
+
+
+def _paced(feed: Feed, job: _Job[A], request: LLMRequest) -> Op[A]:
+    return feed.paced(request, job.op(request))
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +124,12 @@ def _value_job(schema: Schema[T]) -> _Job[T]:
 class _Kept(Generic[A]):
     """One run over one journal."""
 
-    __slots__ = ("_broken", "_job", "_journal")
+    __slots__ = ("_broken", "_feed", "_job", "_journal")
 
-    def __init__(self, journal: Journal, job: _Job[A]) -> None:
+    def __init__(self, journal: Journal, job: _Job[A], feed: Feed) -> None:
         self._journal = journal
         self._job = job
+        self._feed = feed
         self._broken: Failure[StoreUnavailable] | None = None
 
     def ask(self, request: LLMRequest) -> Op[A]:
@@ -128,7 +143,7 @@ class _Kept(Generic[A]):
             kept = None if work.text is None else self._job.read(work.text)
             if isinstance(kept, Success):
                 return Success(kept.unwrap())
-            outcome = await run(self._job.op(request), context)
+            outcome = await run(_paced(self._feed, self._job, request), context)
             if isinstance(outcome, Success):
                 with anyio.CancelScope(shield=True):  # it is paid for
                     await self._keep(work, outcome.unwrap())

@@ -47,7 +47,7 @@ async def _open_circuits(context: Context, request: LLMRequest) -> tuple[tuple[s
     for each in found.unwrap() if isinstance(found, Success) else ():
         if isinstance(each, Chosen):
             state, wait_s = await context.breakers.state(each.target.key, now_s)
-            if state == "open":
+            if state == "open" and wait_s is not None:
                 circuits.append((each.target.key, wait_s))
     return tuple(circuits)
 

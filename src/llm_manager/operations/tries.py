@@ -101,7 +101,7 @@ class Tries(Generic[A]):
         self._sent_s = self._first_s = None
         self._has_head = False
         wait_s = (await context.breakers.state(self._target.key, context.clock.monotonic()))[1]
-        return Failure(CircuitOpen(self._target.model, wait_s)) if wait_s > 0 else _PASSES
+        return _PASSES if wait_s == 0 else Failure(CircuitOpen(self._target.model, wait_s))
 
     async def key_gate(self, context: Context) -> Outcome[Tell, LLMError]:
         """The gate of the keys: waits for one, or in the queue of a target that has none."""

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias, assert_never
 
 from llm_manager.domain.settings import BreakerSettings
+from llm_manager.domain.status import CircuitState
 
 BUCKETS = 10
 """How many parts the window is counted in: a bucket as old as the window is dropped whole."""
@@ -75,9 +76,9 @@ class Admitted:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The call may not pass for *wait_s* seconds at least."""
+    """The call may not pass for *wait_s* seconds; None while a probe is under way, whose end has no known moment."""
 
-    wait_s: float
+    wait_s: float | None
 
 
 def admit(state: State, now_s: float, settings: BreakerSettings) -> tuple[State, Admitted | Refused]:
@@ -89,7 +90,7 @@ def admit(state: State, now_s: float, settings: BreakerSettings) -> tuple[State,
             return state, Refused(state.until_s - now_s)
         state = HalfOpen(state.generation, state.open_s)
     if state.leased_until_s is not None and now_s < state.leased_until_s:
-        return state, Refused(state.leased_until_s - now_s)
+        return state, Refused(None)
     generation = state.generation + 1
     probing = HalfOpen(generation, state.open_s, state.successes, now_s + settings.probe_s)
     return probing, Admitted(generation, probe=True)
@@ -132,9 +133,17 @@ def _is_observed(state: Closed, began_s: float, now_s: float) -> bool:
     return state.failed_s is not None and began_s < state.failed_s and now_s - state.failed_s < BURST_S
 
 
-def probe_ends_s(state: HalfOpen, now_s: float) -> float:
-    """Seconds until the lease of the probe that is under way ends, 0 where there is none."""
-    return 0.0 if state.leased_until_s is None else max(state.leased_until_s - now_s, 0.0)
+def standing(state: State, now_s: float) -> tuple[CircuitState, float | None]:
+    """Where the breaker stands, and in how many seconds it lets a call pass: None while a probe is under way."""
+    match state:
+        case Closed():
+            return "closed", 0.0
+        case Open(until_s=until_s) if now_s < until_s:
+            return "open", until_s - now_s
+        case HalfOpen(leased_until_s=leased_until_s) if leased_until_s is not None and now_s < leased_until_s:
+            return "half-open", None
+        case Open() | HalfOpen():
+            return "half-open", 0.0
 
 
 def longest_s(settings: BreakerSettings) -> float:

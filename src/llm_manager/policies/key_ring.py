@@ -1,9 +1,9 @@
 """Which API key is next: round robin over those that are healthy and have room.
 
 Keys of one account share its limits: when the provider tells one of them to wait, all of its group rest. A rest after a
-rate limit is a queue for all who want the key, and when it ends they do not all come at once: the calls that a key takes
-double every :data:`PACE_S`, so that a limit that still holds is met by few. A key that is refused again and again rests
-longer each time, whatever the provider asks for.
+rate limit is a queue for all who want the key, and when it ends they do not all come at once: the number of calls that
+a key takes doubles every :data:`PACE_S`, so that a limit that still holds is met by few. A key that is refused again and
+again rests longer each time, whatever the provider asks for.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class KeyState:
 
 @dataclass(frozen=True, slots=True)
 class Ring:
-    """The keys of one provider, whose turn it is, and how many calls each of them and all together may have under way."""
+    """The keys of one provider, whose turn it is, and how many calls each and all together may have under way."""
 
     keys: tuple[KeyState, ...]
     turn: int = 0

@@ -18,8 +18,9 @@ from llm_manager.domain.verdicts import LONGEST_WAIT_S
 from llm_manager.policies.asked import sent_tokens
 from llm_manager.policies.bucket import longest_wait_s
 from llm_manager.policies.latency import Latency
+from llm_manager.policies.patience import CIRCUIT_S, QUEUE_S, TURNS
 from llm_manager.policies.pricing import worst_usd
-from llm_manager.policies.routing import Candidate, Skipped, candidates
+from llm_manager.policies.routing import Candidate, Chosen, Skipped, candidates
 from llm_manager.policies.window import windowed
 
 
@@ -28,9 +29,10 @@ def plan_of(
 ) -> Outcome[RoutePlan, InvalidRequest | ConfigurationError]:
     """The models in order with their worst cases. *circuits* are the keys of open breakers and how long they stay so.
 
-    A retry after a rate limit may wait a little over a minute, and every try for its turn where requests are limited;
-    everything together ends at the deadline. A model whose breaker is open is passed over only if it is certain to be
-    so still when its turn comes, however long those before it take.
+    Attempts are those that may be answered or billed: a model may refuse as many again by a rate limit, which costs
+    nothing but time. A retry may wait a little over a minute, every attempt for its turn where requests are limited,
+    and all of them five minutes for keys that rest; everything together ends at the deadline. A model whose circuit is
+    open is skipped only if it is certain to be so still when its turn comes, however long those before it take.
     """
     found = candidates(config, request, latencies)
     if isinstance(found, Failure):
@@ -39,8 +41,10 @@ def plan_of(
     limit_s = total_s if request.deadline_s is None else min(total_s, request.deadline_s)
     targets: list[PlannedTarget] = []
     passed_s = 0.0
-    for each in found.unwrap():
-        target = _planned(config, request, each, dict(circuits), passed_s)
+    chain = found.unwrap()
+    several = sum(isinstance(each, Chosen) for each in chain) > 1
+    for each in chain:
+        target = _planned(config, request, each, dict(circuits), passed_s, among_others=several)
         passed_s = min(passed_s + target.worst_wait_s + target.worst_attempts * config.timeouts.attempt_s, limit_s)
         targets.append(target)
     asked = [target for target in targets if target.skipped is None]
@@ -63,8 +67,14 @@ def key_owner(config: LLMConfig, target: Target) -> str | None:
 
 
 def key_pool_name(config: LLMConfig, target: Target) -> str:
-    """The pool that an attempt on *target* leases from: the keys of its provider, or a queue without keys of its own."""
+    """The pool that an attempt on *target* leases from: the keys of its provider, or a queue without keys."""
     return key_owner(config, target) or f"@{target.key}"
+
+
+def max_in_flight(config: LLMConfig, target: Target) -> int:
+    """How many calls to *target* may be under way at once: several keys have a limit each, a single one has not."""
+    keys, most = keys_of(config, target), config.http.max_connections
+    return min(keys * config.keys.max_connections_per_key, most) if keys > 1 else most
 
 
 def alternate_keys(config: LLMConfig, target: Target) -> Mapping[str, Secret]:
@@ -82,7 +92,13 @@ def keys_of(config: LLMConfig, target: Target) -> int:
 
 
 def _planned(
-    config: LLMConfig, request: LLMRequest, candidate: Candidate, circuits: Mapping[str, float], passed_s: float
+    config: LLMConfig,
+    request: LLMRequest,
+    candidate: Candidate,
+    circuits: Mapping[str, float],
+    passed_s: float,
+    *,
+    among_others: bool,
 ) -> PlannedTarget:
     """*candidate*, whose turn comes when *passed_s* have passed at most."""
     if isinstance(candidate, Skipped):
@@ -92,11 +108,11 @@ def _planned(
     target = candidate.target
     name, provider, why = target.model, target.provider.name, candidate.why
     open_s = circuits.get(target.key)
-    if open_s is not None and open_s > passed_s:
+    if open_s is not None and open_s > passed_s + CIRCUIT_S:
         return PlannedTarget(model=name, provider=provider, why=why, skipped=CircuitOpen(name, open_s))
     sent = windowed(request, target)
-    others = keys_of(config, target) - 1  # each may take over once after a refusal and once after a rate limit
-    tries = 1 + config.retry.max_retries + 2 * others
+    # Each other key may take over once after a refusal; and a model among others may be asked once more at the end.
+    tries = 1 + config.retry.max_retries + (keys_of(config, target) - 1) + among_others
     worst = worst_try_usd(target, sent, sent_tokens(sent, target))
     return PlannedTarget(
         model=name,
@@ -105,7 +121,9 @@ def _planned(
         left_out_messages=len(request.messages) - len(sent.messages),
         worst_attempts=tries * (1 + len(target.alternates)),
         worst_cost_usd=None if worst is None else tries * worst,
-        worst_wait_s=_worst_pauses_s(config.retry) + tries * longest_wait_s(config.rate_limit),
+        worst_wait_s=_worst_pauses_s(config.retry)
+        + (tries + TURNS) * longest_wait_s(config.rate_limit)
+        + (1 + among_others) * (QUEUE_S + CIRCUIT_S),
     )
 
 

@@ -42,17 +42,9 @@ class MemoryBreakers:
             state, permit.generation, verdict, permit.began_s, now_s, chance, self._settings
         )
 
-    async def state(self, key: str, now_s: float, /) -> tuple[CircuitState, float]:
-        """Where the breaker stands, and in how many seconds it lets a probe through at the latest."""
-        match self._states.get(key, _NEW):
-            case breaker.Closed():
-                return "closed", 0.0
-            case breaker.Open(until_s=until_s) if now_s < until_s:
-                return "open", until_s - now_s
-            case breaker.Open():
-                return "half-open", 0.0
-            case breaker.HalfOpen() as half_open:
-                return "half-open", breaker.probe_ends_s(half_open, now_s)
+    async def state(self, key: str, now_s: float, /) -> tuple[CircuitState, float | None]:
+        """Where the breaker stands, and in how many seconds it lets a call pass."""
+        return breaker.standing(self._states.get(key, _NEW), now_s)
 
 
 @final
@@ -68,6 +60,6 @@ class NoBreakers:
     async def record(self, permit: Permit, verdict: Verdict, now_s: float, chance: float, /) -> None:
         """Nothing to remember."""
 
-    async def state(self, _key: str, _now_s: float, /) -> tuple[CircuitState, float]:
+    async def state(self, _key: str, _now_s: float, /) -> tuple[CircuitState, float | None]:
         """Closed."""
         return "closed", 0.0

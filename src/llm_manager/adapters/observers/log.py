@@ -14,7 +14,9 @@ from llm_manager.domain.events import (
     AttemptFinished,
     AttemptStarted,
     CacheRead,
+    ConcurrencyLimited,
     Event,
+    FeedPaused,
     FellBack,
     GatewayTimed,
     Reasked,
@@ -76,6 +78,7 @@ def _has_failed(event: Event) -> bool:
             | TargetSkipped(error=error)
             | RetryScheduled(error=error)
             | FellBack(error=error)
+            | FeedPaused(error=error)
             | StoreChanged(error=error)
         ):
             return error is not None
@@ -120,6 +123,10 @@ def _fields(event: Event, *, with_text: bool) -> dict[str, Any]:  # noqa: C901, 
         case SpanFinished(name=name, latency_ms=latency_ms, error=error, reason=reason):
             why = {} if reason is None else {"reason": reason}
             return {"name": name, "latency_ms": round(latency_ms, 1), **why, **_error(error)}
+        case FeedPaused(model=model, wait_s=wait_s, error=error):
+            return {"model": model, "wait_s": round(wait_s, 3), **_error(error)}
+        case ConcurrencyLimited(model=model, concurrency=concurrency, limit=limit):
+            return {"model": model, "concurrency": concurrency, "limit": limit}
         case StoreChanged(store=store, error=error):
             return {"store": store, "away": error is not None, **_error(error)}
         case VendorBatchSeen(model=model, batch=batch):

@@ -98,21 +98,13 @@ class RedisBreakers:
             async with self._line(permit.key):  # those of one process would only overtake each other
                 await self._move(permit.key, now_s, move)
 
-    async def state(self, key: str, now_s: float, /) -> tuple[CircuitState, float]:
-        """Where the breaker stands, and in how many seconds it lets a probe through at the latest."""
+    async def state(self, key: str, now_s: float, /) -> tuple[CircuitState, float | None]:
+        """Where the breaker stands, and in how many seconds it lets a call pass."""
         read = await self._swap(key, now_s)
         if isinstance(read, Failure):
             return await self._meanwhile.state(key, now_s)
         held = read.unwrap()[0]
-        match state_of(held.text, held.now_s, self._settings):
-            case breaker.Closed():
-                return "closed", 0.0
-            case breaker.Open(until_s=until_s) if held.now_s < until_s:
-                return "open", until_s - held.now_s
-            case breaker.Open():
-                return "half-open", 0.0
-            case breaker.HalfOpen() as half_open:
-                return "half-open", breaker.probe_ends_s(half_open, held.now_s)
+        return breaker.standing(state_of(held.text, held.now_s, self._settings), held.now_s)
 
     async def _move(self, key: str, now_s: float, move: Move[A]) -> Outcome[A, StoreUnavailable]:
         read = await self._swap(key, now_s)

@@ -10,6 +10,8 @@ from llm_manager.domain.events import (
     AttemptFinished,
     AttemptStarted,
     CacheRead,
+    ConcurrencyLimited,
+    FeedPaused,
     FellBack,
     GatewayTimed,
     Reasked,
@@ -70,6 +72,10 @@ def _facts(happening: Happening) -> dict[str, Fact]:  # noqa: C901, PLR0912  # o
             return {"model": model, "mode": mode}
         case GatewayTimed(model=model, latency_ms=latency_ms):
             return {"model": model, "latency_ms": latency_ms}
+        case FeedPaused(model=model, wait_s=wait_s, error=error):
+            return {"model": model, "wait_s": wait_s, **_failure(error)}
+        case ConcurrencyLimited(model=model, concurrency=concurrency, limit=limit):
+            return {"model": model, "concurrency": concurrency, "limit": limit}
         case StoreChanged(store=store, error=error):
             return {"store": store, **({} if error is None else _failure(error))}
         case SpanStarted(name=name):

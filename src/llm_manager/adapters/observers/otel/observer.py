@@ -27,7 +27,9 @@ from llm_manager.domain.events import (
     AttemptFinished,
     AttemptStarted,
     CacheRead,
+    ConcurrencyLimited,
     Event,
+    FeedPaused,
     FellBack,
     GatewayTimed,
     Reasked,
@@ -116,7 +118,7 @@ class OtelObserver:
                 self._mark(event.run, event.at_s, event)
             case TargetSkipped() | Reasked() | SchemaModeChosen() | GatewayTimed() | VendorBatchSeen():
                 self._mark(event.run, event.at_s, event)
-            case StoreChanged():  # of no run: the log tells it
+            case StoreChanged() | FeedPaused() | ConcurrencyLimited():  # of no run: the log tells it
                 pass
 
     @property
