@@ -37,6 +37,7 @@ class Call:
     generation: int
     era: int
     probe: bool
+    began_s: float
 
 
 class Against(RuleBasedStateMachine):
@@ -75,13 +76,13 @@ class Against(RuleBasedStateMachine):
         self.state, answer = breaker.admit(self.state, self.now_s, self.settings)
         wait_s = self.expected_wait_s()
         if wait_s > 0:
-            assert answer == breaker.Refused(wait_s)
+            assert answer == breaker.Refused(wait_s if self.mode == "open" else None)
             return
         assert isinstance(answer, breaker.Admitted)
         assert answer.probe == (self.mode != "closed")
         if answer.probe:
             self.era += 1
-        call = Call(answer.generation, self.era, answer.probe)
+        call = Call(answer.generation, self.era, answer.probe, self.now_s)
         self.under_way.append(call)
         if answer.probe:
             self.mode, self.probe, self.lease_ends_s = "half-open", call, self.now_s + self.settings.probe_s
@@ -139,18 +140,23 @@ class Against(RuleBasedStateMachine):
         self.calls_come_and_go(failed=True, count=failed)
 
     def hear(self, call: Call, verdict: Verdict, chance: float) -> None:
-        self.state = breaker.record(self.state, call.generation, verdict, self.now_s, chance, self.settings)
+        self.state = breaker.record(
+            self.state, call.generation, verdict, call.began_s, self.now_s, chance, self.settings
+        )
         if call.era != self.era or self.mode == "open":
             return
         if self.mode == "closed":
-            self.count(verdict)
+            self.count(verdict, call.began_s)
         elif call is self.probe:
             self.probe = None
             self.judge(verdict, chance)
 
-    def count(self, verdict: Verdict) -> None:
+    def count(self, verdict: Verdict, began_s: float) -> None:
         if verdict == "neither":
             return
+        seen_s = max((at_s for at_s, failed in self.results if failed), default=None)
+        if verdict == "failure" and seen_s is not None and began_s < seen_s and self.now_s - seen_s < breaker.BURST_S:
+            return  # one observation with the failure before it
         self.results.append((self.now_s, verdict == "failure"))
         if self.run_of_failures() >= self.settings.failure_threshold or self.fails_too_often():
             self.open_for(self.settings.open_s, self.settings.open_s)

@@ -32,7 +32,7 @@ from llm_manager.effect.schedule import (
     recurs,
     while_input,
 )
-from llm_manager.policies.patience import TURNS, Patience
+from llm_manager.policies.patience import TURNS, Patience, alone
 from llm_manager.ports import Random
 
 A = TypeVar("A")
@@ -146,7 +146,7 @@ def default_schedule(settings: RetrySettings, keys: int = 1) -> Schedule[LLMErro
     A refused key is replaced at once by another of the *keys*, outside the count of retries. Equal settings give the
     same schedule: it is a description, and each run asks a driver of its own.
     """
-    return _by_matrix(settings, keys, settings.max_retries, ambiguous=settings.ambiguous)
+    return _by_matrix(settings, keys, alone(settings))
 
 
 @lru_cache(maxsize=256)
@@ -156,7 +156,7 @@ def attempt_schedule(settings: RetrySettings, patience: Patience, keys: int = 1)
     A rate limit with a time is a queue, in which the pool of keys lets its callers stand: it costs no retry. So does
     another key that is free, and the wait for a circuit. A refusal of our own limits is final here.
     """
-    ordinary = _by_matrix(settings, keys, patience.retries, ambiguous=patience.repeats)
+    ordinary = _by_matrix(settings, keys, patience)
 
     def start() -> Driver[LLMError]:
         drive, turns, circuit_from_s = ordinary.driver(), TURNS + keys - 1, inf
@@ -207,7 +207,8 @@ def _until_closed(wait_s: float | None, left_s: float) -> Decision:
     return Continue(delay_s) if delay_s <= left_s else Done()
 
 
-def _by_matrix(settings: RetrySettings, keys: int, retries: int, *, ambiguous: bool) -> Schedule[LLMError]:
-    backoff = pipe(exponential(settings.base_s, settings.factor), capped(settings.cap_s), jittered)
-    waits = both(both(backoff, recurs(retries)), retry_after)
-    return choose(_wants_other_key, recurs(keys - 1), both(waits, permitted(ambiguous=ambiguous)))
+def _by_matrix(settings: RetrySettings, keys: int, patience: Patience) -> Schedule[LLMError]:
+    longest_s = min(settings.cap_s, patience.wait_s)
+    backoff = pipe(exponential(settings.base_s, settings.factor), capped(longest_s), jittered)
+    waits = both(both(backoff, recurs(patience.retries)), retry_after)
+    return choose(_wants_other_key, recurs(keys - 1), both(waits, permitted(ambiguous=patience.repeats)))

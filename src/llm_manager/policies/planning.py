@@ -32,7 +32,8 @@ def plan_of(
     Attempts are those that may be answered or billed: a model may refuse as many again by a rate limit, which costs
     nothing but time. A retry may wait a little over a minute, every attempt for its turn where requests are limited,
     and all of them five minutes for keys that rest; everything together ends at the deadline. A model whose circuit is
-    open is skipped only if it is certain to be so still when its turn comes, however long those before it take.
+    open is skipped only if it is certain to be so still when its turn comes, however long those before it take; one
+    that is waited for when all others have failed comes last.
     """
     found = candidates(config, request, latencies)
     if isinstance(found, Failure):
@@ -40,13 +41,16 @@ def plan_of(
     total_s = config.timeouts.total_s
     limit_s = total_s if request.deadline_s is None else min(total_s, request.deadline_s)
     targets: list[PlannedTarget] = []
+    last: list[PlannedTarget] = []
     passed_s = 0.0
     chain = found.unwrap()
     several = sum(isinstance(each, Chosen) for each in chain) > 1
     for each in chain:
         target = _planned(config, request, each, dict(circuits), passed_s, among_others=several)
+        open_s = dict(circuits).get(each.target.key, 0.0) if isinstance(each, Chosen) else 0.0
+        (last if several and target.skipped is None and open_s > passed_s else targets).append(target)
         passed_s = min(passed_s + target.worst_wait_s + target.worst_attempts * config.timeouts.attempt_s, limit_s)
-        targets.append(target)
+    targets += last
     asked = [target for target in targets if target.skipped is None]
     costs = [target.worst_cost_usd for target in asked]
     known = [cost for cost in costs if cost is not None]

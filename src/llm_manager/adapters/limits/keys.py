@@ -19,6 +19,9 @@ from llm_manager.ports import Clock, Lease
 
 Answer: TypeAlias = Outcome[Lease, key_ring.KeyRefusal]
 
+DUST_S = 1e-6
+"""A sleep that ended so much too early ended by rounding."""
+
 MAX_CONNECTIONS = 100
 """How many calls a single key has under way at most, unless it is configured (``http.max_connections``)."""
 
@@ -27,16 +30,34 @@ MAX_CONNECTIONS = 100
 class _Waiter:
     """A caller in the queue that waits for a key for *model* until *until_s*; *answer* is there once it is known.
 
-    *woken* is set when there is an answer, or when the caller has become the head of the queue.
+    It is woken when there is an answer, when it has become the head of the queue, and from its *sleep* as the head when
+    the next moment has changed.
     """
 
-    __slots__ = ("answer", "model", "until_s", "woken")
+    __slots__ = ("_sleep", "_woken", "answer", "model", "until_s")
 
     def __init__(self, model: str, until_s: float) -> None:
         self.model = model
         self.until_s = until_s
-        self.woken = anyio.Event()
+        self._woken = anyio.Event()
+        self._sleep: anyio.CancelScope | None = None
         self.answer: Answer | None = None
+
+    def wake(self) -> None:
+        """Let it look again."""
+        self._woken.set()
+        if self._sleep is not None:
+            self._sleep.cancel()
+
+    async def rest(self, seconds: float, clock: Clock) -> None:
+        """Return when it is woken, or after *seconds* if they are finite."""
+        self._woken = anyio.Event()
+        if seconds == inf:
+            await self._woken.wait()
+            return
+        with anyio.CancelScope() as self._sleep:
+            await clock.sleep(seconds)
+        self._sleep = None
 
 
 @final
@@ -161,15 +182,15 @@ class MemoryKeys:
                 continue
             waiter.answer = answer
             pool.queue.remove(waiter)
-            waiter.woken.set()
+            waiter.wake()
         if pool.queue and pool.next_s != before_s:
-            pool.queue[0].woken.set()
+            pool.queue[0].wake()
 
     async def _wait(self, pool: _Pool, waiter: _Waiter, clock: Clock) -> Answer:
         pool.queue.append(waiter)
         try:
             while waiter.answer is None:
-                await self._woken(pool, waiter, clock)
+                await self._look_again(pool, waiter, clock)
         except BaseException:
             if waiter.answer is None:
                 pool.queue.remove(waiter)
@@ -180,22 +201,19 @@ class MemoryKeys:
         self._pass_on(pool)
         return waiter.answer
 
-    async def _woken(self, pool: _Pool, waiter: _Waiter, clock: Clock) -> None:
-        """Return when there is an answer, or the next moment at which there may be one has come."""
-        waiter.woken = anyio.Event()
-        if pool.queue[0] is not waiter or pool.next_s == inf:
-            await waiter.woken.wait()
-            return
-        with clock.move_on_after(max(pool.next_s - clock.monotonic(), 0.0)):
-            await waiter.woken.wait()
-            return
-        pool.now_s = max(pool.now_s, clock.monotonic(), pool.next_s)
-        self._serve(pool)
+    async def _look_again(self, pool: _Pool, waiter: _Waiter, clock: Clock) -> None:
+        """Return when the caller was woken; as the head of the queue, serve it when the next moment has come."""
+        is_head = pool.queue[0] is waiter
+        await waiter.rest(max(pool.next_s - clock.monotonic(), 0.0) if is_head else inf, clock)
+        now_s = clock.monotonic()
+        if waiter.answer is None and is_head and now_s >= pool.next_s - DUST_S:
+            pool.now_s = max(pool.now_s, now_s, pool.next_s)
+            self._serve(pool)
 
     def _pass_on(self, pool: _Pool) -> None:
         """The clock is for the next head to watch."""
         if pool.queue:
-            pool.queue[0].woken.set()
+            pool.queue[0].wake()
 
 
 def most_in_flight(settings: KeySettings, pool: str, max_connections: int) -> tuple[int, int]:
