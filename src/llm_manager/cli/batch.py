@@ -198,9 +198,7 @@ class _Job:
 
         Fails when the journal breaks or an answer cannot be written, and when the requests are changed meanwhile.
         """
-        if self._vendors_model is not None:
-            watch = BatchWatch(self.progress, lambda: self.kept, context.observer)
-            context = replace(context, observer=watch)
+        context = replace(context, observer=BatchWatch(self.progress, lambda: self.kept, context.observer))
         async with self._stream(journal, schema).opened(context) as outcomes:
             async for index, outcome in outcomes:
                 if isinstance(outcome, Failure) and isinstance(broken := outcome.failure(), StoreUnavailable):

@@ -1,4 +1,4 @@
-"""What a person sees of a vendor's batches while they wait for them: the vendor's own words and counts."""
+"""What a person sees of a batch beside its answers: why it waits, and how a vendor's own batches are."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ from collections.abc import Callable
 from typing import final
 
 from llm_manager.cli.progress import Progress
-from llm_manager.domain.events import Event, VendorBatchSeen
+from llm_manager.cli.show import seconds
+from llm_manager.domain.events import ConcurrencyLimited, Event, FeedPaused, VendorBatchSeen
 from llm_manager.domain.vendor_batch import VendorBatch
+from llm_manager.domain.verdicts import describe
 from llm_manager.ports import Observer
 
 
 @final
 class BatchWatch:
-    """An observer that draws *progress* whenever a vendor was asked, and tells the *next* one everything.
+    """An observer that draws *progress* whenever a vendor was asked, writes a line when the batch has to wait, and
+    passes everything on to *after*.
 
     *kept* is how many answers an earlier run had.
     """
@@ -31,6 +34,13 @@ class BatchWatch:
             kept, failed = self._kept(), self._sum(lambda batch: batch.failed)
             done = kept + failed + self._sum(lambda batch: batch.succeeded)
             self._progress.show(done, kept, failed, self.words)
+        elif isinstance(event, FeedPaused):
+            self._progress.note(f"paused for {seconds(event.wait_s)}: {describe(event.error)}")
+        elif isinstance(event, ConcurrencyLimited):
+            self._progress.note(
+                f"{event.limit} of {event.concurrency} at once: the keys for {event.model} allow no more"
+                " (keys.max_connections_per_key, http.max_connections)"
+            )
         self._after.notify(event)
 
     def words(self) -> str:

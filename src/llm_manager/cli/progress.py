@@ -42,6 +42,12 @@ class Progress:
         self._stream.write(f"\r\033[K{self.line(done, kept, failed, spent())[: self._columns()]}")
         self._stream.flush()
 
+    def note(self, text: str) -> None:
+        """Write a line above the bar, also where nobody looks: a log should say why a job waits."""
+        self.clear()
+        self._stream.write(f"{text}\n")
+        self._stream.flush()
+
     def clear(self) -> None:
         """Leave the line to what is written next."""
         if self._is_seen:

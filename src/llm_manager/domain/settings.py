@@ -106,12 +106,12 @@ class TimeoutSettings:
 
     *first_byte_s* bounds the wait for the head and the first piece of a stream, *idle_s* each silence after it. The
     head of a whole answer comes with its end, so *attempt_s* alone bounds it: 1,800 s are enough for the longest
-    answer of the catalog (128,000 tokens) at 75 tokens a second; the vendors' own clients wait 600 s for the first
-    byte of either kind (openai 3.52, anthropic 2.11).
+    answer of the catalog (128,000 tokens) at 75 tokens a second. Models that think have taken more than two minutes to
+    their first piece; the vendors' own clients wait 600 s (openai 3.52, anthropic 2.11).
     """
 
     connect_s: Seconds = 10.0
-    first_byte_s: Seconds = 600.0
+    first_byte_s: Seconds = 300.0
     idle_s: Seconds = 30.0
     attempt_s: Seconds = 1800.0
     total_s: Seconds = 3600.0
@@ -164,7 +164,7 @@ class BreakerSettings:
     minimum_calls: Count = 10
     window_s: Seconds = 30.0
     open_s: Seconds = 2.0
-    max_open_s: Seconds = 300.0
+    max_open_s: Seconds = 60.0
     success_threshold: Count = 2
     probe_s: Seconds = 120.0
 

@@ -26,9 +26,10 @@ from llm_manager.domain.target import Target
 from llm_manager.domain.verdicts import may_ask_next, next_model
 from llm_manager.effect.context import Context, Op, emit
 from llm_manager.effect.op import effect, run
+from llm_manager.operations.waiting_list import WaitingList
 from llm_manager.policies.cache_key import cache_key
 from llm_manager.policies.latency import Latency
-from llm_manager.policies.patience import Patience, alone, among_others, asked_again_after_s, once_more
+from llm_manager.policies.patience import Patience, alone, among_others, once_more
 from llm_manager.policies.routing import Candidate, Chosen, Skipped, candidates, strategy_of
 
 A = TypeVar("A")
@@ -53,57 +54,45 @@ def first_answer(config: LLMConfig, request: LLMRequest, chain: Sequence[Candida
     """What the first model of *chain* that succeeds gives; after which failures the next one is asked is the fault
     matrix with the user's opt-ins.
 
-    A model that is to be waited for comes after those that are well: it is asked again, once and in the order of the
-    moments that are known, when no other has answered. One failure comes back as it is, several as
+    A model that is to be waited for comes after those that are well: when none of them has answered, those that refused
+    until a known moment are asked again as their moments come. One failure comes back as it is, several as
     ``AllModelsFailed``.
     """
     listed = _listed(chain, request)
 
     async def trying(context: Context) -> Outcome[A, LLMError]:
         failures: dict[int, tuple[str, LLMError]] = {}
-        moments: dict[int, float] = {}
+        waiting = WaitingList(config)
         for index, candidate in enumerate(listed):
             if failures:
                 before, error = list(failures.values())[-1]
                 if not _accepts(config, candidate, chain, error):
                     continue
                 _emit_fallback(context, before, _name(candidate), error)
-            is_alone = not moments and not any(isinstance(each, Chosen) for each in listed[index + 1 :])
+            is_alone = not waiting and not any(isinstance(each, Chosen) for each in listed[index + 1 :])
             patience = alone(config.retry) if is_alone else among_others(config.retry)
             outcome = await run(_op(request, candidate, ask, patience), context)
             if isinstance(outcome, Success):
                 return outcome
             error = outcome.failure()
             failures[index] = (_name(candidate), error)
-            wait_s = None if is_alone else asked_again_after_s(config, error)
-            if wait_s is not None:
-                moments[index] = context.clock.monotonic() + wait_s
-        for index in sorted(moments, key=moments.__getitem__):
-            outcome = await _asked_again(context, request, listed[index], ask, moments[index], failures[index])
+            if not is_alone:
+                waiting.add(index, error, context.clock.monotonic())
+        while (turn := waiting.take(context.clock.monotonic())) is not None:
+            index, delay_s = turn
+            if not in_time(context, delay_s):
+                break
+            await context.clock.sleep(delay_s)
+            patience = once_more(config.retry, is_alone=not waiting)
+            outcome = await run(_op(request, listed[index], ask, patience), context)
             if isinstance(outcome, Success):
                 return outcome
             failures[index] = (_name(listed[index]), outcome.failure())
+            waiting.add(index, outcome.failure(), context.clock.monotonic())
         errors = tuple(failures.values())
         return Failure(errors[0][1] if len(errors) == 1 else AllModelsFailed(errors))
 
     return effect(trying)
-
-
-async def _asked_again(
-    context: Context,
-    request: LLMRequest,
-    candidate: Candidate,
-    ask: AttemptFn[A],
-    at_s: float,
-    before: tuple[str, LLMError],
-) -> Outcome[A, LLMError]:
-    """Wait until *at_s* and ask once more; what it failed with *before* if the deadline leaves no time for that."""
-    delay_s = max(at_s - context.clock.monotonic(), 0.0)
-    if not in_time(context, delay_s):
-        return Failure(before[1])
-    await context.clock.sleep(delay_s)
-    _emit_fallback(context, before[0], before[0], before[1])
-    return await run(_op(request, candidate, ask, once_more(context.config.retry)), context)
 
 
 def _emit_fallback(context: Context, model: str, next_model: str, error: LLMError) -> None:

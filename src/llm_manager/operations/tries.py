@@ -24,6 +24,7 @@ from llm_manager.effect.context import Context, emit
 from llm_manager.effect.ongoing import Ending, Tell
 from llm_manager.effect.schedule import Continue, Decision, Done
 from llm_manager.policies.asked import Asked, asked_of
+from llm_manager.policies.latency import is_unusual
 from llm_manager.policies.planning import alternate_keys, key_pool_name
 from llm_manager.ports import Dispatch, Lease, Provider
 
@@ -45,6 +46,7 @@ class Tries(Generic[A]):
         "_ask",
         "_first_s",
         "_has_head",
+        "_is_unusual",
         "_lease",
         "_mode",
         "_of_one_key",
@@ -68,7 +70,7 @@ class Tries(Generic[A]):
         self._lease: Lease | None = None
         self._sent_s: float | None = None
         self._first_s: float | None = None
-        self._has_head = False
+        self._has_head = self._is_unusual = False
         self._mode: SchemaMode | None = None
         self._of_one_key: LLMError | None = None
 
@@ -79,12 +81,13 @@ class Tries(Generic[A]):
     def counts_against_breaker(self, error: LLMError) -> bool:
         """Does *error* of the last attempt speak against the target's health?
 
-        A deadline that passes before anything came may be shorter than the model usually takes; one that passes in the
-        middle of an answer that drips is the model's.
+        A deadline that passes before anything came may be shorter than the model usually takes: it counts when it was
+        far longer, and when it passes in the middle of an answer that drips.
         """
-        if isinstance(error, RequestTimedOut) and error.phase == "total":
-            return self._has_head and self._first_s is None
-        return self.was_sent() and counts_against_breaker(error)
+        if not isinstance(error, RequestTimedOut) or error.phase != "total":
+            return self.was_sent() and counts_against_breaker(error)
+        is_dripping = self._has_head and self._first_s is None
+        return self.was_sent() and (is_dripping or self._is_unusual)
 
     def decide_first(self, error: LLMError) -> Decision | None:
         """What needs no schedule: another key is taken at once, a refusal of the queue for keys is final."""
@@ -99,7 +102,7 @@ class Tries(Generic[A]):
         """The first gate: a new attempt begins, unless it would wait for money, room or a key to be refused at the end
         because the circuit is open."""
         self._sent_s = self._first_s = None
-        self._has_head = False
+        self._has_head = self._is_unusual = False
         wait_s = (await context.breakers.state(self._target.key, context.clock.monotonic()))[1]
         return _PASSES if wait_s == 0 else Failure(CircuitOpen(self._target.model, wait_s))
 
@@ -163,6 +166,9 @@ class Tries(Generic[A]):
         now_s = context.clock.monotonic()
         error, outcome = ending.error, ending.outcome
         line = self._line(self._sent_s, now_s, ending)
+        if isinstance(error, RequestTimedOut):
+            known = context.latencies.lately(now_s).get(self._target.key)
+            self._is_unusual = self._first_s is None and is_unusual(known, line.latency_ms)
         if outcome is not None:
             context.latencies.record(self._target.key, line.latency_ms, now_s, succeeded=error is None)
         answer = outcome.unwrap() if isinstance(outcome, Success) else None

@@ -2,8 +2,8 @@
 
 Keys of one account share its limits: when the provider tells one of them to wait, all of its group rest. A rest after a
 rate limit is a queue for all who want the key, and when it ends they do not all come at once: the number of calls that
-a key takes doubles every :data:`PACE_S`, so that a limit that still holds is met by few. A key that is refused again and
-again rests longer each time, whatever the provider asks for.
+a key takes doubles every :data:`PACE_S`, so that a limit that still holds is met by few. A key that is refused again
+and again rests longer each time, whatever the provider asks for.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ asked again, after a while.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 HALF_LIFE_S = 120.0
 """After this long an observation counts half. Balancers that compare equal servers use seconds (Finagle's Peak EWMA:
@@ -16,13 +16,24 @@ GUESS_WEIGHT = 2.0
 """How many fresh observations the guess is worth: the first answer alone may be an odd one."""
 
 
+FORGETTING = 0.98
+"""What each answer leaves of the longest before it: a single long one is forgotten after some hundred others."""
+
+UNUSUAL = 2.0
+"""A deadline that leaves a target so many times its longest answer of late, and passes, speaks against the target."""
+
+
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """The weighted mean of what was observed of one target by *at_s*; *weight* counts observations, faded ones less."""
+    """The weighted mean of what was observed of one target by *at_s*; *weight* counts observations, faded ones less.
+
+    *longest_ms* is about the longest that an answer took of late; failures have no part in it.
+    """
 
     mean_ms: float
     weight: float
     at_s: float
+    longest_ms: float = field(default=0.0, repr=False, compare=False)
 
 
 def answered(before: Latency | None, latency_ms: float, now_s: float) -> Latency:
@@ -32,16 +43,32 @@ def answered(before: Latency | None, latency_ms: float, now_s: float) -> Latency
     Latency(mean_ms=300.0, weight=1.5, at_s=120.0)
     """
     if before is None:
-        return Latency(latency_ms, 1.0, now_s)
+        return Latency(latency_ms, 1.0, now_s, latency_ms)
+    longest_ms = max(latency_ms, before.longest_ms * FORGETTING)
+    return _blended(before, latency_ms, now_s, longest_ms)
+
+
+def _blended(before: Latency, latency_ms: float, now_s: float, longest_ms: float) -> Latency:
     old = faded(before, now_s)
     weight = old.weight + 1
-    return Latency(old.mean_ms + (latency_ms - old.mean_ms) / weight, weight, now_s)
+    return Latency(old.mean_ms + (latency_ms - old.mean_ms) / weight, weight, now_s, longest_ms)
 
 
 def failed(before: Latency | None, latency_ms: float, now_s: float) -> Latency | None:
     """What is known once *latency_ms* were lost on a failure: they count where that was slow. A target that refuses
     at once is not a fast one."""
-    return answered(before, latency_ms, now_s) if before is not None and latency_ms > before.mean_ms else before
+    if before is None or latency_ms <= before.mean_ms:
+        return before
+    return _blended(before, latency_ms, now_s, before.longest_ms)
+
+
+def is_unusual(latency: Latency | None, latency_ms: float) -> bool:
+    """Is *latency_ms* without an answer far longer than the target has taken for one? False while that is not known.
+
+    >>> is_unusual(Latency(800, 4.0, 0, 1500), 90_000), is_unusual(Latency(800, 4.0, 0, 1500), 2000)
+    (True, False)
+    """
+    return latency is not None and latency.longest_ms > 0 and latency_ms > UNUSUAL * latency.longest_ms
 
 
 def faded(latency: Latency, now_s: float) -> Latency:
@@ -51,7 +78,8 @@ def faded(latency: Latency, now_s: float) -> Latency:
     Latency(mean_ms=100, weight=1.0, at_s=240.0)
     """
     age_s = max(now_s - latency.at_s, 0.0)
-    return Latency(latency.mean_ms, latency.weight * 0.5 ** (age_s / HALF_LIFE_S), latency.at_s + age_s)
+    weight = latency.weight * 0.5 ** (age_s / HALF_LIFE_S)
+    return Latency(latency.mean_ms, weight, latency.at_s + age_s, latency.longest_ms)
 
 
 def expected_ms(latency: Latency | None, guess_ms: float | None) -> float | None:

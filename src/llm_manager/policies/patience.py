@@ -15,6 +15,9 @@ QUEUE_S = 300.0
 CIRCUIT_S = 10.0
 """How long a call without another model waits for an open circuit: through the first probes after a blip."""
 
+PROBE_S = 0.5
+"""How soon a circuit is looked at again whose probe is under way."""
+
 TURNS = 20
 """How often one call may be rate limited, each time with a wait of known length, before that is its failure."""
 
@@ -45,21 +48,22 @@ def among_others(settings: RetrySettings) -> Patience:
     return Patience(settings.patience_s, 0.0, settings.max_retries, repeats=False)
 
 
-def once_more(settings: RetrySettings) -> Patience:
-    """The others could not answer either: the first that can be asked again is, once."""
-    return Patience(inf, CIRCUIT_S, 0, settings.ambiguous)
+def once_more(settings: RetrySettings, *, is_alone: bool) -> Patience:
+    """No model of the chain could answer: one that refused for a while is asked once more."""
+    if is_alone:
+        return Patience(inf, CIRCUIT_S, 0, settings.ambiguous)
+    return Patience(settings.patience_s, 0.0, 0, repeats=False)
 
 
-def asked_again_after_s(config: LLMConfig, error: LLMError) -> float | None:
-    """Seconds after which a model that refused with *error* is worth asking again within the same call, None if it is
-    not: the moment is unknown, too far, or a wait that ``rate_limit.max_wait_s`` forbids."""
+def refused_for_s(config: LLMConfig, error: LLMError) -> float | None:
+    """Seconds after which a model that refused with *error* may be asked again within the same call, None where that is
+    not known, or forbidden by ``rate_limit.max_wait_s``."""
     match error:
         case RateLimitExceeded(retry_after_s=wait_s, local=True):
-            longest_s = config.rate_limit.max_wait_s
+            return wait_s if wait_s is not None and wait_s <= config.rate_limit.max_wait_s else None
         case RateLimitExceeded(retry_after_s=wait_s):
-            longest_s, wait_s = QUEUE_S, config.keys.cool_down_s if wait_s is None else wait_s
+            return config.keys.cool_down_s if wait_s is None else wait_s
         case CircuitOpen(retry_after_s=wait_s):
-            longest_s = CIRCUIT_S
+            return PROBE_S if wait_s is None else wait_s
         case _:
             return None
-    return wait_s if wait_s is not None and wait_s <= longest_s else None
