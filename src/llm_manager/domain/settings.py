@@ -77,7 +77,7 @@ class RetryBudgetSettings:
 
     capacity: Amount = 10.0
     cost: Amount = 1.0
-    per_success: Amount = 0.1
+    per_success: Amount = 1.0
     per_second: Amount = 0.1
 
 
