@@ -51,7 +51,7 @@ def among_others(settings: RetrySettings) -> Patience:
 def once_more(settings: RetrySettings, *, is_alone: bool) -> Patience:
     """No model of the chain could answer: one that refused for a while is asked once more."""
     if is_alone:
-        return Patience(inf, CIRCUIT_S, 0, settings.ambiguous)
+        return Patience(inf, CIRCUIT_S, 0, repeats=False)
     return Patience(settings.patience_s, 0.0, 0, repeats=False)
 
 

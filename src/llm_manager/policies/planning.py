@@ -115,8 +115,10 @@ def _planned(
     if open_s is not None and open_s > passed_s + CIRCUIT_S:
         return PlannedTarget(model=name, provider=provider, why=why, skipped=CircuitOpen(name, open_s))
     sent = windowed(request, target)
-    # Each other key may take over once after a refusal; and a model among others may be asked once more at the end.
-    tries = 1 + config.retry.max_retries + (keys_of(config, target) - 1) + among_others
+    # Each key may be tried once after a refusal of another, and all of them again when a model among others is asked once
+    # more at the end.
+    keys = keys_of(config, target)
+    tries = config.retry.max_retries + keys * (1 + among_others)
     worst = worst_try_usd(target, sent, sent_tokens(sent, target))
     return PlannedTarget(
         model=name,
