@@ -10,7 +10,7 @@ from llm_manager.domain.catalog import PROVIDERS, ModelFacts, Price
 from llm_manager.domain.request import JsonSchema, LLMRequest, NamedTool, Tool, ToolCall
 from llm_manager.domain.response import ComputedCost, LLMResponse, ReportedCost, UnknownCost, Usage
 from llm_manager.domain.target import Target
-from llm_manager.policies.asked import Asked, asked_of, completed, usage_of, usage_so_far
+from llm_manager.policies.asked import Asked, Written, asked_of, completed, usage_of, usage_so_far
 
 PRICE = Price(prompt_usd=2.0, completion_usd=10.0, as_of="2026-11-21", source="test")
 FACTS = ModelFacts(name="m", provider="openai", capabilities=frozenset({"tools"}), price=PRICE)
@@ -80,7 +80,7 @@ def test_an_answer_without_usage_is_estimated_from_its_own_text() -> None:
     ],
 )
 def test_only_what_the_provider_did_not_tell_is_estimated(told: Usage, usage: Usage) -> None:
-    assert usage_of(ASKED, told, "abcdefgh") == usage
+    assert usage_of(ASKED, told, Written("abcdefgh")) == usage
 
 
 @pytest.mark.parametrize(
@@ -89,14 +89,14 @@ def test_only_what_the_provider_did_not_tell_is_estimated(told: Usage, usage: Us
 )
 def test_so_far_at_least_the_text_that_has_come_has_been_used(told: Usage, completion: int) -> None:
     cost = ComputedCost((7 * 2.0 + completion * 10.0) / 1e6)
-    assert usage_so_far(ASKED, told, "abcdefgh") == Usage(
+    assert usage_so_far(ASKED, told, Written("abcdefgh")) == Usage(
         prompt_tokens=7, completion_tokens=completion, total_tokens=7 + completion, cost=cost, estimated=True
     )
 
 
 def test_where_nothing_has_come_and_nothing_was_sent_nothing_has_been_used() -> None:
     free = ComputedCost(0.0)
-    assert usage_so_far(ASKED, Usage(prompt_tokens=0), "") == Usage(
+    assert usage_so_far(ASKED, Usage(prompt_tokens=0), Written()) == Usage(
         prompt_tokens=0, completion_tokens=0, total_tokens=0, cost=free, estimated=True
     )
 
@@ -104,7 +104,7 @@ def test_where_nothing_has_come_and_nothing_was_sent_nothing_has_been_used() -> 
 def test_what_has_been_used_so_far_keeps_the_prompt_that_was_told_and_is_an_estimate() -> None:
     told = Usage(prompt_tokens=1000, cached_tokens=400)
     free = replace(ASKED, target=replace(TARGET, facts=replace(FACTS, price=None)))
-    assert usage_so_far(free, told, "abcdefgh") == Usage(
+    assert usage_so_far(free, told, Written("abcdefgh")) == Usage(
         prompt_tokens=1000,
         completion_tokens=2,
         cached_tokens=400,

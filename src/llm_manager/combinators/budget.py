@@ -44,11 +44,14 @@ def within_budget(usd: float) -> Policy:
     return around
 
 
-def budget_gate(worst_usd: Callable[[], float | None], *, model: str) -> Gate:
+def budget_gate(
+    worst_usd: Callable[[], float | None], *, model: str, was_asked: Callable[[], bool] = lambda: True
+) -> Gate:
     """Reserve what a run costs at most in the budget of the context, and settle on what it did cost when it is over.
 
     Without a budget there is nothing to do, and *worst_usd* is not asked. A cost nobody knows, of an answer or of a
-    call that may have been answered and billed, is taken to be the worst. A worst of None is that of a *model* without
+    call that may have been answered and billed, is taken to be the worst; where *was_asked* says that the model was
+    not, because the run ended in a queue before it, there is none. A worst of None is that of a *model* without
     a price: ``budget.unknown_prices`` decides.
     """
 
@@ -64,13 +67,13 @@ def budget_gate(worst_usd: Callable[[], float | None], *, model: str) -> Gate:
         reserved = await budget.reserve(worst)
         if not isinstance(reserved, Success):
             return Failure(_with_reason(reserved.failure(), model, worst))
-        return Success(partial(_settle, budget, worst))
+        return Success(partial(_settle, budget, worst, was_asked))
 
     return reserve
 
 
-async def _settle(budget: Budget, worst_usd: float, ending: Ending) -> None:
-    await budget.settle(worst_usd, _used_usd(ending, worst_usd))
+async def _settle(budget: Budget, worst_usd: float, was_asked: Callable[[], bool], ending: Ending) -> None:
+    await budget.settle(worst_usd, _used_usd(ending, worst_usd) if was_asked() else 0.0)
 
 
 def _with_reason(refused: BudgetExceeded, model: str, worst_usd: float) -> BudgetExceeded:
@@ -82,7 +85,9 @@ def _used_usd(ending: Ending, worst_usd: float) -> float:
     cost = None if ending.usage is None else ending.usage.cost
     if cost is not None and not isinstance(cost, UnknownCost):
         return cost.usd
-    return 0.0 if ending.error is not None and not is_ambiguous(ending.error) else worst_usd
+    if cost is not None or ending.error is None or is_ambiguous(ending.error):
+        return worst_usd
+    return 0.0
 
 
 @final

@@ -29,8 +29,8 @@ def rate_limit(
     """Wait for room for one request of *cost* tokens in the buckets filed under *key*, then run.
 
     Fails at once with ``RateLimitExceeded`` when the wait would pass ``rate_limit.max_wait_s`` or the deadline. *cost*
-    is an estimate: an answer with usage settles it, of a stream when it has ended, an unknown usage keeps it, and a
-    failure for which *never_left* holds gives it back.
+    is an estimate: an answer with usage settles it, of a stream when it has ended, also one that is called a failure;
+    an unknown usage keeps it, and a failure for which *never_left* holds gives it back.
     """
 
     return gated(limiter_gate(key, cost, model=model, never_left=never_left))
@@ -62,7 +62,8 @@ async def _settle(
     context: Context, reserved: Reservation, never_left: Callable[[LLMError], bool], ending: Ending
 ) -> None:
     limiter, now_s = context.limiter, context.clock.monotonic()
-    if isinstance(ending.outcome, Success):
+    told = ending.usage is not None and not ending.usage.estimated  # with a failure, too
+    if told or isinstance(ending.outcome, Success):
         used = None if ending.usage is None else ending.usage.total_tokens
         await limiter.settle(reserved, used, now_s)
     elif ending.error is not None and never_left(ending.error):

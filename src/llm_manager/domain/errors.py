@@ -1,7 +1,8 @@
 """Everything that can go wrong outside the program, as one closed union: ``LLMError``.
 
 The class is the tag. Every case carries ``message``, what the other side said in its own words (redacted and capped
-where it comes from a vendor); questions that the rest of the library asks about an error live in
+where it comes from a vendor); those that an answer can come with carry the ``usage`` of it, priced like that of an
+answer, None where nothing was used or told. Questions that the rest of the library asks about an error live in
 :mod:`llm_manager.domain.verdicts`.
 """
 
@@ -11,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from llm_manager.domain.problem import Problem
-from llm_manager.domain.response import LLMResponse
+from llm_manager.domain.response import LLMResponse, Usage
 
 TimeoutPhase: TypeAlias = Literal["first_byte", "idle", "total"]
 NetworkCause: TypeAlias = Literal["connect", "dns", "tls", "reset", "local"]
@@ -27,6 +28,7 @@ class ModelUnavailable:
 
     model: str
     message: str = ""
+    usage: Usage | None = field(default=None, kw_only=True, repr=False)
     tag: Literal["ModelUnavailable"] = field(default="ModelUnavailable", kw_only=True, repr=False)
 
 
@@ -37,6 +39,7 @@ class RateLimitExceeded:
     model: str
     retry_after_s: float | None = None
     message: str = ""
+    usage: Usage | None = field(default=None, kw_only=True, repr=False)
     tag: Literal["RateLimitExceeded"] = field(default="RateLimitExceeded", kw_only=True, repr=False)
 
 
@@ -46,6 +49,7 @@ class QuotaExhausted:
 
     model: str
     message: str = ""
+    usage: Usage | None = field(default=None, kw_only=True, repr=False)
     tag: Literal["QuotaExhausted"] = field(default="QuotaExhausted", kw_only=True, repr=False)
 
 
@@ -55,6 +59,7 @@ class InvalidRequest:
 
     problems: tuple[Problem, ...]
     message: str = ""
+    usage: Usage | None = field(default=None, kw_only=True, repr=False)
     tag: Literal["InvalidRequest"] = field(default="InvalidRequest", kw_only=True, repr=False)
 
 
@@ -65,6 +70,7 @@ class AuthenticationFailed:
     model: str
     forbidden: bool = False
     message: str = ""
+    usage: Usage | None = field(default=None, kw_only=True, repr=False)
     tag: Literal["AuthenticationFailed"] = field(default="AuthenticationFailed", kw_only=True, repr=False)
 
 
@@ -76,6 +82,7 @@ class RequestTimedOut:
     timeout_s: float
     phase: TimeoutPhase = "total"
     message: str = ""
+    usage: Usage | None = field(default=None, kw_only=True, repr=False)
     tag: Literal["RequestTimedOut"] = field(default="RequestTimedOut", kw_only=True, repr=False)
 
 
@@ -87,6 +94,7 @@ class ContextTooLarge:
     token_count: int | None = None
     max_tokens: int | None = None
     message: str = ""
+    usage: Usage | None = field(default=None, kw_only=True, repr=False)
     tag: Literal["ContextTooLarge"] = field(default="ContextTooLarge", kw_only=True, repr=False)
 
 
@@ -98,6 +106,7 @@ class NetworkError:
     ambiguous: bool = False
     cause: NetworkCause = "connect"
     message: str = ""
+    usage: Usage | None = field(default=None, kw_only=True, repr=False)
     tag: Literal["NetworkError"] = field(default="NetworkError", kw_only=True, repr=False)
 
 
@@ -108,6 +117,7 @@ class ServerError:
     model: str
     status_code: int
     message: str = ""
+    usage: Usage | None = field(default=None, kw_only=True, repr=False)
     tag: Literal["ServerError"] = field(default="ServerError", kw_only=True, repr=False)
 
 
@@ -127,6 +137,7 @@ class MalformedResponse:
     model: str
     reason: MalformedReason
     message: str = ""
+    usage: Usage | None = field(default=None, kw_only=True, repr=False)
     tag: Literal["MalformedResponse"] = field(default="MalformedResponse", kw_only=True, repr=False)
 
 
@@ -136,6 +147,7 @@ class ContentFiltered:
 
     model: str
     message: str = ""
+    usage: Usage | None = field(default=None, kw_only=True, repr=False)
     tag: Literal["ContentFiltered"] = field(default="ContentFiltered", kw_only=True, repr=False)
 
 
@@ -156,6 +168,7 @@ class StreamBroken:
     model: str
     partial: str = ""
     message: str = ""
+    usage: Usage | None = field(default=None, kw_only=True, repr=False)
     tag: Literal["StreamBroken"] = field(default="StreamBroken", kw_only=True, repr=False)
 
 
@@ -166,6 +179,7 @@ class ExtractionFailed:
     response: str
     kind: ExtractionKind = "not_found"
     message: str = ""
+    usage: Usage | None = field(default=None, kw_only=True, repr=False)
     tag: Literal["ExtractionFailed"] = field(default="ExtractionFailed", kw_only=True, repr=False)
 
 
@@ -176,6 +190,7 @@ class SchemaMismatch:
     response: str
     problems: tuple[Problem, ...]
     message: str = ""
+    usage: Usage | None = field(default=None, kw_only=True, repr=False)
     tag: Literal["SchemaMismatch"] = field(default="SchemaMismatch", kw_only=True, repr=False)
 
 
@@ -185,6 +200,7 @@ class ResponseTruncated:
 
     response: str
     message: str = ""
+    usage: Usage | None = field(default=None, kw_only=True, repr=False)
     tag: Literal["ResponseTruncated"] = field(default="ResponseTruncated", kw_only=True, repr=False)
 
 

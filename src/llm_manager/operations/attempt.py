@@ -41,7 +41,7 @@ from llm_manager.effect.op import effect, run
 from llm_manager.effect.schedule import Schedule
 from llm_manager.operations.flow import Flow, opened_flow, whole_of
 from llm_manager.operations.tries import Ask, Began, Tries
-from llm_manager.policies.asked import Asked, completed, sent_tokens
+from llm_manager.policies.asked import Asked, reserved_tokens, sent_tokens, settled
 from llm_manager.policies.bucket import longest_wait_s
 from llm_manager.policies.planning import key_owner, keys_of, worst_try_usd
 from llm_manager.policies.window import windowed
@@ -72,14 +72,14 @@ def _stacked(request: LLMRequest, target: Target, ask: Ask[A]) -> Op[A]:
         left_alone = await _left_alone(context, target)
         if left_alone is not None:
             return Failure(left_alone)
+        tokens = reserved_tokens(request, target, context.config.rate_limit.tokens_per_minute)
         stack = through(
             effect(tries.sent),
             timeout(context.config.timeouts.attempt_s, model=target.model),
             gated(
-                budget_gate(partial(_worst_usd, request, target), model=target.model),
-                limiter_gate(
-                    target.key, _worst_tokens(request, target), model=target.model, never_left=tries.never_left
-                ),
+                tries.anew,
+                budget_gate(partial(_worst_usd, request, target), model=target.model, was_asked=tries.was_asked),
+                limiter_gate(target.key, tokens, model=target.model, never_left=tries.never_left),
                 breaker_gate(target.key, model=target.model, was_asked=tries.was_asked),
                 tries.ledger,
             ),
@@ -110,15 +110,10 @@ def _worst_usd(request: LLMRequest, target: Target) -> float | None:
     return worst_try_usd(target, request, sent_tokens(request, target))
 
 
-def _worst_tokens(request: LLMRequest, target: Target) -> float:
-    return float(sent_tokens(request, target) + (request.preferences.max_tokens or 0))
-
-
 async def _whole(
     _context: Context, provider: Provider, dispatch: Dispatch, asked: Asked, _began: Began
 ) -> Outcome[LLMResponse, LLMError]:
-    outcome = await provider.complete(dispatch)
-    return Success(completed(asked, outcome.unwrap())) if isinstance(outcome, Success) else outcome
+    return settled(asked, await provider.complete(dispatch))
 
 
 async def _begun(

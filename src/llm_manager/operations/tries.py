@@ -65,9 +65,13 @@ class Tries(Generic[A]):
         """Was it one key alone that met *error*, with another to be had?"""
         return error is self._of_one_key
 
-    async def ledger(self, context: Context) -> Outcome[Tell, LLMError]:
-        """The gate of the ledger: another try begins, and gets its line when it is over, if it was sent."""
+    async def anew(self, _context: Context) -> Outcome[None, LLMError]:
+        """The gate before all others: another try begins, of which nothing has been sent."""
         self._sent_s = self._first_s = None
+        return Success(None)
+
+    async def ledger(self, context: Context) -> Outcome[Tell, LLMError]:
+        """The gate of the ledger: the try gets its line when it is over, if it was sent."""
         return Success(partial(self._over, context))
 
     async def sent(self, context: Context) -> Outcome[A, LLMError]:

@@ -18,7 +18,7 @@ from llm_manager.domain.verdicts import LONGEST_WAIT_S
 from llm_manager.policies.asked import sent_tokens
 from llm_manager.policies.bucket import longest_wait_s
 from llm_manager.policies.latency import Latency
-from llm_manager.policies.pricing import worst_usd
+from llm_manager.policies.pricing import is_free, worst_usd
 from llm_manager.policies.routing import Candidate, Skipped, candidates
 from llm_manager.policies.window import windowed
 
@@ -109,6 +109,8 @@ def worst_try_usd(target: Target, request: LLMRequest, tokens: int) -> float | N
 
     A gateway that may go on to other models by itself is taken to ask them all.
     """
+    if target.facts.price is not None and is_free(target.facts.price) and not target.alternates:
+        return 0.0  # however long the answer
     longest = request.preferences.max_tokens or target.facts.max_output_tokens
     if target.facts.price is None or longest is None:
         return None
