@@ -30,6 +30,7 @@ from llm_manager.domain.errors import (
 )
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.response import Usage
+from llm_manager.domain.verdicts import is_ambiguous
 
 A = TypeVar("A")
 
@@ -69,6 +70,21 @@ def with_usage(error: LLMError, usage: Usage) -> LLMError:
     if usage == NOTHING_TOLD or not isinstance(error, Payable) or error.usage is not None:
         return error
     return changed(error, usage=usage)
+
+
+def may_have_been_paid(error: LLMError) -> bool:
+    """May what failed with *error*, once it was sent, have been answered and billed, although nothing says so?
+
+    >>> may_have_been_paid(RequestTimedOut("gpt", 5.0)), may_have_been_paid(ServerError("gpt", 503))
+    (True, False)
+    """
+    match error:
+        case RequestTimedOut():  # also at the caller's own deadline: the model may have been at work
+            return True
+        case MalformedResponse(reason=reason):
+            return reason not in ("empty", "redirect")  # an answer came, and could not be read
+        case _:
+            return is_ambiguous(error)
 
 
 def paid_for(outcome: Outcome[A, LLMError], usage: Usage) -> Outcome[A, LLMError]:

@@ -13,12 +13,11 @@ from llm_manager.domain.codec import to_json
 from llm_manager.domain.errors import LLMError
 from llm_manager.domain.events import AttemptFinished, AttemptStarted, RequestFinished, RequestStarted
 from llm_manager.domain.outcome import Outcome
-from llm_manager.domain.paid import usage_of
+from llm_manager.domain.paid import may_have_been_paid, usage_of
 from llm_manager.domain.request import LLMRequest
 from llm_manager.domain.response import Attempt, LLMResponse, UnknownCost, Usage
 from llm_manager.domain.run import Run
 from llm_manager.domain.target import Target, server_of
-from llm_manager.domain.verdicts import is_ambiguous
 from llm_manager.effect.context import Context, emit
 from llm_manager.operations.parcel_book import Member, Parcel, ParcelBook
 from llm_manager.policies.asked import settled
@@ -160,4 +159,4 @@ class Teller:
 def _used_usd(usage: Usage | None, error: LLMError | None, worst_usd: float) -> float:
     if usage is not None:
         return worst_usd if isinstance(usage.cost, UnknownCost) else usage.cost.usd
-    return worst_usd if error is not None and is_ambiguous(error) else 0.0
+    return worst_usd if error is not None and may_have_been_paid(error) else 0.0

@@ -15,9 +15,9 @@ from llm_manager.domain.events import (
     RequestLeft,
     RetryScheduled,
 )
+from llm_manager.domain.paid import may_have_been_paid
 from llm_manager.domain.response import ComputedCost, LLMResponse, UnknownCost, Usage
 from llm_manager.domain.status import OTHER_MODELS, MetricsSnapshot, ModelMetrics
-from llm_manager.domain.verdicts import is_ambiguous
 
 MOST_MODELS: Final = 256
 """How many models are counted by name. Names may come from a program's own users."""
@@ -229,7 +229,7 @@ class MemoryMetrics:
         tally.ended(attempt.latency_ms, attempt.outcome)
         if attempt.usage is not None:
             tally.used(attempt.usage)
-        elif attempt.outcome == "left" or (finished.error is not None and is_ambiguous(finished.error)):
+        elif attempt.outcome == "left" or (finished.error is not None and may_have_been_paid(finished.error)):
             tally.unpriced += 1  # it may have been answered, and paid for
         if attempt.first_ms is not None:
             tally.firsts.add(attempt.first_ms)
