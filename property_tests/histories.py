@@ -57,6 +57,7 @@ from llm_manager import (
     Usage,
 )
 from llm_manager.domain.catalog import Capability
+from llm_manager.domain.paid import with_usage
 from llm_manager.policies.tokens import prompt_tokens
 from llm_manager.testing import Line, Pause, Pieces
 
@@ -113,6 +114,14 @@ def dearest(request: LLMRequest) -> LLMResponse:
     return LLMResponse(content="dear", model="m", finish_reason="stop", usage=usage)
 
 
+def billed(error: LLMError) -> Line:
+    """*error*, with an answer that is billed as the dearest one."""
+    return lambda request: with_usage(error, dearest(request).usage)
+
+
+failures_with_a_bill: st.SearchStrategy[Line] = st.sampled_from(
+    [billed(ContentFiltered("m")), billed(MalformedResponse("m", "empty")), billed(ServerError("m", 500))]
+)
 answers: st.SearchStrategy[Line] = st.sampled_from(["an answer", "7", dearest, dearest])
 pieces: st.SearchStrategy[Line] = st.builds(
     Pieces,
@@ -120,7 +129,7 @@ pieces: st.SearchStrategy[Line] = st.builds(
     st.one_of(st.none(), errors),
     st.sampled_from([0.0, 1.0, 40.0]),
 )
-prompt: st.SearchStrategy[Line] = st.one_of(answers, errors, errors, pieces)
+prompt: st.SearchStrategy[Line] = st.one_of(answers, errors, errors, failures_with_a_bill, pieces)
 lines = st.one_of(prompt, prompt, st.builds(Pause, st.sampled_from([0.5, 7.0, 90.0, 1e6]), prompt))
 
 

@@ -201,17 +201,18 @@ def test_on_asyncio_runs_that_compete_for_keys_room_and_the_cache_are_replayed_a
         assert ran(program, replay(path, strict=True), "asyncio") == then
 
 
+usages = st.builds(Usage, prompt_tokens=st.none() | st.integers(0, 9), cost=st.builds(ReportedCost, st.floats(0, 1)))
 responses = st.builds(
     LLMResponse,
     content=texts,
     model=texts,
-    usage=st.builds(Usage, prompt_tokens=st.none() | st.integers(0, 9), cost=st.builds(ReportedCost, st.floats(0, 1))),
+    usage=usages,
     tool_calls=st.lists(st.builds(ToolCall, id=texts, name=texts, arguments=texts), max_size=2).map(tuple),
     reasoning=texts,
 )
 failures: st.SearchStrategy[LLMError] = st.one_of(
     st.builds(RateLimitExceeded, texts, st.none() | st.floats(allow_nan=False), texts),
-    st.builds(StreamBroken, texts, texts, texts),
+    st.builds(StreamBroken, texts, texts, texts, usage=st.none() | usages),
     st.builds(AllModelsFailed, st.lists(st.tuples(texts, errors), max_size=3).map(tuple)),
 )
 deltas = st.lists(st.builds(TextDelta, texts) | st.builds(ReasoningDelta, texts), max_size=4).map(tuple)

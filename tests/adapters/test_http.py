@@ -43,6 +43,7 @@ from llm_manager.domain.errors import ConfigurationError, InvalidRequest
 from llm_manager.testing.simulator import Fault, Reply, Say, Simulator, Status
 from llm_manager.testing.simulator.replies import FaultKind
 from tests.adapters.chosen import CHOSEN
+from tests.paid import unpaid
 
 pytestmark = pytest.mark.anyio
 
@@ -101,7 +102,7 @@ EXPECTED: dict[FaultKind, LLMError] = {
 async def test_each_fault_is_the_error_of_the_matrix(kind: FaultKind) -> None:
     waits = {} if isinstance(EXPECTED[kind], RequestTimedOut) else {"first_byte_s": 30.0, "idle_s": 30.0}
     found = await failure([Fault(kind)], **waits)  # a busy machine may take longer than a short limit
-    assert replace(found, message="") == EXPECTED[kind]
+    assert unpaid(replace(found, message="")) == EXPECTED[kind]
 
 
 async def test_a_slow_drip_ends_at_the_deadline() -> None:

@@ -35,6 +35,7 @@ from llm_manager import (
     run,
 )
 from tests.adapters.chosen import CHOSEN
+from tests.paid import unpaid
 
 pytestmark = pytest.mark.anyio
 
@@ -77,7 +78,7 @@ async def end_of(answer: bytes, *, hang_up: bool) -> str | LLMError:
             found.append(opened if isinstance(opened, Failure) else await collect(opened.unwrap()))
         group.cancel_scope.cancel()
     [ended] = found
-    return replace(ended.failure(), message="") if isinstance(ended, Failure) else ended.unwrap().content
+    return unpaid(replace(ended.failure(), message="")) if isinstance(ended, Failure) else ended.unwrap().content
 
 
 BROKEN = StreamBroken("gpt-4o", "a")

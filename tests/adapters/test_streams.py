@@ -47,10 +47,12 @@ from llm_manager import (
     provide,
     run,
 )
-from llm_manager.domain.response import FinishReason
+from llm_manager.domain.models import MODELS
+from llm_manager.domain.response import ComputedCost, FinishReason
 from llm_manager.testing.simulator import CallTools, Fault, Reply, Say, Simulator, Status
 from llm_manager.testing.simulator.replies import FaultKind
 from tests.adapters.chosen import CHOSEN
+from tests.paid import paid, unpaid
 
 pytestmark = pytest.mark.anyio
 
@@ -130,7 +132,7 @@ def test_every_fault_has_its_place() -> None:
 async def test_a_fault_before_the_first_piece_is_the_error_of_the_matrix(kind: FaultKind) -> None:
     error = await told(Fault(kind), **patience(BEFORE[kind]))
     assert not isinstance(error, list)
-    assert replace(error, message="") == BEFORE[kind]
+    assert unpaid(replace(error, message="")) == BEFORE[kind]
 
 
 @pytest.mark.parametrize("kind", LATER)
@@ -141,7 +143,7 @@ async def test_a_fault_after_it_is_the_end_of_the_stream_with_what_had_come(kind
     assert pieces == [TextDelta("hello")]
     assert isinstance(last, StreamFailed)
     assert last.partial == "hello"
-    assert replace(last.error, message="") == LATER[kind]
+    assert replace(last.error, message="") == paid(LATER[kind], "hello", price=MODELS["gpt-4o"].price)
 
 
 @pytest.mark.parametrize("kind", OK)
@@ -229,7 +231,11 @@ async def test_a_stream_ends_in_the_response_that_the_same_answer_gives_whole(
 async def test_an_answer_that_is_withheld_at_its_end_is_a_failure_with_what_had_come() -> None:
     events = await told(Say("It scatt", finish="content_filter"))
     assert isinstance(events, list)
-    assert events[-1] == StreamFailed(ContentFiltered("gpt-4o", "It scatt"), "It scatt")
+    cost = ComputedCost((11 * 2.5 + 22 * 10) / 1e6)
+    usage = Usage(
+        prompt_tokens=11, completion_tokens=22, cached_tokens=0, reasoning_tokens=0, total_tokens=33, cost=cost
+    )
+    assert events[-1] == StreamFailed(ContentFiltered("gpt-4o", "It scatt", usage=usage), "It scatt")
 
 
 async def test_a_key_that_a_stream_echoes_is_masked() -> None:

@@ -43,6 +43,7 @@ from llm_manager.domain.request import (
 )
 from llm_manager.domain.secret import Secret
 from llm_manager.domain.target import Target
+from tests.paid import unpaid
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 
@@ -292,7 +293,7 @@ def test_an_error_is_told_by_its_status_and_its_type(
     name: str, status: int, body: Mapping[str, Any], error: LLMError
 ) -> None:
     read = DIALECTS[name].read_answer(status, {"retry-after": "7"}, json.dumps(body).encode(), target(name))
-    assert read.failure() == error
+    assert unpaid(read.failure()) == error
 
 
 @pytest.mark.parametrize("name", DIALECTS)

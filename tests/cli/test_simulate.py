@@ -213,7 +213,7 @@ def test_more_than_a_few_lines_of_one_kind_are_left_out(capsys: Capture, tmp_pat
 def test_what_is_guessed_or_unknown_is_said(capsys: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-canary-0123456789")
     file = tmp_path / "some.toml"
-    file.write_text('[[traffic]]\nrate = "1/h"\nmodel = "ollama/llama3.2"\n[models."ollama/llama3.2"]\n', "utf-8")
+    file.write_text('[[traffic]]\nrate = "1/h"\nmodel = "openai/new"\n[models."openai/new"]\n', "utf-8")
     assert main(["simulate", str(file)]) == 0
     out = capsys.readouterr().out
     assert "not in the scenario, so taken to be well and as fast as the catalog guesses: gpt-5.6-terra" in out

@@ -50,6 +50,7 @@ from llm_manager.testing.simulator import Simulator
 from tests.adapters.chosen import CHOSEN
 from tests.faults.places import MODEL, OCCUPIER, Place
 from tests.faults.rows import CAP_BYTES, RETRIES, WAIT_S, FaultRow, Key, Way
+from tests.paid import unpaid
 
 PATIENT_S = 30.0
 TRIES_AT_A_DEADLINE = 4
@@ -223,12 +224,12 @@ async def fate_of_key(context: Context) -> Key:
 
 
 def plain(ended: Outcome[LLMResponse, LLMError]) -> LLMError | LLMResponse:
-    """Without what only people read, and what no two runs have in common."""
+    """Without what only people read, what no two runs have in common, and what it cost."""
     if isinstance(ended, Success):
         answer = ended.unwrap()
         usage = replace(answer.usage, cost=UnknownCost())
         return replace(answer, metadata=ResponseMetadata(), usage=usage)
-    error = replace(ended.failure(), message="")
+    error = unpaid(replace(ended.failure(), message=""))
     match error:
         case InvalidRequest():
             return replace(error, problems=())

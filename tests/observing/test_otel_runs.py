@@ -14,13 +14,16 @@ from returns.result import Success
 from llm_manager import (
     Attempt,
     CacheSettings,
+    ContentFiltered,
     Context,
     LLMConfig,
     LLMRequest,
     Preferences,
+    ReportedCost,
     RetrySettings,
     RoutingSettings,
     ServerError,
+    Usage,
     collect,
     generate,
     hedged,
@@ -31,6 +34,7 @@ from llm_manager import (
     replacing,
     run,
 )
+from llm_manager.adapters.observers.otel import names
 from llm_manager.domain.events import (
     AttemptFinished,
     AttemptStarted,
@@ -177,6 +181,17 @@ async def test_a_stream_taken_over_by_another_model_is_two_requests_in_one_span(
         ("chat gpt", "generate_stream"),
         ("chat claude", "generate_stream"),
     ]
+
+
+async def test_what_an_answer_used_that_is_called_a_failure_is_on_its_span() -> None:
+    mine = traced()
+    filtered = ContentFiltered("gpt", usage=Usage(prompt_tokens=11, completion_tokens=22, cost=ReportedCost(0.5)))
+    async with scripted({"gpt": [filtered]}, config=uncached()) | listening(mine.observer) as context:
+        await run(generate(replace(ASK, preferences=Preferences(model="gpt", fallback="none"))), context)
+    [span] = [span for span in mine.finished() if span.name == "chat gpt"]
+    told = said(span)
+    names_ = (names.ERROR_TYPE, names.INPUT_TOKENS, names.OUTPUT_TOKENS, names.COST_USD)
+    assert [told[name] for name in names_] == ["ContentFiltered", 11, 22, 0.5]
 
 
 def forget(held: list[Any]) -> None:

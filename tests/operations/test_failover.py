@@ -47,6 +47,7 @@ from tests.operations.streaming import (
     opened,
     said,
 )
+from tests.paid import paid
 
 pytestmark = pytest.mark.anyio
 
@@ -96,7 +97,7 @@ async def test_when_nobody_can_go_on_the_failure_names_everybody() -> None:
     script: dict[str, list[Line]] = {"gpt": [Pieces(["one"], BROKEN)], "claude": [down]}
     async with scripted(script, config=GOES_ON) as context:
         *_, last = await events_of(context)
-    assert last == StreamFailed(AllModelsFailed((("gpt", BROKEN), ("claude", down))), "one")
+    assert last == StreamFailed(AllModelsFailed((("gpt", paid(BROKEN, "one")), ("claude", down))), "one")
 
 
 @pytest.mark.parametrize(
@@ -161,7 +162,7 @@ async def test_when_nobody_can_start_again_the_failure_keeps_what_had_come() -> 
     down = RateLimitExceeded("claude", 3600)
     async with scripted({"gpt": [Pieces(["one"], BROKEN)], "claude": [down]}, config=RESTARTS) as context:
         *_, last = await events_of(context)
-    assert last == StreamFailed(AllModelsFailed((("gpt", BROKEN), ("claude", down))), "one")
+    assert last == StreamFailed(AllModelsFailed((("gpt", paid(BROKEN, "one")), ("claude", down))), "one")
 
 
 async def test_half_a_tool_call_is_not_handed_over() -> None:

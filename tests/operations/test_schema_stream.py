@@ -32,7 +32,9 @@ from llm_manager import (
     run,
     stream_with_schema,
 )
+from llm_manager.operations.schema import wanted_of
 from llm_manager.testing import Line, Pieces, scripted
+from tests.paid import paid
 
 pytestmark = pytest.mark.anyio
 
@@ -116,7 +118,9 @@ async def test_a_stream_that_breaks_fails_with_what_had_come() -> None:
     broken = StreamBroken("gpt")
     *growing, last = await events_of(Pieces(['{"name": "Vie'], broken))
     assert growing == [PartialValue({"name": "Vie"})]
-    assert last == StreamFailed(replace(broken, partial='{"name": "Vie'), '{"name": "Vie')
+    asked = replace(ASK, response_format=wanted_of(City).format)
+    failed = paid(replace(broken, partial='{"name": "Vie'), '{"name": "Vie', asked)
+    assert last == StreamFailed(failed, '{"name": "Vie')
 
 
 async def test_a_value_is_collected() -> None:

@@ -49,6 +49,7 @@ from tests.operations.streaming import (
     said,
     uncached,
 )
+from tests.paid import paid
 
 pytestmark = pytest.mark.anyio
 
@@ -69,7 +70,7 @@ async def test_a_broken_stream_ends_in_its_error_and_the_text_that_had_come() ->
     async with scripted({"gpt": [Pieces(["one ", "two"], BROKEN)], "claude": ["x"]}, observer=listener) as context:
         *pieces, last = await events_of(context)
     assert said(pieces) == "one two"
-    error = replace(BROKEN, partial="one two")
+    error = paid(replace(BROKEN, partial="one two"), "one two")
     assert last == StreamFailed(error, "one two")
     assert listener.attempts() == [("gpt", "StreamBroken")], "nobody else is asked once a piece has been handed over"
     [attempt] = [event.attempt for event in listener.events if isinstance(event, AttemptFinished)]
@@ -121,7 +122,7 @@ async def test_texts_are_the_text_alone_and_the_stream_says_whether_that_was_all
 
 async def test_collecting_gives_the_failure_of_the_stream() -> None:
     async with scripted({"gpt": [Pieces(["one"], BROKEN)]}) as context:
-        assert await collect(await opened(context)) == Failure(replace(BROKEN, partial="one"))
+        assert await collect(await opened(context)) == Failure(paid(replace(BROKEN, partial="one"), "one"))
 
 
 async def test_a_stream_that_was_left_cannot_be_collected() -> None:
@@ -147,7 +148,7 @@ async def test_the_deadline_is_total_however_steadily_the_pieces_come() -> None:
         assert context.clock.monotonic() == 5
     assert said(pieces) == "ab"
     assert isinstance(last, StreamFailed)
-    assert last == StreamFailed(RequestTimedOut("gpt", 5.0), "ab")
+    assert last == StreamFailed(paid(RequestTimedOut("gpt", 5.0), "ab"), "ab")
 
 
 async def test_a_reader_that_pauses_beyond_the_deadline_gets_no_more() -> None:

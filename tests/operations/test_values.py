@@ -25,8 +25,10 @@ from llm_manager import (
     run,
 )
 from llm_manager.domain.events import Reasked
+from llm_manager.operations.schema import wanted_of
 from llm_manager.testing import Line, ScriptedProvider, VirtualClock, scripted
 from tests.operations.asking import ASK, BUSY, ONCE, Listener, only, received
+from tests.paid import paid
 
 pytestmark = pytest.mark.anyio
 
@@ -69,7 +71,8 @@ async def test_after_the_last_round_the_failure_says_what_did_not_fit() -> None:
 async def test_a_truncated_answer_is_never_asked_again() -> None:
     cut = LLMResponse(content='{"mood": "ca', model="gpt", finish_reason="length")
     error = (await provide(query_with_schema(ASK, Mood), scripted({"gpt": [cut, GOOD]}))).failure()
-    assert error == ResponseTruncated('{"mood": "ca')
+    asked = replace(ASK, response_format=wanted_of(Mood).format)
+    assert error == paid(ResponseTruncated('{"mood": "ca'), '{"mood": "ca', asked)
     exact = LLMResponse(content=GOOD, model="gpt", finish_reason="length")
     assert await provide(query_with_schema(ASK, Mood), scripted({"gpt": [exact]})) == Success(Mood("calm", 4))
 

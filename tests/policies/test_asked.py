@@ -5,12 +5,26 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from returns.result import Failure
 
 from llm_manager.domain.catalog import PROVIDERS, ModelFacts, Price
-from llm_manager.domain.request import JsonSchema, LLMRequest, NamedTool, Tool, ToolCall
+from llm_manager.domain.errors import CircuitOpen, ContentFiltered, ServerError
+from llm_manager.domain.request import JsonSchema, LLMRequest, NamedTool, Preferences, Tool, ToolCall
 from llm_manager.domain.response import ComputedCost, LLMResponse, ReportedCost, UnknownCost, Usage
 from llm_manager.domain.target import Target
-from llm_manager.policies.asked import Asked, asked_of, completed, usage_of, usage_so_far
+from llm_manager.policies.asked import (
+    Asked,
+    Written,
+    asked_of,
+    completed,
+    longest_answer_tokens,
+    refused,
+    reserved_tokens,
+    settled,
+    usage_of,
+    usage_so_far,
+)
+from llm_manager.policies.tokens import text_tokens
 
 PRICE = Price(prompt_usd=2.0, completion_usd=10.0, as_of="2026-11-21", source="test")
 FACTS = ModelFacts(name="m", provider="openai", capabilities=frozenset({"tools"}), price=PRICE)
@@ -54,6 +68,88 @@ def test_an_answer_without_usage_is_estimated_from_its_own_text() -> None:
     )
 
 
+def test_what_came_without_usage_is_estimated_with_its_thoughts_and_its_calls() -> None:
+    call = ToolCall(id="1", name="abcd", arguments="x" * 400)
+    answer = completed(ASKED, LLMResponse(content="", model="m", tool_calls=(call,), reasoning="y" * 40))
+    assert answer.usage == Usage(
+        prompt_tokens=7,
+        completion_tokens=111,
+        reasoning_tokens=10,
+        total_tokens=118,
+        cost=ComputedCost((7 * 2 + 111 * 10) / 1e6),
+        estimated=True,
+    )
+
+
+def test_thoughts_that_are_estimated_have_the_price_of_thoughts() -> None:
+    dear = replace(ASKED, target=replace(TARGET, facts=replace(FACTS, price=replace(PRICE, reasoning_usd=20.0))))
+    usage = usage_so_far(dear, Usage(prompt_tokens=0), Written("abcd", "y" * 40))
+    assert usage.cost == ComputedCost((1 * 10 + 10 * 20) / 1e6)
+
+
+def test_an_answer_in_the_form_of_a_call_is_estimated_by_what_the_model_wrote() -> None:
+    wanted = asked_of(replace(PLAIN, response_format=SCHEMA), TARGET)
+    called = LLMResponse(content="Here:", model="m", tool_calls=(ToolCall(id="1", name="mine", arguments="{}"),))
+    assert completed(wanted, called).usage.completion_tokens == text_tokens("Here:mine{}")
+
+
+def test_what_an_answer_used_that_is_called_a_failure_has_the_price_of_an_answer() -> None:
+    told = Usage(prompt_tokens=1000, completion_tokens=100, total_tokens=1100)
+    priced = replace(told, cost=ComputedCost(0.003))
+    assert settled(ASKED, Failure(ContentFiltered("m", usage=told))) == Failure(ContentFiltered("m", usage=priced))
+    for plain in (ContentFiltered("m"), CircuitOpen("m")):
+        assert settled(ASKED, Failure(plain)) == Failure(plain)
+
+
+def test_half_of_a_usage_that_a_failure_told_is_completed() -> None:
+    failed = refused(ASKED, ServerError("m", 500, usage=Usage(prompt_tokens=1000)), Written("abcdefgh"))
+    cost = ComputedCost(0.00202)
+    usage = Usage(prompt_tokens=1000, completion_tokens=2, total_tokens=1002, cost=cost, estimated=True)
+    assert failed == ServerError("m", 500, usage=usage)
+
+
+def reserved(capacity: int | None, longest: int | None, max_tokens: int | None = None, prompt: int = 7) -> float:
+    asked = replace(PLAIN, prompt="x" * (4 * prompt - 16), preferences=Preferences(max_tokens=max_tokens))
+    return reserved_tokens(asked, replace(TARGET, facts=replace(FACTS, max_output_tokens=longest)), capacity)
+
+
+@pytest.mark.parametrize(
+    ("capacity", "longest", "max_tokens", "prompt", "tokens"),
+    [
+        (None, None, None, 7, 7),
+        (None, 1000, None, 7, 1007),
+        (2000, 1000, None, 7, 1007),
+        (2000, 1000, 50, 7, 57),
+        (500, 1000, None, 7, 500),
+        (1003, 1000, None, 7, 1003),
+        (500, 1000, 600, 7, 607),
+        (500, 1000, None, 501, 501),
+        (500, None, None, 7, 7),
+    ],
+    ids=[
+        "nothing known",
+        "no limit",
+        "the longest answer of the model",
+        "that of the caller",
+        "one that alone is more than a minute holds",
+        "one that leaves too little room",
+        "the caller's own is not cut",
+        "a prompt that alone is too large",
+        "no longest answer",
+    ],
+)
+def test_a_limiter_reckons_with_the_longest_answer_and_makes_no_request_impossible_for_it(
+    capacity: int | None, longest: int | None, max_tokens: int | None, prompt: int, tokens: float
+) -> None:
+    assert reserved(capacity, longest, max_tokens, prompt) == tokens
+
+
+def test_where_the_wire_is_told_a_limit_no_answer_is_longer() -> None:
+    facts = replace(FACTS, provider="anthropic", max_output_tokens=128_000)
+    claude = replace(TARGET, provider=PROVIDERS["anthropic"], facts=facts)
+    assert longest_answer_tokens(PLAIN, claude) == 16_384
+
+
 @pytest.mark.parametrize(
     ("told", "usage"),
     [
@@ -80,7 +176,7 @@ def test_an_answer_without_usage_is_estimated_from_its_own_text() -> None:
     ],
 )
 def test_only_what_the_provider_did_not_tell_is_estimated(told: Usage, usage: Usage) -> None:
-    assert usage_of(ASKED, told, "abcdefgh") == usage
+    assert usage_of(ASKED, told, Written("abcdefgh")) == usage
 
 
 @pytest.mark.parametrize(
@@ -89,14 +185,14 @@ def test_only_what_the_provider_did_not_tell_is_estimated(told: Usage, usage: Us
 )
 def test_so_far_at_least_the_text_that_has_come_has_been_used(told: Usage, completion: int) -> None:
     cost = ComputedCost((7 * 2.0 + completion * 10.0) / 1e6)
-    assert usage_so_far(ASKED, told, "abcdefgh") == Usage(
+    assert usage_so_far(ASKED, told, Written("abcdefgh")) == Usage(
         prompt_tokens=7, completion_tokens=completion, total_tokens=7 + completion, cost=cost, estimated=True
     )
 
 
 def test_where_nothing_has_come_and_nothing_was_sent_nothing_has_been_used() -> None:
     free = ComputedCost(0.0)
-    assert usage_so_far(ASKED, Usage(prompt_tokens=0), "") == Usage(
+    assert usage_so_far(ASKED, Usage(prompt_tokens=0), Written()) == Usage(
         prompt_tokens=0, completion_tokens=0, total_tokens=0, cost=free, estimated=True
     )
 
@@ -104,7 +200,7 @@ def test_where_nothing_has_come_and_nothing_was_sent_nothing_has_been_used() -> 
 def test_what_has_been_used_so_far_keeps_the_prompt_that_was_told_and_is_an_estimate() -> None:
     told = Usage(prompt_tokens=1000, cached_tokens=400)
     free = replace(ASKED, target=replace(TARGET, facts=replace(FACTS, price=None)))
-    assert usage_so_far(free, told, "abcdefgh") == Usage(
+    assert usage_so_far(free, told, Written("abcdefgh")) == Usage(
         prompt_tokens=1000,
         completion_tokens=2,
         cached_tokens=400,

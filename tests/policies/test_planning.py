@@ -198,3 +198,9 @@ def test_what_is_left_out_for_a_small_window_is_counted() -> None:
     assert 0 < target.left_out_messages <= 5
     [whole] = plan_of(LIMITED, replace(request, messages=()), {}, ()).unwrap().targets
     assert whole.left_out_messages == 0
+
+
+def test_what_costs_nothing_costs_nothing_however_long_its_answer() -> None:
+    config = LLMConfig(http=HttpSettings(base_urls={"ollama": "http://127.0.0.1:1"}))
+    request = replace(ASK, preferences=Preferences(model="ollama/llama3.2", fallback="none"))
+    assert plan_of(config, request, {}, ()).unwrap().worst_cost_usd == 0.0

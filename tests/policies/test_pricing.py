@@ -9,7 +9,7 @@ import pytest
 from llm_manager.domain.catalog import LongRates, ModelFacts, Price
 from llm_manager.domain.models import MODELS
 from llm_manager.domain.response import ComputedCost, ReportedCost, UnknownCost, Usage
-from llm_manager.policies.pricing import price_of, reduced, worst_usd
+from llm_manager.policies.pricing import is_free, price_of, reduced, worst_usd
 
 PRICED = ModelFacts(
     name="m",
@@ -41,6 +41,13 @@ def price_in(facts: ModelFacts) -> Price:
         (Usage(prompt_tokens=0, completion_tokens=100, reasoning_tokens=60), ComputedCost(0.001)),
         (Usage(prompt_tokens=None, completion_tokens=100), UnknownCost()),
         (Usage(prompt_tokens=1, completion_tokens=1, cost=ReportedCost(7.0)), ReportedCost(7.0)),
+        (Usage(prompt_tokens=1000, completion_tokens=100, cost=ReportedCost(0.0)), ComputedCost(0.003)),
+        (Usage(prompt_tokens=0, completion_tokens=0, cost=ReportedCost(0.0)), ComputedCost(0.0)),
+        (
+            Usage(prompt_tokens=1, completion_tokens=1, service_tier="flex", cost=ReportedCost(0.0)),
+            UnknownCost(),
+        ),
+        (Usage(prompt_tokens=1, completion_tokens=1, cost=ComputedCost(0.0)), ComputedCost(0.0)),
     ],
 )
 def test_what_was_read_from_a_cache_or_written_to_one_has_its_own_price_and_what_is_unknown_is_not_zero(
@@ -152,3 +159,40 @@ def test_a_reduced_price_is_reduced_for_long_prompts_too() -> None:
         LongRates(above_tokens=1000, prompt_usd=2.0, completion_usd=7.5, cached_usd=0.25),
         LongRates(above_tokens=2000, prompt_usd=4.0, completion_usd=15.0),
     )
+
+
+GIVEN = Price(prompt_usd=0.0, completion_usd=0.0, as_of="2026-11-30", source="test")
+
+
+@pytest.mark.parametrize(
+    "usage",
+    [
+        Usage(),
+        Usage(prompt_tokens=1, completion_tokens=1),
+        Usage(prompt_tokens=1, completion_tokens=1, service_tier="priority", cache_write_tokens=1, cache_hour_tokens=1),
+        Usage(prompt_tokens=1, completion_tokens=1, cost=ReportedCost(0.0)),
+    ],
+)
+def test_what_is_free_is_free_in_any_service(usage: Usage) -> None:
+    assert price_of(replace(PRICED, price=GIVEN), usage) == ComputedCost(0.0)
+
+
+def test_a_cost_of_nothing_stays_one_where_no_price_is_known_and_another_is_kept_where_all_is_free() -> None:
+    free = Usage(prompt_tokens=1, completion_tokens=1, cost=ReportedCost(0.0))
+    assert price_of(replace(PRICED, price=None), free) == ReportedCost(0.0)
+    assert price_of(replace(PRICED, price=GIVEN), replace(free, cost=ReportedCost(0.5))) == ReportedCost(0.5)
+
+
+@pytest.mark.parametrize(
+    ("price", "free"),
+    [
+        (GIVEN, True),
+        (replace(GIVEN, cached_usd=0.0, cache_write_usd=0.0, cache_hour_usd=0.0, reasoning_usd=0.0), True),
+        (replace(GIVEN, prompt_usd=0.1), False),
+        (replace(GIVEN, reasoning_usd=0.1), False),
+        (replace(GIVEN, cache_hour_usd=0.1), False),
+        (replace(GIVEN, long=(LongRates(prompt_usd=0.1, completion_usd=0.0, above_tokens=9),)), False),
+    ],
+)
+def test_a_price_is_free_where_every_rate_is_zero(price: Price, free: bool) -> None:
+    assert is_free(price) is free

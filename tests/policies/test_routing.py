@@ -274,3 +274,12 @@ def test_where_anything_is_configured_a_chain_that_leads_nowhere_tells_it_model_
 def test_an_alias_of_a_provider_without_a_key_configures_nothing() -> None:
     config = chained(LLMConfig(models={"mine": ModelSettings(provider="openai")}), "mine")
     assert isinstance(candidates(config, ASK, {}).failure(), ConfigurationError)
+
+
+def test_what_costs_nothing_is_the_cheapest() -> None:
+    local = replace(OPENAI, http=HttpSettings(base_urls={"ollama": "http://127.0.0.1:1"}))
+    config = chained(local, "gpt-4o", "openai/of-unknown-price", "gpt-4o-mini", "ollama/llama3.2")
+    cheap = replace(ASK, preferences=Preferences(priority="low"))
+    assert names(config, cheap) == ["llama3.2", "gpt-4o-mini", "gpt-4o", "of-unknown-price"]
+    by_cost = replace(config, routing=replace(config.routing, strategy="cost"))
+    assert names(by_cost, ASK) == names(config, cheap)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from returns.result import Failure, Success
 
-from llm_manager.domain.catalog import PROVIDERS, Capability, ModelFacts, Price
+from llm_manager.domain.catalog import FREE, PROVIDERS, Capability, ModelFacts, Price
 from llm_manager.domain.config import LLMConfig
 from llm_manager.domain.errors import (
     AuthenticationFailed,
@@ -311,3 +311,25 @@ def test_an_alias_states_every_kind_of_price() -> None:
         as_of="",
         source="configuration",
     )
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:11434", "http://gpu.example:11434", "https://ollama.example"])
+def test_a_self_hosted_model_costs_nothing_wherever_its_server_is(url: str) -> None:
+    config = LLMConfig(http=HttpSettings(base_urls={"ollama": url, "lm_studio": url}))
+    assert [resolve(config, name).unwrap().facts.price for name in ("ollama/x", "lm_studio/x")] == [FREE, FREE]
+    inside = LLMConfig(models={"mine": ModelSettings(provider="llama_cpp", path="/models/a.gguf")})
+    assert resolve(inside, "mine").unwrap().facts.price == FREE
+
+
+def test_a_self_hosted_model_costs_what_the_user_says_it_does() -> None:
+    server = LLMConfig(http=HttpSettings(base_urls={"ollama": "http://127.0.0.1:11434"}))
+    mine = ModelSettings(provider="ollama", model="x", prompt_usd=1.0, completion_usd=2.0)
+    price = resolve(replace(server, models={"mine": mine}), "mine").unwrap().facts.price
+    assert price == Price(prompt_usd=1.0, completion_usd=2.0, as_of="", source="configuration")
+    listed = Price(prompt_usd=3.0, completion_usd=4.0, as_of="2026-11-30", source="test")
+    assert resolve(replace(server, prices={"ollama/x": listed}), "ollama/x").unwrap().facts.price == listed
+
+
+def test_a_server_of_another_provider_has_no_price_of_its_own() -> None:
+    config = LLMConfig(keys=KeySettings(providers={"openai": KEY}), http=HttpSettings(base_urls={"openai": "http://x"}))
+    assert resolve(config, "openai/mine").unwrap().facts.price is None

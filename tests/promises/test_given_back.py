@@ -62,6 +62,7 @@ async def test_a_call_that_is_cancelled_while_it_waits_for_a_key_leaves_no_trace
 
         async with anyio.create_task_group() as group:
             group.start_soon(ask, context, 0)
+            await context.clock.sleep(0.1)
             for number in range(1, 6):
                 group.start_soon(impatient, number)
         key = resolve(context.config, "gpt-4o").unwrap().key
@@ -80,6 +81,7 @@ async def test_a_call_whose_deadline_passes_while_it_waits_for_a_key_speaks_agai
     async with layer as context:
         async with anyio.create_task_group() as group:
             group.start_soon(ask, context, 0)
+            await context.clock.sleep(0.1)
             for number in range(1, 8):
                 group.start_soon(ask, context, number, 1.0)
         key = resolve(context.config, "gpt-4o").unwrap().key

@@ -25,6 +25,7 @@ from llm_manager.adapters.dialects.openai import STREAMED, chat_fields
 from llm_manager.adapters.dialects.openai_stream import CompletionReader
 from llm_manager.domain.errors import ConfigurationError, ContextTooLarge, LLMError
 from llm_manager.domain.outcome import Outcome
+from llm_manager.domain.paid import paid_for
 from llm_manager.domain.problem import Problem
 from llm_manager.domain.response import LLMResponse, Usage
 from llm_manager.domain.secret import Secret
@@ -195,7 +196,7 @@ async def _all_of(answer: Incoming) -> Outcome[LLMResponse, LLMError]:
         while True:
             got = await answer.pull()
             if isinstance(got, Failure):
-                return got
+                return paid_for(got, answer.usage)
             if isinstance(last := got.unwrap(), LLMResponse):
                 return Success(last)
     finally:

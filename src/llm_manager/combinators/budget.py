@@ -13,9 +13,9 @@ from returns.result import Failure, Success
 from llm_manager.adapters.limits.budget import MemoryBudget
 from llm_manager.domain.errors import BudgetExceeded, InvalidRequest, LLMError
 from llm_manager.domain.outcome import Outcome
+from llm_manager.domain.paid import may_have_been_paid
 from llm_manager.domain.problem import Problem
 from llm_manager.domain.response import UnknownCost
-from llm_manager.domain.verdicts import is_ambiguous
 from llm_manager.effect.context import Context, Op, Policy
 from llm_manager.effect.gate import Gate, WasSent, always_sent
 from llm_manager.effect.ongoing import Ending, Tell
@@ -84,4 +84,6 @@ def _used_usd(ending: Ending, worst_usd: float) -> float:
     cost = None if ending.usage is None else ending.usage.cost
     if cost is not None and not isinstance(cost, UnknownCost):
         return cost.usd
-    return 0.0 if ending.error is not None and not is_ambiguous(ending.error) else worst_usd
+    if cost is not None or ending.error is None or may_have_been_paid(ending.error):
+        return worst_usd
+    return 0.0

@@ -28,8 +28,8 @@ def rate_limit(
     """Wait for room for one request of *cost* tokens in the buckets filed under *key*, then run.
 
     Fails at once with ``RateLimitExceeded`` (``local``) when the wait would pass ``rate_limit.max_wait_s`` or the
-    deadline. *cost* is an estimate: an answer with usage settles it, of a stream when it has ended, an unknown usage
-    keeps it, and a failure that sent nothing gives it back.
+    deadline. *cost* is an estimate: an answer with usage settles it, of a stream when it has ended, also one that is
+    called a failure; an unknown usage keeps it, and a failure that sent nothing gives it back.
     """
 
     return gated(limiter_gate(key, cost, model=model))
@@ -60,8 +60,9 @@ def limiter_gate(
 
 async def _settle(context: Context, reserved: Reservation, was_sent: WasSent, ending: Ending) -> None:
     limiter, now_s = context.limiter, context.clock.monotonic()
+    was_told = ending.usage is not None and not ending.usage.estimated  # with a failure, too
     if not was_sent() or (ending.error is not None and nothing_was_sent(ending.error)):
         await limiter.release(reserved, now_s)
-    elif isinstance(ending.outcome, Success):
+    elif was_told or isinstance(ending.outcome, Success):
         used = None if ending.usage is None else ending.usage.total_tokens
         await limiter.settle(reserved, used, now_s)

@@ -120,7 +120,8 @@ class ProviderFacts:
     *schema_refuses* are the keywords of JSON schema that its native form refuses; ``strict`` stands for every schema
     that leaves something open. *lost_behind_gateway* is what the gateway does not pass on to it, and
     *numbers_calls_behind_gateway* is false where it gives all tool calls of a stream the same number. *batches* is None
-    for a provider that takes none.
+    for a provider that takes none. What is *self_hosted*, on a machine of one's own, costs nothing unless a price is
+    set for it.
     """
 
     name: str
@@ -140,6 +141,7 @@ class ProviderFacts:
     prefixes: tuple[str, ...] = ()
     limit_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
     batches: BatchFacts | None = None
+    self_hosted: bool = False
 
 
 _FULL: frozenset[Capability] = frozenset({"vision", "tools", "json_mode", "json_schema"})
@@ -247,6 +249,7 @@ _PROVIDERS = (
         version_path="/api",
         needs_key=False,
         url_variable="OLLAMA_HOST",
+        self_hosted=True,
         capabilities=_FULL,
         unsupported=frozenset({"image_urls", "tool_choice"}),
     ),
@@ -255,16 +258,24 @@ _PROVIDERS = (
         wire="openai",
         needs_key=False,
         url_variable="LM_STUDIO_URL",
+        self_hosted=True,
         # It refuses ``json_object`` and images it would have to fetch (its bug tracker, 189 and 1120; 2026-11-21).
         capabilities=frozenset({"vision", "tools", "json_schema"}),
         unsupported=frozenset({"image_urls"}),
     ),
     ProviderFacts(
-        name="llama_cpp", wire="llama_cpp", needs_key=False, capabilities=frozenset({"json_mode", "json_schema"})
+        name="llama_cpp",
+        wire="llama_cpp",
+        needs_key=False,
+        capabilities=frozenset({"json_mode", "json_schema"}),
+        self_hosted=True,
     ),
     # Whatever the context holds under ``providers["custom"]``: a user's own port, or a script in a test.
     ProviderFacts(name="custom", wire="custom", needs_key=False, capabilities=_FULL),
 )
+
+FREE = Price(prompt_usd=0.0, completion_usd=0.0, as_of="", source="a machine of one's own")
+"""What a model of a self-hosted provider costs where no price is set for it."""
 
 PROVIDERS: Mapping[str, ProviderFacts] = {row.name: row for row in _PROVIDERS}
 

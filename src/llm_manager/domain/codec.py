@@ -22,9 +22,9 @@ def to_json(value: object) -> str:
     """*value*, any record of this library, as JSON. Cases of a union carry their ``tag``, bytes become base64, and half
     a character, which no JSON can hold, a question mark.
 
-    >>> from llm_manager.domain.errors import ServerError
-    >>> to_json(ServerError("gpt", 503, "busy"))
-    '{"model":"gpt","status_code":503,"message":"busy","tag":"ServerError"}'
+    >>> from llm_manager.domain.errors import GatewayError
+    >>> to_json(GatewayError(503, "busy"))
+    '{"status_code":503,"message":"busy","tag":"GatewayError"}'
     """
     from pydantic_core import PydanticSerializationError  # noqa: PLC0415  # heavy, and only who encodes needs it
 

@@ -1,7 +1,8 @@
 """Everything that can go wrong outside the program, as one closed union: ``LLMError``.
 
 The class is the tag. Every case carries ``message``, what the other side said in its own words (redacted and capped
-where it comes from a vendor); questions that the rest of the library asks about an error live in
+where it comes from a vendor); those that an answer can come with carry the ``usage`` of it, priced like that of an
+answer, None where nothing was used or told. Questions that the rest of the library asks about an error live in
 :mod:`llm_manager.domain.verdicts`.
 """
 
@@ -11,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from llm_manager.domain.problem import Problem
-from llm_manager.domain.response import LLMResponse
+from llm_manager.domain.response import LLMResponse, Usage
 
 TimeoutPhase: TypeAlias = Literal["first_byte", "idle", "attempt", "total"]
 """Which limit ran out: that of the head of a stream, of a silence in it, of one attempt, or the caller's deadline."""
@@ -28,6 +29,7 @@ class ModelUnavailable:
 
     model: str
     message: str = ""
+    usage: Usage | None = field(default=None, kw_only=True, repr=False)
     tag: Literal["ModelUnavailable"] = field(default="ModelUnavailable", kw_only=True, repr=False)
 
 
@@ -42,6 +44,7 @@ class RateLimitExceeded:
     retry_after_s: float | None = None
     message: str = ""
     local: bool = field(default=False, kw_only=True)
+    usage: Usage | None = field(default=None, kw_only=True, repr=False)
     tag: Literal["RateLimitExceeded"] = field(default="RateLimitExceeded", kw_only=True, repr=False)
 
 
@@ -51,6 +54,7 @@ class QuotaExhausted:
 
     model: str
     message: str = ""
+    usage: Usage | None = field(default=None, kw_only=True, repr=False)
     tag: Literal["QuotaExhausted"] = field(default="QuotaExhausted", kw_only=True, repr=False)
 
 
@@ -60,6 +64,7 @@ class InvalidRequest:
 
     problems: tuple[Problem, ...]
     message: str = ""
+    usage: Usage | None = field(default=None, kw_only=True, repr=False)
     tag: Literal["InvalidRequest"] = field(default="InvalidRequest", kw_only=True, repr=False)
 
 
@@ -70,6 +75,7 @@ class AuthenticationFailed:
     model: str
     forbidden: bool = False
     message: str = ""
+    usage: Usage | None = field(default=None, kw_only=True, repr=False)
     tag: Literal["AuthenticationFailed"] = field(default="AuthenticationFailed", kw_only=True, repr=False)
 
 
@@ -84,6 +90,7 @@ class RequestTimedOut:
     timeout_s: float
     phase: TimeoutPhase = "total"
     message: str = ""
+    usage: Usage | None = field(default=None, kw_only=True, repr=False)
     tag: Literal["RequestTimedOut"] = field(default="RequestTimedOut", kw_only=True, repr=False)
 
 
@@ -95,6 +102,7 @@ class ContextTooLarge:
     token_count: int | None = None
     max_tokens: int | None = None
     message: str = ""
+    usage: Usage | None = field(default=None, kw_only=True, repr=False)
     tag: Literal["ContextTooLarge"] = field(default="ContextTooLarge", kw_only=True, repr=False)
 
 
@@ -106,6 +114,7 @@ class NetworkError:
     ambiguous: bool = False
     cause: NetworkCause = "connect"
     message: str = ""
+    usage: Usage | None = field(default=None, kw_only=True, repr=False)
     tag: Literal["NetworkError"] = field(default="NetworkError", kw_only=True, repr=False)
 
 
@@ -120,6 +129,7 @@ class ServerError:
     status_code: int
     message: str = ""
     retry_after_s: float | None = field(default=None, kw_only=True)
+    usage: Usage | None = field(default=None, kw_only=True, repr=False)
     tag: Literal["ServerError"] = field(default="ServerError", kw_only=True, repr=False)
 
 
@@ -139,6 +149,7 @@ class MalformedResponse:
     model: str
     reason: MalformedReason
     message: str = ""
+    usage: Usage | None = field(default=None, kw_only=True, repr=False)
     tag: Literal["MalformedResponse"] = field(default="MalformedResponse", kw_only=True, repr=False)
 
 
@@ -148,6 +159,7 @@ class ContentFiltered:
 
     model: str
     message: str = ""
+    usage: Usage | None = field(default=None, kw_only=True, repr=False)
     tag: Literal["ContentFiltered"] = field(default="ContentFiltered", kw_only=True, repr=False)
 
 
@@ -169,6 +181,7 @@ class StreamBroken:
     model: str
     partial: str = ""
     message: str = ""
+    usage: Usage | None = field(default=None, kw_only=True, repr=False)
     tag: Literal["StreamBroken"] = field(default="StreamBroken", kw_only=True, repr=False)
 
 
@@ -179,6 +192,7 @@ class ExtractionFailed:
     response: str
     kind: ExtractionKind = "not_found"
     message: str = ""
+    usage: Usage | None = field(default=None, kw_only=True, repr=False)
     tag: Literal["ExtractionFailed"] = field(default="ExtractionFailed", kw_only=True, repr=False)
 
 
@@ -189,6 +203,7 @@ class SchemaMismatch:
     response: str
     problems: tuple[Problem, ...]
     message: str = ""
+    usage: Usage | None = field(default=None, kw_only=True, repr=False)
     tag: Literal["SchemaMismatch"] = field(default="SchemaMismatch", kw_only=True, repr=False)
 
 
@@ -198,6 +213,7 @@ class ResponseTruncated:
 
     response: str
     message: str = ""
+    usage: Usage | None = field(default=None, kw_only=True, repr=False)
     tag: Literal["ResponseTruncated"] = field(default="ResponseTruncated", kw_only=True, repr=False)
 
 

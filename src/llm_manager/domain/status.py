@@ -34,9 +34,10 @@ class ModelMetrics:
     reader of a stream left it, or the run was cancelled.
 
     Tokens and *cost* add up what is known of all that was sent, failures too; *unpriced* counts what used tokens whose
-    price is not known. *cached_tokens* are among *prompt_tokens*, *reasoning_tokens* among *completion_tokens*.
-    Latencies, and the times until the *first* piece of what came in pieces, are in milliseconds, None before there was
-    one; quantiles are within 2.5 % of the exact ones.
+    price is not known, and what may have: a call that was cancelled after it was sent, or one that no answer came of
+    though it may have been given. *cached_tokens* are among *prompt_tokens*, *reasoning_tokens* among
+    *completion_tokens*. Latencies, and the times until the *first* piece of what came in pieces, are in milliseconds,
+    None before there was one; quantiles are within 2.5 % of the exact ones.
     """
 
     requests: int = 0

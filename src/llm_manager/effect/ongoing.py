@@ -15,6 +15,7 @@ from returns.result import Success
 
 from llm_manager.domain.errors import LLMError
 from llm_manager.domain.outcome import Outcome
+from llm_manager.domain.paid import usage_of
 from llm_manager.domain.response import LLMResponse, Usage
 
 A = TypeVar("A")
@@ -24,7 +25,7 @@ A = TypeVar("A")
 class Ending:
     """How an operation ended: *outcome*, None for a stream that was left by its reader; *usage* as far as it is known.
 
-    A stream that failed in its course, or that was left, may have used something.
+    A stream that was left, or an operation that failed, may have used something.
     """
 
     outcome: Outcome[object, LLMError] | None
@@ -81,4 +82,9 @@ async def when_over(outcome: Outcome[A, LLMError], tell: Tell) -> None:
     if isinstance(value, Ongoing):
         value.on_end(tell)
     else:
-        await tell(Ending(outcome, value.usage if isinstance(value, LLMResponse) else None))
+        await tell(Ending(outcome, value.usage if isinstance(value, LLMResponse) else _failed_usage(outcome)))
+
+
+def _failed_usage(outcome: Outcome[object, LLMError]) -> Usage | None:
+    """What was used for an answer that is called a failure."""
+    return None if isinstance(outcome, Success) else usage_of(outcome.failure())

@@ -43,7 +43,7 @@ from llm_manager.effect.gate import gated
 from llm_manager.effect.op import effect, run
 from llm_manager.operations.flow import Flow, opened_flow, whole_of
 from llm_manager.operations.tries import Ask, Began, Tries
-from llm_manager.policies.asked import Asked, completed, sent_tokens
+from llm_manager.policies.asked import Asked, reserved_tokens, sent_tokens, settled
 from llm_manager.policies.patience import Patience
 from llm_manager.policies.planning import keys_of, worst_try_usd
 from llm_manager.policies.window import windowed
@@ -75,19 +75,14 @@ def _stacked(request: LLMRequest, target: Target, patience: Patience, ask: Ask[A
         keys = keys_of(config, target)
         tries = Tries(request, target, ask, context.clock.monotonic(), keys=keys, queue_s=patience.queue_s)
         schedule = unless(tries.decide_first, attempt_schedule(config.retry, patience, keys))
+        tokens = reserved_tokens(request, target, config.rate_limit.tokens_per_minute)
         stack = through(
             effect(tries.sent),
             timeout(config.timeouts.attempt_s, model=model),
             gated(
                 tries.circuit_gate,
                 budget_gate(partial(_worst_usd, request, target), model=model, was_sent=tries.was_sent),
-                limiter_gate(
-                    target.key,
-                    _worst_tokens(request, target),
-                    model=model,
-                    longest_wait_s=patience.wait_s,
-                    was_sent=tries.was_sent,
-                ),
+                limiter_gate(target.key, tokens, model=model, longest_wait_s=patience.wait_s, was_sent=tries.was_sent),
                 tries.key_gate,
                 breaker_gate(target.key, model=model, counts=tries.counts_against_breaker),
                 tries.ledger,
@@ -103,15 +98,10 @@ def _worst_usd(request: LLMRequest, target: Target) -> float | None:
     return worst_try_usd(target, request, sent_tokens(request, target))
 
 
-def _worst_tokens(request: LLMRequest, target: Target) -> float:
-    return float(sent_tokens(request, target) + (request.preferences.max_tokens or 0))
-
-
 async def _whole(
     _context: Context, provider: Provider, dispatch: Dispatch, asked: Asked, _began: Began
 ) -> Outcome[LLMResponse, LLMError]:
-    outcome = await provider.complete(dispatch)
-    return Success(completed(asked, outcome.unwrap())) if isinstance(outcome, Success) else outcome
+    return settled(asked, await provider.complete(dispatch))
 
 
 async def _begun(

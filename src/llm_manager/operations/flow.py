@@ -15,11 +15,12 @@ from returns.result import Failure, Success
 
 from llm_manager.domain.errors import LLMError, RequestTimedOut
 from llm_manager.domain.outcome import Outcome
-from llm_manager.domain.response import LLMResponse
-from llm_manager.domain.stream import Delta, TextDelta
+from llm_manager.domain.paid import NOTHING_TOLD, usage_of, with_usage
+from llm_manager.domain.response import LLMResponse, Usage
+from llm_manager.domain.stream import Delta, TextDelta, ToolCallDelta
 from llm_manager.effect.context import Context
 from llm_manager.effect.ongoing import Ending, Ongoing
-from llm_manager.policies.asked import Asked, completed, usage_so_far
+from llm_manager.policies.asked import Asked, Written, completed, refused, usage_so_far
 from llm_manager.policies.schema_mode import unfitted_deltas
 from llm_manager.ports import Dispatch, Incoming, Provider
 
@@ -34,7 +35,7 @@ CLOSING_S = 1.0
 class Flow(Ongoing):
     """The answer to *asked* as it comes in."""
 
-    __slots__ = ("_asked", "_context", "_incoming", "_limit_s", "_ready", "_text")
+    __slots__ = ("_asked", "_context", "_incoming", "_limit_s", "_ready", "_reasoning", "_text", "_written")
 
     def __init__(self, context: Context, incoming: Incoming, asked: Asked) -> None:
         super().__init__()
@@ -43,6 +44,8 @@ class Flow(Ongoing):
         self._asked = asked
         self._limit_s = 0.0 if context.deadline_s is None else context.deadline_s - context.clock.monotonic()
         self._text: list[str] = []
+        self._written: list[str] = []  # what is paid for as an answer: in the form that the model gave it
+        self._reasoning: list[str] = []
         self._ready: list[Outcome[Piece, LLMError]] = []  # two at most
 
     @property
@@ -64,7 +67,7 @@ class Flow(Ongoing):
         """Wait for its first piece. Until that is there, the try can still fail as a whole."""
         got = await self._next()
         if isinstance(got, Failure):
-            return got
+            return Failure(self._paid(got.failure()))
         self._ready.insert(0, got)
         return Success(None)
 
@@ -73,6 +76,8 @@ class Flow(Ongoing):
         got = self._ready.pop(0) if self._ready else None
         while got is None:
             got = self._told(await self._incoming.pull()) if self._is_bounded() else await self._in_time()
+        if isinstance(got, Failure):
+            got = Failure(self._paid(got.failure()))
         if not isinstance(got, Success) or isinstance(got.unwrap(), LLMResponse):
             await self._end(got)
         return got
@@ -108,6 +113,11 @@ class Flow(Ongoing):
         piece = got.unwrap()
         if isinstance(piece, LLMResponse):
             return self._last(completed(self._asked, piece))
+        for delta in piece:
+            if isinstance(delta, ToolCallDelta):
+                self._written += (delta.name or "", delta.arguments)
+            else:
+                (self._written if isinstance(delta, TextDelta) else self._reasoning).append(delta.text)
         deltas = unfitted_deltas(piece, self._asked.mode)
         if not deltas:
             return None
@@ -119,6 +129,7 @@ class Flow(Ongoing):
         if self._text or not response.content:
             return Success(response)
         self._text.append(response.content)
+        self._written.append(response.content)
         self._ready.append(Success(response))
         return Success((TextDelta(response.content),))
 
@@ -127,9 +138,30 @@ class Flow(Ongoing):
             return
         await _let_go(self._incoming)
         piece = outcome.unwrap() if isinstance(outcome, Success) else None
-        told = self._incoming.usage
-        usage = piece.usage if isinstance(piece, LLMResponse) else usage_so_far(self._asked, told, self.text)
+        usage = piece.usage if isinstance(piece, LLMResponse) else self._used(outcome)
         await self.over(Ending(outcome, usage))
+
+    def _used(self, outcome: Outcome[Piece, LLMError] | None) -> Usage:
+        """What was used for an answer that is not whole: as its error says, or else at least what has come of it."""
+        paid = usage_of(outcome.failure()) if isinstance(outcome, Failure) else None
+        return self._so_far() if paid is None else paid
+
+    def _so_far(self) -> Usage:
+        return usage_so_far(self._asked, self._incoming.usage, self._what_came())
+
+    def _what_came(self) -> Written:
+        return Written("".join(self._written), "".join(self._reasoning))
+
+    def _paid(self, error: LLMError) -> LLMError:
+        """*error* with what had been used until then: as the provider has said at the end, or else as far as it came.
+
+        Where nothing has come, and nothing was said of it, there is nothing to tell.
+        """
+        if usage_of(error) is not None:
+            return refused(self._asked, error, self._what_came())
+        if not self._written and not self._reasoning and self._incoming.usage == NOTHING_TOLD:
+            return error
+        return with_usage(error, self._so_far())
 
 
 async def opened_flow(

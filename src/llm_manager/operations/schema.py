@@ -10,6 +10,7 @@ from returns.result import Failure, Success
 
 from llm_manager.combinators.observed import named
 from llm_manager.combinators.timeout import deadline
+from llm_manager.domain.changed import changed
 from llm_manager.domain.errors import ExtractionFailed, LLMError, ResponseTruncated, SchemaMismatch
 from llm_manager.domain.events import Reasked
 from llm_manager.domain.outcome import Outcome
@@ -90,7 +91,16 @@ def _wanted(adapter: TypeAdapter[Any]) -> Wanted:
 def value_of(
     response: LLMResponse, schema: Schema[T]
 ) -> Outcome[T, ExtractionFailed | SchemaMismatch | ResponseTruncated]:
-    """The value of *schema* that *response* holds, or why it holds none."""
+    """The value of *schema* that *response* holds, or why it holds none, with what the response has used."""
+    found = _value_of(response, schema)
+    if isinstance(found, Success):
+        return found
+    return Failure(changed(found.failure(), usage=response.usage))
+
+
+def _value_of(
+    response: LLMResponse, schema: Schema[T]
+) -> Outcome[T, ExtractionFailed | SchemaMismatch | ResponseTruncated]:
     from llm_manager.extraction import extract_with_schema, validate_text  # noqa: PLC0415  # as above
 
     if response.finish_reason == "refusal":

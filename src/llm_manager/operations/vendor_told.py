@@ -13,14 +13,14 @@ from llm_manager.domain.codec import to_json
 from llm_manager.domain.errors import LLMError
 from llm_manager.domain.events import AttemptFinished, AttemptStarted, RequestFinished, RequestStarted
 from llm_manager.domain.outcome import Outcome
+from llm_manager.domain.paid import may_have_been_paid, usage_of
 from llm_manager.domain.request import LLMRequest
-from llm_manager.domain.response import Attempt, LLMResponse, UnknownCost
+from llm_manager.domain.response import Attempt, LLMResponse, UnknownCost, Usage
 from llm_manager.domain.run import Run
 from llm_manager.domain.target import Target, server_of
-from llm_manager.domain.verdicts import is_ambiguous
 from llm_manager.effect.context import Context, emit
 from llm_manager.operations.parcel_book import Member, Parcel, ParcelBook
-from llm_manager.policies.asked import completed
+from llm_manager.policies.asked import settled
 from llm_manager.policies.cache_key import cache_key
 from llm_manager.policies.planning import key_owner
 
@@ -73,8 +73,10 @@ class Teller:
         """The vendor told what became of it: one line of the ledger."""
         now_s = self._context.clock.monotonic()
         latency_ms = (now_s - parcel.since_s) * 1000
+        outcome = settled(member.asked, outcome)
         error = outcome.failure() if isinstance(outcome, Failure) else None
-        response = None if isinstance(outcome, Failure) else completed(member.asked, outcome.unwrap())
+        response = None if isinstance(outcome, Failure) else outcome.unwrap()
+        usage = response.usage if response is not None else None if error is None else usage_of(error)
         line = Attempt(
             model=self._target.model,
             provider=self._target.provider.name,
@@ -83,7 +85,7 @@ class Teller:
             latency_ms=latency_ms,
             outcome="ok" if error is None else error.tag,
             message="" if error is None else error.message,
-            usage=None if response is None else response.usage,
+            usage=usage,
             schema_mode=member.asked.mode,
         )
         run = self._begin(member.request, parcel.since_s)
@@ -101,7 +103,7 @@ class Teller:
             response = replace(response, metadata=metadata)
             if self._wish.is_done(response):
                 await self._book.keep(member, to_json(response))
-        await self._settle(member, _used_usd(response, error, member.worst_usd))
+        await self._settle(member, _used_usd(usage, error, member.worst_usd))
         told = outcome if response is None else Success(response)
         self._finish(member.index, member.request, parcel.since_s, told, run)
 
@@ -154,8 +156,7 @@ class Teller:
             await self._context.budget.settle(member.worst_usd, used_usd)
 
 
-def _used_usd(response: LLMResponse | None, error: LLMError | None, worst_usd: float) -> float:
-    if response is not None:
-        cost = response.usage.cost
-        return worst_usd if isinstance(cost, UnknownCost) else cost.usd
-    return worst_usd if error is not None and is_ambiguous(error) else 0.0
+def _used_usd(usage: Usage | None, error: LLMError | None, worst_usd: float) -> float:
+    if usage is not None:
+        return worst_usd if isinstance(usage.cost, UnknownCost) else usage.cost.usd
+    return worst_usd if error is not None and may_have_been_paid(error) else 0.0

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from returns.result import Failure, Success
+
 from llm_manager.domain.changed import changed
+from llm_manager.domain.errors import LLMError
+from llm_manager.domain.outcome import Outcome
+from llm_manager.domain.paid import Payable
 from llm_manager.domain.request import LLMRequest
 from llm_manager.domain.response import LLMResponse, SchemaMode, Usage
 from llm_manager.domain.target import Target
@@ -35,29 +40,82 @@ def sent_tokens(request: LLMRequest, target: Target) -> int:
     return prompt_tokens(asked_of(request, target).sent)
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a model has written: *text*, which is its answer and the calls of tools, and the *reasoning* before it."""
+
+    text: str = ""
+    reasoning: str = ""
+
+
+def settled(asked: Asked, outcome: Outcome[LLMResponse, LLMError]) -> Outcome[LLMResponse, LLMError]:
+    """What a provider gave: the answer as :func:`completed` has it, or the error, with a price for what was used."""
+    if isinstance(outcome, Success):
+        return Success(completed(asked, outcome.unwrap()))
+    return Failure(refused(asked, outcome.failure()))
+
+
 def completed(asked: Asked, response: LLMResponse) -> LLMResponse:
     """The answer as the native form would have given it, with a price, and with an estimate where the provider told
     no usage."""
     answer = unfitted(response, asked.request, asked.mode)
-    return changed(answer, usage=usage_of(asked, answer.usage, answer.content))
+    return changed(answer, usage=usage_of(asked, response.usage, _written(response)))
 
 
-def usage_of(asked: Asked, told: Usage, text: str) -> Usage:
-    """What was used for *text*, priced: as the provider *told*, and estimated where it did not."""
+def refused(asked: Asked, error: LLMError, written: Written | None = None) -> LLMError:
+    """*error*, with a price for what the provider says was used for the answer that it came with."""
+    if not isinstance(error, Payable) or error.usage is None:
+        return error
+    return changed(error, usage=usage_of(asked, error.usage, written or Written()))
+
+
+def _written(response: LLMResponse) -> Written:
+    calls = [text for call in response.tool_calls for text in (call.name, call.arguments)]
+    return Written("".join((response.content, *calls)), response.reasoning)
+
+
+def usage_of(asked: Asked, told: Usage, written: Written) -> Usage:
+    """What was used for what was *written*, priced: as the provider *told*, and estimated where it did not."""
     usage = told
     if told.prompt_tokens is None or told.completion_tokens is None:
         prompt = prompt_tokens(asked.sent) if told.prompt_tokens is None else told.prompt_tokens
-        answer = text_tokens(text) if told.completion_tokens is None else told.completion_tokens
-        usage = changed(
-            told, prompt_tokens=prompt, completion_tokens=answer, total_tokens=prompt + answer, estimated=True
-        )
+        usage = changed(told, prompt_tokens=prompt, estimated=True)
+        if told.completion_tokens is None:
+            usage = _at_least(usage, written)
+        usage = changed(usage, total_tokens=prompt + (usage.completion_tokens or 0))
     cost = price_of(asked.target.facts, usage)
     return usage if cost is usage.cost else changed(usage, cost=cost)
 
 
-def usage_so_far(asked: Asked, told: Usage, text: str) -> Usage:
-    """What had been used when the answer had come as far as *text*: at least that, whatever the provider had *told*."""
-    counted = max(told.completion_tokens or 0, text_tokens(text))
-    usage = usage_of(asked, changed(told, completion_tokens=counted), text)
-    total = (usage.prompt_tokens or 0) + counted
+def usage_so_far(asked: Asked, told: Usage, written: Written) -> Usage:
+    """What had been used when so much was *written*: at least that, whatever the provider had *told*."""
+    usage = usage_of(asked, _at_least(told, written), written)
+    total = (usage.prompt_tokens or 0) + (usage.completion_tokens or 0)
     return changed(usage, total_tokens=total, estimated=True)
+
+
+def _at_least(told: Usage, written: Written) -> Usage:
+    """*told*, with no fewer tokens than were *written*."""
+    thought = text_tokens(written.reasoning)
+    completion = max(told.completion_tokens or 0, text_tokens(written.text) + thought)
+    reasoning = max(told.reasoning_tokens or 0, thought) if thought else told.reasoning_tokens
+    return changed(told, completion_tokens=completion, reasoning_tokens=reasoning)
+
+
+def longest_answer_tokens(request: LLMRequest, target: Target) -> int | None:
+    """How long the answer to *request* can be: as long as it says, else as the wire is told, else as *target* can."""
+    return request.preferences.max_tokens or target.default_max_tokens or target.facts.max_output_tokens
+
+
+def reserved_tokens(request: LLMRequest, target: Target, capacity_tokens: int | None) -> float:
+    """What a limiter whose bucket holds *capacity_tokens* reserves for *request*: its prompt and its longest answer.
+
+    A longest answer that nobody asked for, the model's own, does not make a request impossible: where it leaves no
+    room for the prompt in a full bucket, the whole bucket is reserved, and a request is let in when it is full. A
+    prompt that is too large alone, or with the ``max_tokens`` of the request, is too large.
+    """
+    prompt = sent_tokens(request, target)
+    wanted = prompt + (longest_answer_tokens(request, target) or 0)
+    if capacity_tokens is None or request.preferences.max_tokens is not None:
+        return float(wanted)
+    return float(max(prompt, min(wanted, capacity_tokens)))

@@ -19,7 +19,7 @@ from llm_manager.policies.asked import sent_tokens
 from llm_manager.policies.bucket import longest_wait_s
 from llm_manager.policies.latency import Latency
 from llm_manager.policies.patience import CIRCUIT_S, QUEUE_S, TURNS
-from llm_manager.policies.pricing import worst_usd
+from llm_manager.policies.pricing import is_free, worst_usd
 from llm_manager.policies.routing import Candidate, Chosen, Skipped, candidates
 from llm_manager.policies.window import windowed
 
@@ -115,8 +115,8 @@ def _planned(
     if open_s is not None and open_s > passed_s + CIRCUIT_S:
         return PlannedTarget(model=name, provider=provider, why=why, skipped=CircuitOpen(name, open_s))
     sent = windowed(request, target)
-    # Each key may be tried once after a refusal of another, and all of them again when a model among others is asked once
-    # more at the end.
+    # Each key may be tried once after a refusal of another, and all of them again where a model among others is asked
+    # once more at the end.
     keys = keys_of(config, target)
     tries = config.retry.max_retries + keys * (1 + among_others)
     worst = worst_try_usd(target, sent, sent_tokens(sent, target))
@@ -138,6 +138,8 @@ def worst_try_usd(target: Target, request: LLMRequest, tokens: int) -> float | N
 
     A gateway that may go on to other models by itself is taken to ask them all.
     """
+    if target.facts.price is not None and is_free(target.facts.price) and not target.alternates:
+        return 0.0  # however long the answer
     longest = request.preferences.max_tokens or target.facts.max_output_tokens
     if target.facts.price is None or longest is None:
         return None

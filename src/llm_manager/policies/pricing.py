@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from llm_manager.domain.catalog import ModelFacts, Price, Rates
-from llm_manager.domain.response import ComputedCost, Cost, UnknownCost, Usage
+from llm_manager.domain.response import ComputedCost, Cost, ReportedCost, UnknownCost, Usage
 
 R = TypeVar("R", bound=Rates)
 
@@ -16,24 +16,39 @@ MILLION = 1_000_000
 def price_of(facts: ModelFacts, usage: Usage) -> Cost:
     """The cost of *usage*: what was read from a cache, written to one, or thought, each at its own price if it has one.
 
-    A long prompt may make all of it dearer. A reported cost is kept. Without a price, without token counts, for a
-    service that the price is not for, or an hour in a cache that has none, the cost is unknown, which is not zero.
+    A long prompt may make all of it dearer. A reported cost is kept, except one of 0 for a model that has a price: it
+    leaves out what was paid elsewhere. What is free is free in any service. Without a price, without token counts, for
+    a service that the price is not for, or an hour in a cache that has none, the cost is unknown, which is not zero.
 
     >>> price = Price(prompt_usd=2.0, completion_usd=10.0, cached_usd=0.2, as_of="2026-11-21", source="a page")
     >>> used = Usage(prompt_tokens=1_000_000, cached_tokens=500_000, completion_tokens=0)
     >>> price_of(ModelFacts(name="m", provider="p", price=price), used)
     ComputedCost(usd=1.1)
     """
-    if not isinstance(usage.cost, UnknownCost):
-        return usage.cost
     price = facts.price
-    if price is None or usage.prompt_tokens is None or usage.completion_tokens is None:
+    if price is None or not (isinstance(usage.cost, UnknownCost) or usage.cost == ReportedCost(0.0)):
         return usage.cost
+    return ComputedCost(0.0) if is_free(price) else _computed(price, usage)
+
+
+def is_free(price: Price) -> bool:
+    """Does nothing cost anything at *price*?"""
+    return not any(_dearest_usd(rates) for rates in (price, *price.long))
+
+
+def _dearest_usd(rates: Rates) -> float:
+    known = (rates.cached_usd, rates.cache_write_usd, rates.cache_hour_usd, rates.reasoning_usd)
+    return max(rates.prompt_usd, rates.completion_usd, *(usd for usd in known if usd is not None))
+
+
+def _computed(price: Price, usage: Usage) -> Cost:
+    if usage.prompt_tokens is None or usage.completion_tokens is None:
+        return UnknownCost()
     if usage.service_tier is not None and usage.service_tier not in price.service_tiers:
-        return usage.cost
+        return UnknownCost()
     rates = rates_at(price, usage.prompt_tokens)
     if usage.cache_hour_tokens and rates.cache_hour_usd is None:
-        return usage.cost
+        return UnknownCost()
     return ComputedCost((_prompt_usd(rates, usage) + _completion_usd(rates, usage)) / MILLION)
 
 

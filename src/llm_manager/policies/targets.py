@@ -10,7 +10,16 @@ from typing import TypeAlias
 
 from returns.result import Failure, Success
 
-from llm_manager.domain.catalog import FAMILIES, PORTKEY_URL, PROVIDERS, Capability, ModelFacts, Price, ProviderFacts
+from llm_manager.domain.catalog import (
+    FAMILIES,
+    FREE,
+    PORTKEY_URL,
+    PROVIDERS,
+    Capability,
+    ModelFacts,
+    Price,
+    ProviderFacts,
+)
 from llm_manager.domain.config import LLMConfig
 from llm_manager.domain.errors import AuthenticationFailed, ConfigurationError, InvalidRequest
 from llm_manager.domain.models import MODELS
@@ -116,7 +125,9 @@ def _target(
         Target(
             model=model,
             provider=provider,
-            facts=_merged(_priced(config, facts), settings, provider.lost_behind_gateway if gateway else frozenset()),
+            facts=_merged(
+                _priced(config, facts, provider), settings, provider.lost_behind_gateway if gateway else frozenset()
+            ),
             service="portkey" if gateway else provider.name,
             base_url=base_url,
             key=f"{provider.name}|{base_url}|{settings.path or model}",
@@ -146,8 +157,11 @@ def _missing(
     return None
 
 
-def _priced(config: LLMConfig, facts: ModelFacts) -> ModelFacts:
+def _priced(config: LLMConfig, facts: ModelFacts, provider: ProviderFacts) -> ModelFacts:
+    """*facts* with the price that the configuration gives, or no cost at all for a self-hosted one without."""
     price = config.prices.get(f"{facts.provider}/{facts.name}")
+    if price is None and facts.price is None and provider.self_hosted:
+        price = FREE
     return facts if price is None else replace(facts, price=price)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from returns.result import Failure, Success
 
@@ -20,6 +21,7 @@ from llm_manager.adapters.dialects.signatures import signed
 from llm_manager.adapters.dialects.statuses import MESSAGE_LENGTH, by_status, read_object
 from llm_manager.domain.errors import ContextTooLarge, LLMError, MalformedResponse, RateLimitExceeded
 from llm_manager.domain.outcome import Outcome
+from llm_manager.domain.paid import paid_for
 from llm_manager.domain.request import ToolCall
 from llm_manager.domain.response import FinishReason, LLMResponse, ResponseMetadata, Usage
 from llm_manager.domain.target import Target
@@ -57,10 +59,11 @@ def read_answer(status: int, headers: Headers, body: bytes, target: Target) -> O
     answer = read.unwrap()
     if answer.get("type") == "error":
         return Failure(read_error_inside(answer, headers, target))
-    return _response(answer, headers, target)
+    told = usage_of(as_object(answer.get("usage")))
+    return paid_for(_response(answer, told, headers, target), told)
 
 
-def _response(answer: Json, headers: Headers, target: Target) -> Outcome[LLMResponse, LLMError]:
+def _response(answer: Json, told: Usage, headers: Headers, target: Target) -> Outcome[LLMResponse, LLMError]:
     blocks = [as_object(block) for block in as_list(answer.get("content"))]
     text = "".join(as_text(block.get("text")) or "" for block in blocks if block.get("type") == "text")
     calls = _calls(blocks)
@@ -73,7 +76,7 @@ def _response(answer: Json, headers: Headers, target: Target) -> Outcome[LLMResp
         LLMResponse(
             content=text,
             model=target.model,
-            usage=usage_of(as_object(answer.get("usage"))),
+            usage=told,
             finish_reason=finish,
             tool_calls=calls,
             reasoning="".join(as_text(block.get("thinking")) or "" for block in blocks),
@@ -115,27 +118,49 @@ def refusal_of(answer: Json) -> str:
 
 
 def usage_of(usage: Json, before: Usage | None = None) -> Usage:
-    """The tokens that *usage* tells, and those told *before* where it is silent.
+    """The tokens that *usage* tells, and those told *before* where it is silent: null is no count.
 
-    The vendor counts tokens that were read from its cache, or written to it, apart from the other input tokens.
+    Counts are cumulative, and of two the larger is the later one: servers that speak this wire begin with 0, or end
+    with it. The vendor counts tokens that were read from its cache, or written to it, apart from the other input
+    tokens, so these three are held against what was told before as one sum.
     """
     told = before or Usage()
-    fresh, completion = as_count(usage.get("input_tokens")), as_count(usage.get("output_tokens"))
-    read, written = (as_count(usage.get(f"cache_{kind}_input_tokens")) for kind in ("read", "creation"))
-    prompt = told.prompt_tokens if fresh is None else fresh + (read or 0) + (written or 0)
-    completion = told.completion_tokens if completion is None else completion
+    later = _with_prompt(usage, told)
+    completion = _larger(as_count(usage.get("output_tokens")), told.completion_tokens)
     thought = as_count(as_object(usage.get("output_tokens_details")).get("thinking_tokens"))
-    an_hour = as_count(as_object(usage.get("cache_creation")).get("ephemeral_1h_input_tokens"))
-    return Usage(
-        prompt_tokens=prompt,
+    prompt = later.prompt_tokens
+    return replace(
+        later,
         completion_tokens=completion,
-        cached_tokens=told.cached_tokens if read is None else read,
-        cache_write_tokens=told.cache_write_tokens if written is None else written,
-        cache_hour_tokens=an_hour or told.cache_hour_tokens,
         service_tier=as_text(usage.get("service_tier")) or told.service_tier,
-        reasoning_tokens=told.reasoning_tokens if thought is None else thought,
+        reasoning_tokens=_larger(thought, told.reasoning_tokens),
         total_tokens=None if prompt is None or completion is None else prompt + completion,
     )
+
+
+def _with_prompt(usage: Json, told: Usage) -> Usage:
+    """What was *told*, with the prompt of *usage* if that is no smaller."""
+    before, was_read, was_written = told.prompt_tokens, told.cached_tokens, told.cache_write_tokens
+    read, written = (as_count(usage.get(f"cache_{kind}_input_tokens")) for kind in ("read", "creation"))
+    fresh = as_count(usage.get("input_tokens"))
+    read, written = was_read if read is None else read, was_written if written is None else written
+    if fresh is None and before is not None:
+        fresh = before - (was_read or 0) - (was_written or 0)
+    prompt = None if fresh is None else fresh + (read or 0) + (written or 0)
+    if before is not None and (prompt is None or prompt < before):
+        return told
+    an_hour = as_count(as_object(usage.get("cache_creation")).get("ephemeral_1h_input_tokens"))
+    return replace(
+        told,
+        prompt_tokens=prompt,
+        cached_tokens=read,
+        cache_write_tokens=written,
+        cache_hour_tokens=an_hour or told.cache_hour_tokens,
+    )
+
+
+def _larger(now: int | None, before: int | None) -> int | None:
+    return before if now is None else now if before is None else max(now, before)
 
 
 def read_models(status: int, headers: Headers, body: bytes, target: Target) -> Outcome[tuple[str, ...], LLMError]:

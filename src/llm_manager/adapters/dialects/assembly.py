@@ -9,6 +9,7 @@ from returns.result import Failure, Success
 
 from llm_manager.domain.errors import ContentFiltered, LLMError, MalformedResponse, StreamBroken
 from llm_manager.domain.outcome import Outcome
+from llm_manager.domain.paid import paid_for
 from llm_manager.domain.request import ToolCall
 from llm_manager.domain.response import FinishReason, LLMResponse, ResponseMetadata, Usage
 from llm_manager.domain.stream import ReasoningDelta, TextDelta, ToolCallDelta
@@ -85,9 +86,12 @@ class Assembly:
         return StreamBroken(self._target.model, self.text, why)
 
     def whole(self) -> Outcome[LLMResponse, LLMError]:
-        """The answer, if the stream has said why it ended and holds one."""
+        """The answer, if the stream has said why it ended and holds one; else the error, with what had been used."""
         if self.finish is None:
             return Failure(self.broken("the stream ended before the answer did"))
+        return paid_for(self._whole(), self.usage)
+
+    def _whole(self) -> Outcome[LLMResponse, LLMError]:
         text = self.text
         if self.finish == "content_filter":
             return Failure(ContentFiltered(self._target.model, text))
@@ -99,7 +103,7 @@ class Assembly:
                 content=text,
                 model=self._target.model,
                 usage=self.usage,
-                finish_reason="refusal" if self.refused else self.finish,
+                finish_reason="refusal" if self.refused else self.finish or "unknown",
                 tool_calls=tuple(
                     ToolCall(
                         id=call.id, name=call.name, arguments="".join(call.arguments) or "{}", signature=call.signature

@@ -17,6 +17,7 @@ from llm_manager.adapters.dialects.dialect import Headers
 from llm_manager.adapters.dialects.json_values import Json, as_count, as_list, as_object, as_text, parse_json
 from llm_manager.adapters.dialects.signatures import signed
 from llm_manager.adapters.dialects.statuses import MESSAGE_LENGTH, by_status, read_object, retry_after_s
+from llm_manager.adapters.dialects.totals import in_total_only
 from llm_manager.domain.errors import (
     AuthenticationFailed,
     ContentFiltered,
@@ -28,6 +29,7 @@ from llm_manager.domain.errors import (
     ServerError,
 )
 from llm_manager.domain.outcome import Outcome
+from llm_manager.domain.paid import paid_for
 from llm_manager.domain.request import ToolCall
 from llm_manager.domain.response import FinishReason, LLMResponse, ResponseMetadata, Usage
 from llm_manager.domain.target import Target
@@ -90,12 +92,13 @@ def read_answer(status: int, headers: Headers, body: bytes, target: Target) -> O
     if isinstance(read, Failure):
         return read
     answer = read.unwrap()
+    told = usage_of(as_object(answer.get("usageMetadata")))
+    return paid_for(_response(answer, told, headers, target), told)
+
+
+def _response(answer: Json, told: Usage, headers: Headers, target: Target) -> Outcome[LLMResponse, LLMError]:
     if answer.get("error") is not None:
         return Failure(read_error_inside(answer, headers, target))
-    return _response(answer, headers, target)
-
-
-def _response(answer: Json, headers: Headers, target: Target) -> Outcome[LLMResponse, LLMError]:
     blocked = blocked_by(answer)
     if blocked is not None:
         return Failure(ContentFiltered(target.model, blocked))
@@ -119,7 +122,7 @@ def _response(answer: Json, headers: Headers, target: Target) -> Outcome[LLMResp
         LLMResponse(
             content=text,
             model=target.model,
-            usage=usage_of(as_object(answer.get("usageMetadata"))),
+            usage=told,
             finish_reason="tool_calls" if calls and finish == "stop" else finish,
             tool_calls=calls,
             reasoning="".join(text_of(part) for part in parts if part.get("thought")),
@@ -188,15 +191,16 @@ def call_of(part: Json, index: int, response_id: str | None) -> ToolCall:
 
 
 def usage_of(usage: Json) -> Usage:
-    """The tokens that *usage* tells. The vendor counts thoughts apart from the answer."""
+    """The tokens that *usage* tells. The vendor counts thoughts apart from the answer, and leaves out counts of 0; what
+    only its total holds are thoughts too (google-genai 3.4, ``GenerateContentResponseUsageMetadata``)."""
     asked, said = as_count(usage.get("promptTokenCount")), as_count(usage.get("candidatesTokenCount"))
     thought = as_count(usage.get("thoughtsTokenCount"))
     searched = as_count(usage.get("toolUsePromptTokenCount")) or 0
     prompt = None if asked is None else asked + searched
     completion = None if said is None and thought is None else (said or 0) + (thought or 0)
     total = as_count(usage.get("totalTokenCount"))
-    if completion is None and prompt is not None and total is not None:
-        completion = max(total - prompt, 0)  # the vendor leaves out counts of 0
+    if prompt is not None and (completion is not None or total is not None):
+        completion = (completion or 0) + in_total_only(total, prompt + (completion or 0))
     return Usage(
         prompt_tokens=prompt,
         completion_tokens=completion,

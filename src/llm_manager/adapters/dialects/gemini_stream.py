@@ -7,7 +7,7 @@ the piece that says why the answer ended is the last one, and it tells the usage
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import final
+from typing import Any, final
 
 from returns.result import Failure, Success
 
@@ -28,6 +28,7 @@ from llm_manager.adapters.dialects.json_values import Json, as_list, as_object, 
 from llm_manager.adapters.dialects.statuses import read_object
 from llm_manager.domain.errors import ContentFiltered, LLMError, StreamBroken
 from llm_manager.domain.outcome import Outcome
+from llm_manager.domain.paid import paid_for
 from llm_manager.domain.response import LLMResponse, Usage
 from llm_manager.domain.stream import Delta
 from llm_manager.domain.target import Target
@@ -37,12 +38,13 @@ from llm_manager.domain.target import Target
 class ContentReader:
     """One streamed response."""
 
-    __slots__ = ("_answer", "_failed", "_headers", "_target", "finished")
+    __slots__ = ("_answer", "_counts", "_failed", "_headers", "_target", "finished")
 
     def __init__(self, headers: Headers, target: Target) -> None:
         self._headers = headers
         self._target = target
         self._answer = Assembly(target, request_id_of(headers))
+        self._counts: dict[str, Any] = {}
         self._failed: LLMError | None = None
         self.finished = False
 
@@ -52,15 +54,15 @@ class ContentReader:
         if isinstance(read, Failure):
             return read
         piece = read.unwrap()
+        usage = as_object(piece.get("usageMetadata"))
+        if usage:
+            self._used(usage)
         if piece.get("error") is not None:
             return Failure(read_error_inside(piece, self._headers, self._target))
         blocked = blocked_by(piece)
         if blocked is not None:
-            return Failure(ContentFiltered(self._target.model, blocked))
+            return paid_for(Failure(ContentFiltered(self._target.model, blocked)), self._answer.usage)
         self._answer.response_id = self._answer.response_id or as_text(piece.get("responseId"))
-        usage = as_object(piece.get("usageMetadata"))
-        if usage:
-            self._answer.usage = usage_of(usage)
         for candidate in as_list(piece.get("candidates")):
             return self._deltas(as_object(candidate), is_last=bool(usage))  # one answer was asked for
         return Success(())
@@ -71,12 +73,17 @@ class ContentReader:
 
     def end(self) -> Outcome[LLMResponse, LLMError]:
         """The whole answer, or what its reason to end says is wrong with it."""
-        return self._answer.whole() if self._failed is None else Failure(self._failed)
+        return self._answer.whole() if self._failed is None else paid_for(Failure(self._failed), self._answer.usage)
 
     @property
     def usage(self) -> Usage:
         """What has been told of it: every piece counts what there is so far."""
         return self._answer.usage
+
+    def _used(self, usage: Json) -> None:
+        """Counts are cumulative; those that a piece leaves out are those of the one before it."""
+        self._counts |= {name: count for name, count in usage.items() if count is not None}
+        self._answer.usage = usage_of(self._counts)
 
     def _deltas(self, candidate: Json, *, is_last: bool) -> Outcome[Sequence[Delta], LLMError]:
         answer = self._answer

@@ -25,9 +25,12 @@ def as_text(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
 
+_LARGEST: Final = 2**63
+
+
 def as_count(value: object) -> int | None:
-    """*value* if it is a whole number that is not negative."""
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    """*value* if it is a whole number that is not negative, and no larger than the 64 bits that vendors count in."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _LARGEST else None
 
 
 def arguments_of(text: str) -> Json:

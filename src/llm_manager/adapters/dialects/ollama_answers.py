@@ -15,6 +15,7 @@ from llm_manager.adapters.dialects.json_values import Json, as_count, as_list, a
 from llm_manager.adapters.dialects.statuses import MESSAGE_LENGTH, by_status, read_object, retry_after_s
 from llm_manager.domain.errors import LLMError, MalformedResponse, RateLimitExceeded, ServerError
 from llm_manager.domain.outcome import Outcome
+from llm_manager.domain.paid import paid_for
 from llm_manager.domain.request import ToolCall
 from llm_manager.domain.response import FinishReason, LLMResponse, ResponseMetadata, Usage
 from llm_manager.domain.target import Target
@@ -30,6 +31,11 @@ def read_answer(status: int, headers: Headers, body: bytes, target: Target) -> O
     if isinstance(read, Failure):
         return read
     answer = read.unwrap()
+    told = usage_of(answer)
+    return paid_for(_response(answer, told, headers, target), told)
+
+
+def _response(answer: Json, told: Usage, headers: Headers, target: Target) -> Outcome[LLMResponse, LLMError]:
     if answer.get("error") is not None:
         return Failure(read_error_inside(answer, target))
     message = as_object(answer.get("message"))
@@ -42,7 +48,7 @@ def read_answer(status: int, headers: Headers, body: bytes, target: Target) -> O
         LLMResponse(
             content=text,
             model=target.model,
-            usage=usage_of(answer),
+            usage=told,
             finish_reason=finish,
             tool_calls=calls,
             reasoning=as_text(message.get("thinking")) or "",

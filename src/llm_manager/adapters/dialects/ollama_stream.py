@@ -17,6 +17,7 @@ from llm_manager.adapters.dialects.ollama_answers import call_of, finish_of, rea
 from llm_manager.adapters.dialects.statuses import read_object
 from llm_manager.domain.errors import LLMError, StreamBroken
 from llm_manager.domain.outcome import Outcome
+from llm_manager.domain.paid import paid_for
 from llm_manager.domain.response import LLMResponse, Usage
 from llm_manager.domain.stream import Delta
 from llm_manager.domain.target import Target
@@ -40,7 +41,7 @@ class ChatReader:
             return read
         piece = read.unwrap()
         if piece.get("error") is not None:
-            return Failure(read_error_inside(piece, self._target))
+            return paid_for(Failure(read_error_inside(piece, self._target)), usage_of(piece))
         deltas = self._deltas(as_object(piece.get("message")))
         if piece.get("done") is True:
             self.finished = True

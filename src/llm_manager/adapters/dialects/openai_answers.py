@@ -15,6 +15,7 @@ from llm_manager.adapters.dialects.json_values import Json, as_count, as_list, a
 from llm_manager.adapters.dialects.rate_headers import wait_s
 from llm_manager.adapters.dialects.signatures import signed
 from llm_manager.adapters.dialects.statuses import MESSAGE_LENGTH, by_status, read_object
+from llm_manager.adapters.dialects.totals import in_total_only
 from llm_manager.domain.errors import (
     ContentFiltered,
     ContextTooLarge,
@@ -25,6 +26,7 @@ from llm_manager.domain.errors import (
     RateLimitExceeded,
 )
 from llm_manager.domain.outcome import Outcome
+from llm_manager.domain.paid import paid_for
 from llm_manager.domain.request import ToolCall
 from llm_manager.domain.response import (
     Cost,
@@ -63,16 +65,23 @@ def read_answer(status: int, headers: Mapping[str, str], body: bytes, target: Ta
 
 
 def response_of(answer: Json, headers: Mapping[str, str], target: Target) -> Outcome[LLMResponse, LLMError]:
-    """The response in a chat completion that has been parsed, or the error it is."""
+    """The response in a chat completion that has been parsed, or the error it is, with what either has used."""
+    told = usage_of(as_object(answer.get("usage")), as_text(answer.get("service_tier")))
+    return paid_for(_read(answer, told, headers, target), told)
+
+
+def _read(answer: Json, told: Usage, headers: Mapping[str, str], target: Target) -> Outcome[LLMResponse, LLMError]:
     if "choices" not in answer and answer.get("error") is not None:
         return Failure(read_error_inside(answer, headers, target))
     choices = as_list(answer.get("choices"))
     if not choices:
         return Failure(MalformedResponse(target.model, "empty", "the answer has no choices"))
-    return _response(answer, as_object(choices[0]), headers, target)
+    return _response(answer, as_object(choices[0]), told, headers, target)
 
 
-def _response(answer: Json, choice: Json, headers: Mapping[str, str], target: Target) -> Outcome[LLMResponse, LLMError]:
+def _response(
+    answer: Json, choice: Json, told: Usage, headers: Mapping[str, str], target: Target
+) -> Outcome[LLMResponse, LLMError]:
     message = as_object(choice.get("message"))
     refusal = as_text(message.get("refusal"))
     content = content_of(message.get("content"))
@@ -86,7 +95,7 @@ def _response(answer: Json, choice: Json, headers: Mapping[str, str], target: Ta
         LLMResponse(
             content=refusal if content is None and refusal is not None else content or "",
             model=target.model,
-            usage=usage_of(as_object(answer.get("usage")), as_text(answer.get("service_tier"))),
+            usage=told,
             finish_reason="refusal" if refusal is not None else finish,
             tool_calls=calls,
             reasoning=reasoning_of(message),
@@ -142,14 +151,12 @@ def usage_of(usage: Json, service_tier: str | None) -> Usage:
     reasoned = as_count(as_object(usage.get("completion_tokens_details")).get("reasoning_tokens"))
     total = as_count(usage.get("total_tokens"))
     if prompt is not None and completion is not None:
-        apart = (
-            (total or 0) - prompt - completion
-        )  # a gateway may count as its vendor does: then only the total is whole
-        if apart > 0 and apart == reasoned:
-            completion += apart
-        elif apart > 0 and cached:
-            prompt += apart
+        beside = in_total_only(total, prompt + completion)
+        of_prompt = 0 if beside == reasoned else _beside_prompt(beside, prompt, cached or 0, written or 0)
+        prompt, completion = prompt + of_prompt, completion + beside - of_prompt
         total = prompt + completion
+    elif prompt is not None:
+        completion = in_total_only(total, prompt) or None
     return Usage(
         prompt_tokens=prompt,
         completion_tokens=completion,
@@ -158,15 +165,47 @@ def usage_of(usage: Json, service_tier: str | None) -> Usage:
         reasoning_tokens=reasoned,
         total_tokens=total,
         service_tier=service_tier,
-        cost=_cost(usage.get("cost")),
+        cost=_cost(usage),
     )
 
 
-def _cost(usd: object) -> Cost:
-    """What OpenRouter and some gateways say the answer cost."""
-    if isinstance(usd, int | float) and not isinstance(usd, bool) and usd >= 0:
-        return ReportedCost(float(usd))
-    return UnknownCost()
+def _beside_prompt(beside: int, prompt: int, read: int, written: int) -> int:
+    """How many of the tokens that only the total counts are of the prompt, and not thoughts, which are output.
+
+    A gateway may count as its vendor does: Anthropic counts what was read from its cache, and what was written to it,
+    beside the other tokens of the prompt. They are told by their number, or by being more than the prompt they should
+    be a part of.
+    """
+    both = read + written
+    if beside in (both, read, written):
+        return beside
+    return min(beside, both) if both > prompt else 0
+
+
+def _cost(usage: Json) -> Cost:
+    """What OpenRouter and some gateways say the answer cost.
+
+    With a key of one's own at the vendor (``is_byok``), ``cost`` is the gateway's fee alone, and what the vendor
+    charges stands in ``cost_details`` (OpenRouter, "Usage accounting", read 2026-11-30). A fee of 0 is no price.
+    """
+    own_key = usage.get("is_byok") is True
+    fee = _usd(usage.get("cost"))
+    upstream = _usd(as_object(usage.get("cost_details")).get("upstream_inference_cost"))
+    if upstream and (own_key or not fee):
+        return ReportedCost((fee or 0.0) + upstream)
+    if fee is None or (own_key and upstream is None):
+        return UnknownCost()
+    return ReportedCost(fee)
+
+
+_MOST_USD = 1e9
+"""A larger number is no cost of an answer."""
+
+
+def _usd(usd: object) -> float | None:
+    if not isinstance(usd, int | float) or isinstance(usd, bool):
+        return None
+    return float(usd) if 0 <= usd <= _MOST_USD else None
 
 
 def read_models(

@@ -61,13 +61,13 @@ class CompletionReader:
 
     def read_chunk(self, chunk: Json, /) -> Outcome[Sequence[Delta], LLMError]:
         """As :meth:`read`, of a chunk that is no longer JSON text."""
-        if chunk.get("error") is not None:
-            return Failure(read_error_inside(chunk, self._headers, self._target))
         answer = self._answer
-        if answer.response_id is None:
-            answer.response_id = as_text(chunk.get("id"))
         if chunk.get("usage") or "x_groq" in chunk:
             self._used(chunk)
+        if chunk.get("error") is not None:
+            return Failure(read_error_inside(chunk, self._headers, self._target))
+        if answer.response_id is None:
+            answer.response_id = as_text(chunk.get("id"))
         choices = as_list(chunk.get("choices"))
         if not choices:
             return _NOTHING

@@ -15,6 +15,7 @@ from llm_manager.domain.events import (
     RequestLeft,
     RetryScheduled,
 )
+from llm_manager.domain.paid import may_have_been_paid
 from llm_manager.domain.response import ComputedCost, LLMResponse, UnknownCost, Usage
 from llm_manager.domain.status import OTHER_MODELS, MetricsSnapshot, ModelMetrics
 
@@ -228,6 +229,8 @@ class MemoryMetrics:
         tally.ended(attempt.latency_ms, attempt.outcome)
         if attempt.usage is not None:
             tally.used(attempt.usage)
+        elif attempt.outcome == "left" or (finished.error is not None and may_have_been_paid(finished.error)):
+            tally.unpriced += 1  # it may have been answered, and paid for
         if attempt.first_ms is not None:
             tally.firsts.add(attempt.first_ms)
 
