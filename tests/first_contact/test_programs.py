@@ -99,7 +99,13 @@ def test_operation_and_layer_the_wrong_way_round_are_told_apart() -> None:
 
 
 def test_a_combinator_without_its_settings_is_no_operation(page: str) -> None:
-    said = raised(lambda: anyio.run(run, through(ANSWER, as_any(timeout)), as_any(None)))
+    said = raised(lambda: through(ANSWER, as_any(timeout)))
+    assert said == ("TypeError: timeout takes a number of seconds, 0 or more: write timeout(20), not an operation")
+    assert "timeout takes a number of seconds, 0 or more: write timeout(20), not an operation" in page
+
+
+def test_a_policy_in_the_place_of_an_operation_is_none(page: str) -> None:
+    said = awaited(lambda context: run(through(as_any(timeout(1)), timeout(2)), context))
     assert said.startswith("TypeError: <function timeout.<locals>.around at 0x")
     assert said.endswith("> is no operation, such as generate(request) makes: is a call missing?")
     assert "is no operation, such as generate(request) makes: is a call missing?" in page

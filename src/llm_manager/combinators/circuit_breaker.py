@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from returns.result import Success
 
+from llm_manager.domain.arguments import check_is
 from llm_manager.domain.errors import LLMError
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.verdicts import counts_against_breaker
@@ -31,7 +32,7 @@ def circuit_breaker(key: str, *, model: str | None = None, was_asked: Callable[[
     *key* if it is None. *was_asked* says afterwards whether the target had any part in a failure: one that waited for
     something of our own until its time was over speaks against nobody.
     """
-
+    check_is(key, str, "circuit_breaker takes the key of its breaker", 'circuit_breaker("gpt")')
     return gated(breaker_gate(key, model=model, was_asked=was_asked))
 
 

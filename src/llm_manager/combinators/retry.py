@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from returns.result import Success
 
+from llm_manager.domain.arguments import check_is
 from llm_manager.domain.errors import LLMError, RateLimitExceeded
 from llm_manager.domain.events import RetryScheduled
 from llm_manager.domain.outcome import Outcome
@@ -49,6 +50,7 @@ def retry(schedule: Schedule[LLMError], *, budget: str | None = None, model: str
     the context's deadline, or when the retry budget filed under *budget* is used up. Waits pass on the context's clock.
     *model* goes into the events; without it the one that the failure is about does, if it is about one.
     """
+    check_is(schedule, Schedule, "retry takes a schedule", "retry(recurs(3))")
 
     def around(op: Op[A], /) -> Op[A]:
         async def retrying(context: Context) -> Outcome[A, LLMError]:
@@ -138,6 +140,7 @@ def default_schedule(settings: RetrySettings, keys: int = 1, rest_s: float = 0.0
     after a rate limit that names no time: a key that rests so long cannot be used before, and a retry would be spent
     on hearing so. Equal settings give the same schedule: it is a description, and each run asks a driver of its own.
     """
+    check_is(settings, RetrySettings, "default_schedule takes settings", "default_schedule(RetrySettings())")
     backoff = pipe(exponential(settings.base_s, settings.factor), capped(settings.cap_s), jittered)
     waits = both(both(backoff, recurs(settings.max_retries)), _waiting(rest_s))
     return choose(_wants_other_key, recurs(keys - 1), both(waits, permitted(ambiguous=settings.ambiguous)))

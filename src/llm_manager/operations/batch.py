@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, final, overl
 import anyio
 from returns.result import Failure, Success
 
+from llm_manager.domain.arguments import check_count, check_requests
 from llm_manager.domain.codec import from_json, to_json
 from llm_manager.domain.errors import LLMError, StoreUnavailable
 from llm_manager.domain.outcome import Outcome
@@ -64,6 +65,10 @@ def batch(
     requests that were under way are told all the same, for they are paid, and those after them fail before they are
     sent.
     """
+    check_requests(requests, "batch takes requests", "batch([LLMRequest(prompt=...), ...])")
+    check_count(
+        concurrency, "batch takes how many are asked at the same time, 1 or more", "batch(requests, concurrency=10)"
+    )
     job: _Job[Any] = _RESPONSE if schema is None else _value_job(schema)
     source = from_iterable(requests)
     if journal is None:

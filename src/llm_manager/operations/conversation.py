@@ -16,6 +16,7 @@ import anyio
 from returns.result import Failure, Success
 
 from llm_manager.combinators.observed import observed
+from llm_manager.domain.arguments import check_count, check_finite
 from llm_manager.domain.conversation import (
     ConversationContext,
     ConversationSummary,
@@ -56,6 +57,9 @@ def start_conversation(
     is sent.
     An id that is taken is ``ConversationConflict``.
     """
+    if budget_usd is not None:
+        takes = "start_conversation takes a budget of more than 0 US dollars"
+        check_finite(budget_usd, takes, "start_conversation(budget_usd=0.5)", is_zero_right=False)
     given = Opening(metadata=dict(metadata or {}), budget_usd=budget_usd)
 
     async def starting(context: Context) -> Outcome[str, LLMError]:
@@ -85,8 +89,6 @@ def _problems(conversation_id: str | None, opening: Opening) -> tuple[Problem, .
     bad = not_json(opening.metadata)
     if bad is not None:
         found.append(Problem("metadata", f"is not JSON: {bad}"))
-    if opening.budget_usd is not None and not 0 < opening.budget_usd < float("inf"):
-        found.append(Problem("budget_usd", f"is {opening.budget_usd:g}: give an amount of US dollars above 0"))
     return tuple(found)
 
 
@@ -151,6 +153,8 @@ def fork_conversation(conversation_id: str, version: int | None = None, *, new_i
     Both go on by themselves. What the copied turns have used was paid for by the first: the fork's totals, and its
     budget, begin anew. A version it does not have is ``InvalidRequest``.
     """
+    if version is not None:
+        check_count(version, "fork_conversation takes a version of 1 or more", 'fork_conversation("id", version=2)')
 
     async def forking(context: Context) -> Outcome[str, LLMError]:
         if new_id == "":
@@ -191,11 +195,10 @@ def list_conversations(
 
     One that is continued meanwhile moves to the front, and every other one is seen.
     """
+    takes = f"list_conversations takes a limit from 1 to {MAX_PAGE}"
+    check_count(limit, takes, "list_conversations(limit=100)", most=MAX_PAGE)
 
     async def listing(context: Context) -> Outcome[tuple[ConversationSummary, ...], LLMError]:
-        if not 1 <= limit <= MAX_PAGE:
-            said = f"is {limit}: give a number from 1 to {MAX_PAGE}"
-            return Failure(InvalidRequest((Problem("limit", said),)))
         return await context.conversations.page(after, limit)
 
     return effect(listing)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, overload
 
 from returns.result import Failure, Success
 
+from llm_manager.domain.arguments import check_is, check_number, check_requests
 from llm_manager.domain.catalog import BatchFacts
 from llm_manager.domain.errors import LLMError, UnsupportedCapability
 from llm_manager.domain.outcome import Outcome
@@ -108,6 +109,11 @@ def batch_at_vendor(
     ``AuthenticationFailed`` for a model that cannot be asked; and with ``StoreUnavailable`` for a journal that cannot
     be read.
     """
+    write = 'batch_at_vendor(requests, model="gpt-4o")'
+    check_requests(requests, "batch_at_vendor takes requests", write)
+    check_is(model, str, "batch_at_vendor takes the name of a model", write)
+    check_is(poll, Schedule, "batch_at_vendor takes a schedule to look by", "poll=spaced(60)")
+    check_number(limit_s, "batch_at_vendor takes a limit of more than 0 seconds", "limit_s=3600", is_zero_right=False)
     wish = RESPONSES if schema is None else _values_of(schema)
     options = _Options(model, poll, limit_s, cancel, wish)
     stream = (
