@@ -13,6 +13,7 @@ from llm_manager.domain.errors import LLMError
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.request import LLMRequest
 from llm_manager.domain.response import LLMResponse
+from llm_manager.domain.shapes import misfits
 from llm_manager.effect import concurrent
 from llm_manager.effect.context import Context, Op
 from llm_manager.effect.op import Effect, effect
@@ -51,6 +52,8 @@ def _check(name: str, request: object, models: object) -> None:
 
 
 def _only(request: LLMRequest, model: str) -> LLMRequest:
+    if misfits(request):
+        return request  # each model's answer names what is wrong
     return replace(request, preferences=replace(request.preferences, model=model, fallback="none"))
 
 

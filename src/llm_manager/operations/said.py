@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 from returns.result import Failure, Success
 
+from llm_manager.domain.arguments import check_request
 from llm_manager.domain.config import LLMConfig
 from llm_manager.domain.conversation import ConversationSummary, StoredMessage, Turn, advanced
 from llm_manager.domain.errors import (
@@ -21,6 +22,7 @@ from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.problem import Problem
 from llm_manager.domain.request import LLMRequest, Message
 from llm_manager.domain.response import LLMResponse
+from llm_manager.domain.shapes import misfits
 from llm_manager.effect.context import Context
 from llm_manager.policies.history import opening_prompt, recent
 from llm_manager.policies.routing import widest_window_tokens
@@ -52,12 +54,16 @@ class Continuing:
 
 async def begun(conversation_id: str, message: str | LLMRequest, context: Context) -> Outcome[Continuing, LLMError]:
     """Read the conversation and put *message* at its end. Fails when it is not there, or says nothing new."""
+    asked = LLMRequest(prompt=message) if isinstance(message, str) else message
+    check_request(asked)
+    wrong = misfits(asked)
+    if wrong:
+        return Failure(InvalidRequest(wrong))
     loaded = await context.conversations.load(conversation_id)
     if isinstance(loaded, Failure):
         return loaded
     turns = loaded.unwrap()
     conversation = advanced(None, conversation_id, turns)
-    asked = LLMRequest(prompt=message) if isinstance(message, str) else message
     if not asked.prompt.strip() and not asked.messages:
         return Failure(InvalidRequest((Problem("message", "is empty: say something, or give the results of tools"),)))
     now_s = context.clock.unix_s()

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, overload
 
 from returns.result import Failure, Success
 
-from llm_manager.domain.arguments import check_is, check_number, check_requests
+from llm_manager.domain.arguments import check_is, check_number, check_request, check_requests
 from llm_manager.domain.catalog import BatchFacts
 from llm_manager.domain.errors import LLMError, UnsupportedCapability
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.request import LLMRequest
 from llm_manager.domain.response import LLMResponse
+from llm_manager.domain.shapes import misfits
 from llm_manager.domain.target import Target
 from llm_manager.domain.vendor_batch import Desk
 from llm_manager.effect.context import Context
@@ -168,6 +169,9 @@ def _stream(requests: Iterable[LLMRequest], journal: Journal | None, options: _O
 
 
 def _to(model: str, request: LLMRequest) -> LLMRequest:
+    check_request(request)
+    if misfits(request):
+        return request  # it is refused when it is looked through, with what is wrong
     return replace(request, preferences=replace(request.preferences, model=model))
 
 
