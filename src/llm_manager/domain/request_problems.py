@@ -8,6 +8,7 @@ from dataclasses import fields, replace
 from typing import Final, cast, get_args
 
 from llm_manager.domain.arguments import check_request
+from llm_manager.domain.open_calls import OpenCall, open_calls
 from llm_manager.domain.problem import Problem
 from llm_manager.domain.request import (
     ImagePart,
@@ -190,15 +191,23 @@ def _messages(messages: Sequence[Message]) -> Iterator[Problem]:
             yield from _calls(f"messages.{index}", message, called)
         if not isinstance(message.content, str):
             yield from _parts(f"messages.{index}.content", message)
+    for each in open_calls(messages) if called else ():
+        yield Problem(each.path, without_result(each))
+
+
+def without_result(each: OpenCall) -> str:
+    """What is missing of a call, and what to write."""
+    result = f'Message(role="tool", tool_call_id={each.call.id!r}, content=...)'
+    return f"calls {each.call.name} ({each.call.id!r}), which has no result: give {result} before the next message"
 
 
 def _calls(at: str, message: Message, called: set[str]) -> Iterator[Problem]:
-    called.update(call.id for call in message.tool_calls)
     if message.role == "tool" and not message.tool_call_id:
         yield Problem(f"{at}.tool_call_id", "is missing: a tool message names the call it answers")
     elif message.role == "tool" and message.tool_call_id not in called:
         said = f"answers the call {message.tool_call_id!r}, which no message before it makes: keep the assistant's"
         yield Problem(f"{at}.tool_call_id", f"{said} message with its tool_calls")
+    called.update(call.id for call in message.tool_calls)
     if message.tool_calls and message.role != "assistant":
         yield Problem(f"{at}.tool_calls", f"belong to the assistant, not to the {message.role}")
 

@@ -16,7 +16,7 @@ import anyio
 from returns.result import Failure, Success
 
 from llm_manager.combinators.observed import observed
-from llm_manager.domain.arguments import check_count, check_finite
+from llm_manager.domain.arguments import check_count, check_finite, check_is, refuse
 from llm_manager.domain.conversation import (
     ConversationContext,
     ConversationSummary,
@@ -26,6 +26,7 @@ from llm_manager.domain.conversation import (
     conversation_of,
 )
 from llm_manager.domain.errors import ConversationConflict, InvalidRequest, LLMError
+from llm_manager.domain.open_calls import CANCELLED, AnswerOpenCalls
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.problem import Problem
 from llm_manager.domain.request import LLMRequest
@@ -95,7 +96,18 @@ def _problems(conversation_id: str | None, opening: Opening) -> tuple[Problem, .
 _CONTINUING: Final = "continue_conversation"
 
 
-def continue_conversation(conversation_id: str, message: str | LLMRequest) -> Op[LLMResponse]:
+def _check(conversation_id: object, message: object, answer_open_calls: object) -> None:
+    write = 'continue_conversation("id", "And why?")'
+    check_is(conversation_id, str, "a conversation has a text for its id", write)
+    check_is(message, (str, LLMRequest), "a conversation goes on with a text or a request", write)
+    if answer_open_calls not in (None, CANCELLED):
+        takes = "answer_open_calls says what becomes of calls without a result"
+        refuse(ValueError, takes, 'answer_open_calls="cancelled"', answer_open_calls)
+
+
+def continue_conversation(
+    conversation_id: str, message: str | LLMRequest, *, answer_open_calls: AnswerOpenCalls | None = None
+) -> Op[LLMResponse]:
     """Say *message* and have it answered; once this succeeds the turn is stored.
 
     *message* is a text, or a request of which the prompt and the messages, such as the results of tools, are what is
@@ -103,10 +115,15 @@ def continue_conversation(conversation_id: str, message: str | LLMRequest) -> Op
     A turn that fails stores nothing, but for what it cost where there is a budget. When another was stored meanwhile
     this one is a ``ConversationConflict``, and when the store cannot be reached ``StoreUnavailable``; the answer, which
     has been paid for, is in their ``response``.
+
+    An answer that called tools waits for their results. A turn that leaves one out is an ``InvalidRequest`` that names
+    the call, and nothing is sent; with *answer_open_calls* ``"cancelled"`` each of these calls is given the result
+    "cancelled", which is stored with the turn, and the conversation goes on.
     """
+    _check(conversation_id, message, answer_open_calls)
 
     async def continuing(context: Context) -> Outcome[LLMResponse, LLMError]:
-        read = await begun(conversation_id, message, context)
+        read = await begun(conversation_id, message, answer_open_calls, context)
         if isinstance(read, Failure):
             return read
         turn = read.unwrap()
@@ -121,15 +138,18 @@ def continue_conversation(conversation_id: str, message: str | LLMRequest) -> Op
     return observed(_CONTINUING)(effect(continuing))
 
 
-def continue_conversation_stream(conversation_id: str, message: str | LLMRequest) -> Op[LLMStream]:
+def continue_conversation_stream(
+    conversation_id: str, message: str | LLMRequest, *, answer_open_calls: AnswerOpenCalls | None = None
+) -> Op[LLMStream]:
     """As :func:`continue_conversation`, with the answer in pieces.
 
     The turn is stored when the answer is whole, before ``StreamFinished`` is told; where that fails, the stream ends in
     ``StreamFailed`` with the answer inside its error. A stream that breaks off or is left stores nothing.
     """
+    _check(conversation_id, message, answer_open_calls)
 
     async def continuing(context: Context) -> Outcome[LLMStream, LLMError]:
-        read = await begun(conversation_id, message, context)
+        read = await begun(conversation_id, message, answer_open_calls, context)
         if isinstance(read, Failure):
             return read
         turn = read.unwrap()
