@@ -71,7 +71,7 @@ def _problems(request: LLMRequest) -> tuple[Problem, ...]:
 def is_plain(request: LLMRequest) -> bool:
     """Is *request* one of most, whose fields hold what they are for at the first look?
 
-    A tenth of what it costs to look at every field by its annotation. What is not plain is not wrong.
+    It costs a fraction of a look at every field by its annotation. What is not plain is not wrong.
     """
     return (
         type(request.prompt) is str
