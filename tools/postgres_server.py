@@ -18,9 +18,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TypedDict, final
 
+from programs import started
+
 STARTS_WITHIN_S = 30.0
 STOPS_WITHIN_S = 20.0
 NOBODY = 65534
+
+_NOWHERE = subprocess.DEVNULL
 
 
 class Who(TypedDict, total=False):
@@ -75,8 +79,13 @@ class PostgresServer:
         """Start it, and return once it answers."""
         command = [str(self._bin / "postgres"), "-D", str(self._folder / "data"), "-h", "127.0.0.1"]
         options = ["-p", str(self.port), "-k", str(self._folder), "-c", "fsync=on", "-c", "shared_buffers=16MB"]
-        self._process = subprocess.Popen(
-            [*command, *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=self._folder, **who()
+        self._process = started(
+            [*command, *options],
+            ends_by=signal.SIGQUIT,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd=self._folder,
+            **who(),
         )
         ends = time.monotonic() + STARTS_WITHIN_S
         while not self._answers():

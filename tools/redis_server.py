@@ -17,6 +17,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import final
 
+from programs import started
+
 STARTS_WITHIN_S = 10.0
 STOPS_WITHIN_S = 5.0
 
@@ -49,7 +51,7 @@ class RedisServer:
         command = [executable() or "redis-server", "--bind", "127.0.0.1", "--port", str(self.port)]
         options = ["--save", "", "--appendonly", "no", "--dir", str(self._folder)]
         options += [] if self._password is None else ["--requirepass", self._password]
-        self._process = subprocess.Popen(
+        self._process = started(
             [*command, *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=self._environment
         )
         _wait_for(self.port, self._process)

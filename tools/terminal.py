@@ -7,13 +7,14 @@ import os
 import pty
 import select
 import struct
-import subprocess
 import sys
 import termios
 import time
 from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Final, Self
+
+from programs import started
 
 _DRAWN_S = 0.3
 _PATIENCE_S: Final = 30.0
@@ -42,7 +43,7 @@ class Terminal:
     def __enter__(self) -> Self:
         self._ours, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, self._size)
-        self._process = subprocess.Popen(
+        self._process = started(
             [sys.executable, "-c", _AS_LEADER, *self._arguments],
             stdin=theirs,
             stdout=theirs,

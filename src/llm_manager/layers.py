@@ -18,6 +18,7 @@ from llm_manager.adapters.in_process import in_process_context
 from llm_manager.adapters.observers.otel.names import OPT_IN, names_for
 from llm_manager.adapters.observers.plain import Only, Several, Silent
 from llm_manager.adapters.system import SystemClock, SystemRandom
+from llm_manager.domain.arguments import check_is
 from llm_manager.domain.catalog import PROVIDERS
 from llm_manager.domain.config import LLMConfig
 from llm_manager.domain.errors import ConfigurationError, StoreUnavailable
@@ -63,6 +64,7 @@ def live(
     *http_client* is an ``AsyncClient`` of httpx2 or httpx to send with, whatever ``http.engine`` says; it stays yours
     to close.
     """
+    _check(config)
 
     async def build(_needs: None, scope: Scope) -> Outcome[Context, ConfigurationError]:
         found = _configuration(config)
@@ -75,6 +77,7 @@ def dev(
     config: LLMConfig | None = None, *, http_client: Client | None = None
 ) -> Layer[Context, ConfigurationError, None]:
     """As :func:`live`, with everything that happens shown on the console, prompts and gateway timings too."""
+    _check(config)
 
     async def build(_needs: None, scope: Scope) -> Outcome[Context, ConfigurationError]:
         found = _configuration(config)
@@ -89,6 +92,13 @@ def dev(
         return _context(shown, scope, http_client)
 
     return scoped(build)
+
+
+def _check(config: object) -> None:
+    if config is not None:
+        check_is(
+            config, LLMConfig, "a layer takes a configuration", "live(LLMConfig(...)), or parse_config(mapping) first"
+        )
 
 
 def custom(config: LLMConfig, *, http_client: Client | None = None) -> Layer[Context, ConfigurationError, None]:

@@ -74,7 +74,7 @@ async def test_two_bulkheads_share_their_places_by_a_key_alone() -> None:
 
 
 def test_a_bulkhead_without_places_is_a_fault_of_the_program() -> None:
-    with pytest.raises(ValueError, match="lets nobody through"):
+    with pytest.raises(ValueError, match="bulkhead takes how many run at the same time, 1 or more"):
         bulkhead(0)
 
 

@@ -46,11 +46,10 @@ async def test_what_does_not_heed_the_deadline_is_cut_off_when_its_grace_is_over
     assert await took(deadline(4, grace_s=0.5)(slow.op)) == (Failure(RequestTimedOut("", 4)), 4.5)
 
 
-@pytest.mark.parametrize("seconds", [0.0, -1.0])
-async def test_a_deadline_that_has_passed_lets_nothing_begin(seconds: float) -> None:
+async def test_a_deadline_without_time_lets_nothing_begin() -> None:
     saying = Saying(["x"])
-    outcome, _ = await took(deadline(seconds, grace_s=0.5)(saying.op))
-    assert outcome == Failure(RequestTimedOut("", seconds, message="the deadline had passed before it began"))
+    outcome, _ = await took(deadline(0, grace_s=0.5)(saying.op))
+    assert outcome == Failure(RequestTimedOut("", 0, message="the deadline had passed before it began"))
     assert saying.runs == 0
 
 

@@ -343,5 +343,5 @@ async def test_streams_with_workers_nest() -> None:
 
 
 async def test_no_workers_at_all_is_a_bug() -> None:
-    with pytest.raises(ValueError, match="at least 1"):
+    with pytest.raises(ValueError, match="settle takes how many effects run at the same time, 1 or more"):
         from_iterable([1]).settle(succeed, 0)

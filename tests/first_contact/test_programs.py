@@ -99,7 +99,13 @@ def test_operation_and_layer_the_wrong_way_round_are_told_apart() -> None:
 
 
 def test_a_combinator_without_its_settings_is_no_operation(page: str) -> None:
-    said = raised(lambda: anyio.run(run, through(ANSWER, as_any(timeout)), as_any(None)))
+    said = raised(lambda: through(ANSWER, as_any(timeout)))
+    assert said == ("TypeError: timeout takes a number of seconds, 0 or more: write timeout(20), not an operation")
+    assert "timeout takes a number of seconds, 0 or more: write timeout(20), not an operation" in page
+
+
+def test_a_policy_in_the_place_of_an_operation_is_none(page: str) -> None:
+    said = awaited(lambda context: run(through(as_any(timeout(1)), timeout(2)), context))
     assert said.startswith("TypeError: <function timeout.<locals>.around at 0x")
     assert said.endswith("> is no operation, such as generate(request) makes: is a call missing?")
     assert "is no operation, such as generate(request) makes: is a call missing?" in page
@@ -167,18 +173,31 @@ def test_asyncio_runs_a_program_that_is_called(page: str) -> None:
             "a request is wanted, and this is a str: write LLMRequest(prompt=...), "
             "or parse_request(mapping) for data from outside",
         ),
-        (
-            LLMRequest(prompt="hi", preferences=as_any({"model": "gpt"})),
-            "preferences is a dict: write Preferences(model=...)",
-        ),
-        (
-            LLMRequest(messages=as_any([{"role": "user", "content": "hi"}])),
-            'messages.0 is a dict: write Message("user", "..."), or parse_request(mapping) for data from outside',
-        ),
     ],
 )
 def test_what_is_no_request_is_told_with_what_to_write(request_: Any, said: str, page: str) -> None:
     assert awaited(lambda context: run(generate(request_), context)) == f"TypeError: {said}"
+    assert said in page
+
+
+@pytest.mark.parametrize(
+    ("request_", "said"),
+    [
+        (
+            LLMRequest(prompt="hi", preferences=as_any({"model": "gpt"})),
+            "preferences: is a dict: write Preferences(model=...), or parse_request(mapping) for data from outside",
+        ),
+        (
+            LLMRequest(messages=as_any([{"role": "user", "content": "hi"}])),
+            "messages.0: is a dict: write Message(role=...), or parse_request(mapping) for data from outside",
+        ),
+    ],
+)
+def test_what_is_no_value_of_a_field_is_a_failure_with_what_to_write(
+    request_: LLMRequest, said: str, page: str
+) -> None:
+    outcome = anyio.run(provide(generate(request_), LAYER))
+    assert describe(outcome.failure()) == f"the request is invalid: {said}"
     assert said in page
 
 

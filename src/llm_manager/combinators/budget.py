@@ -11,15 +11,15 @@ from typing import TypeVar
 from returns.result import Failure, Success
 
 from llm_manager.adapters.limits.budget import MemoryBudget
-from llm_manager.domain.errors import BudgetExceeded, InvalidRequest, LLMError
+from llm_manager.domain.arguments import check_number
+from llm_manager.domain.errors import BudgetExceeded, LLMError
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.paid import may_have_been_paid
-from llm_manager.domain.problem import Problem
 from llm_manager.domain.response import UnknownCost
 from llm_manager.effect.context import Context, Op, Policy
 from llm_manager.effect.gate import Gate, WasSent, always_sent
 from llm_manager.effect.ongoing import Ending, Tell
-from llm_manager.effect.op import effect, fail, run
+from llm_manager.effect.op import effect, run
 from llm_manager.ports import Budget
 
 A = TypeVar("A")
@@ -29,14 +29,11 @@ def within_budget(usd: float) -> Policy:
     """Let one run cost at most *usd*, in all its tries on all its models.
 
     What an attempt can cost at most is reserved before it is sent, so a run never costs more; when it is not there,
-    nothing is sent and ``BudgetExceeded`` comes back. Budgets nest: the one of the context bounds this one too. A
-    budget that is negative or not a number is an ``InvalidRequest``.
+    nothing is sent and ``BudgetExceeded`` comes back. Budgets nest: the one of the context bounds this one too.
     """
+    check_number(usd, "within_budget takes an amount of US dollars, 0 or more", "within_budget(0.5)")
 
     def around(op: Op[A], /) -> Op[A]:
-        if not usd >= 0:
-            return fail(InvalidRequest((Problem("within_budget.usd", f"is {usd:g}: give an amount of 0 or more"),)))
-
         async def bounded(context: Context) -> Outcome[A, LLMError]:
             return await run(op, replace(context, budget=MemoryBudget(usd, context.budget)))
 

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from returns.result import Success
 
+from llm_manager.domain.arguments import check_count
 from llm_manager.domain.errors import LLMError
 from llm_manager.domain.outcome import Outcome
 from llm_manager.effect.context import Context, Policy
@@ -25,8 +26,7 @@ def bulkhead(limit: int, key: Hashable | None = None) -> Policy:
     it has ended. Two policies share their places when they share a *key*. The name is from ship building, by way of
     Nygard's "Release It!": one leak must not sink the ship.
     """
-    if limit < 1:
-        raise ValueError(f"a bulkhead of {limit} lets nobody through")
+    check_count(limit, "bulkhead takes how many run at the same time, 1 or more", "bulkhead(5)")
     place = object() if key is None else key
 
     async def enter(context: Context) -> Outcome[Tell, LLMError]:

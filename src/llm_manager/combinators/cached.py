@@ -8,6 +8,7 @@ from typing import TypeVar, cast
 
 from returns.result import Failure, Success
 
+from llm_manager.domain.arguments import check_finite, check_function, check_is
 from llm_manager.domain.errors import BudgetExceeded, LLMError, RequestTimedOut
 from llm_manager.domain.events import CacheRead
 from llm_manager.domain.outcome import Outcome
@@ -29,6 +30,9 @@ def cached(key: str, ttl_s: float, *, keep: Callable[[object], bool] = lambda _:
     metadata and costs nothing. A cache that cannot be used is a miss: it never fails an operation. The
     key must name everything that shapes the value; the cache cannot know what the operation would have answered.
     """
+    check_is(key, str, "cached takes a key", 'cached("sky", ttl_s=300)')
+    check_finite(ttl_s, "cached takes the seconds for which a value is kept, 0 or more", 'cached("sky", ttl_s=300)')
+    check_function(keep, "cached takes a function that says what to keep", "cached(key, 300, keep=is_good)")
 
     def around(op: Op[A], /) -> Op[A]:
         async def caching(context: Context) -> Outcome[A, LLMError]:

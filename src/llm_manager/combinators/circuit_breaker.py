@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from returns.result import Success
 
+from llm_manager.domain.arguments import check_is
 from llm_manager.domain.errors import LLMError
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.verdicts import counts_against_breaker
@@ -26,7 +27,7 @@ def circuit_breaker(key: str, *, model: str | None = None) -> Policy:
     failure, any other error, a cancelled call and a stream that was left as neither. *model* goes into the error,
     *key* if it is None.
     """
-
+    check_is(key, str, "circuit_breaker takes the key of its breaker", 'circuit_breaker("gpt")')
     return gated(breaker_gate(key, model=model))
 
 

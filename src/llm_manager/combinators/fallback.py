@@ -8,6 +8,7 @@ from typing import Generic, TypeVar
 
 from returns.result import Failure, Success
 
+from llm_manager.domain.arguments import check_function, check_ops
 from llm_manager.domain.errors import AllModelsFailed, LLMError
 from llm_manager.domain.events import FellBack
 from llm_manager.domain.outcome import Outcome
@@ -76,10 +77,15 @@ def fallback(*others: Op[A]) -> Callable[[Op[A]], Op[A]]:
 
 def fallback_on(predicate: Callable[[LLMError], bool], *others: Op[A]) -> Callable[[Op[A]], Op[A]]:
     """After a failure for which *predicate* holds, run the *others* in order until one succeeds."""
+    check_function(
+        predicate, "fallback_on takes a function of an error", "fallback_on(is_transient, generate(request))"
+    )
     return _in_order(lambda error, _: predicate(error), others)
 
 
 def _in_order(accepts: Callable[[LLMError, Context], bool], others: Sequence[Op[A]]) -> Callable[[Op[A]], Op[A]]:
+    check_ops(others, "fallback takes operations", "fallback(generate(request))")
+
     def around(op: Op[A], /) -> Op[A]:
         return first_success(tuple(Alternative(each, accepts) for each in (op, *others)))
 

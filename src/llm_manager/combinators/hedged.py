@@ -9,6 +9,7 @@ from typing import TypeVar, final
 
 from returns.result import Success
 
+from llm_manager.domain.arguments import check_finite
 from llm_manager.domain.errors import LLMError
 from llm_manager.domain.outcome import Outcome
 from llm_manager.effect.concurrent import children
@@ -30,6 +31,7 @@ def hedged(after_s: float) -> Policy:
     "The Tail at Scale" (2013), who wait for the 95th percentile of the latency, which costs 5 % more requests.
     The second try joins no flight of :func:`cached`: it would wait for the first.
     """
+    check_finite(after_s, "hedged takes the seconds until the second try, 0 or more", "hedged(0.5)")
 
     def around(op: Op[A], /) -> Op[A]:
         async def hedging(context: Context) -> Outcome[A, LLMError]:

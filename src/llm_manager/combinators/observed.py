@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TypeVar
 
+from llm_manager.domain.arguments import check_is
 from llm_manager.domain.errors import LLMError
 from llm_manager.domain.events import Reason, SpanFinished, SpanStarted
 from llm_manager.domain.outcome import Outcome
@@ -22,6 +23,7 @@ def observed(name: str) -> Policy:
     A stream is over when it has ended or was left. What happens inside is told as part of a run of this *name*. The
     operation is a strand of its own: several of one pipeline that go on at once are told apart by their names.
     """
+    check_is(name, str, "observed takes a name", 'observed("summary")')
 
     def around(op: Op[A], /) -> Op[A]:
         async def observing(context: Context) -> Outcome[A, LLMError]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TypeVar
 
+from llm_manager.domain.arguments import check_ops
 from llm_manager.domain.errors import AllModelsFailed, LLMError
 from llm_manager.domain.verdicts import model_of
 from llm_manager.effect import concurrent
@@ -14,6 +15,7 @@ A = TypeVar("A")
 
 def race(*ops: Op[A]) -> Op[A]:
     """The first success; the others are cancelled and awaited. Without one: ``AllModelsFailed`` in the order given."""
+    check_ops(ops, "race takes operations, or a request and models", "race(generate(one), generate(other))")
     return concurrent.race(ops, _all_failed)
 
 

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from returns.result import Success
 
+from llm_manager.domain.arguments import check_finite, check_is
 from llm_manager.domain.errors import LLMError
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.verdicts import nothing_was_sent
@@ -31,6 +32,8 @@ def rate_limit(
     deadline. *cost* is an estimate: an answer with usage settles it, of a stream when it has ended, also one that is
     called a failure; an unknown usage keeps it, and a failure that sent nothing gives it back.
     """
+    check_is(key, str, "rate_limit takes the key of its buckets", 'rate_limit("gpt", cost=500)')
+    check_finite(cost, "rate_limit takes a cost of 0 tokens or more", 'rate_limit("gpt", cost=500)')
 
     return gated(limiter_gate(key, cost, model=model))
 

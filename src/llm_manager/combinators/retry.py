@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from returns.result import Success
 
+from llm_manager.domain.arguments import check_is
 from llm_manager.domain.errors import CircuitOpen, LLMError, RateLimitExceeded
 from llm_manager.domain.events import RetryScheduled
 from llm_manager.domain.outcome import Outcome
@@ -52,6 +53,7 @@ def retry(schedule: Schedule[LLMError], *, budget: str | None = None, model: str
     circuit cost nothing of that budget: who waits for them adds nothing to an outage. Waits pass on the context's
     clock. *model* goes into the events; without it the one that the failure is about does, if it is about one.
     """
+    check_is(schedule, Schedule, "retry takes a schedule", "retry(recurs(3))")
 
     def around(op: Op[A], /) -> Op[A]:
         async def retrying(context: Context) -> Outcome[A, LLMError]:
@@ -146,6 +148,7 @@ def default_schedule(settings: RetrySettings, keys: int = 1) -> Schedule[LLMErro
     A refused key is replaced at once by another of the *keys*, outside the count of retries. Equal settings give the
     same schedule: it is a description, and each run asks a driver of its own.
     """
+    check_is(settings, RetrySettings, "default_schedule takes settings", "default_schedule(RetrySettings())")
     return _by_matrix(settings, keys, alone(settings))
 
 

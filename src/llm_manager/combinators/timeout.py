@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from returns.result import Failure
 
+from llm_manager.domain.arguments import check_number
 from llm_manager.domain.changed import changed
 from llm_manager.domain.errors import LLMError, RequestTimedOut
 from llm_manager.domain.outcome import Outcome
@@ -21,8 +22,9 @@ def timeout(seconds: float, *, model: str = "") -> Policy:
 
     Nested timeouts are their minimum. The error's phase is ``attempt`` for *seconds*, after which another operation may
     be tried (``fallback``), and ``total`` for the deadline. The operation is cancelled and its cleanup awaited; *model*
-    goes into the error.
+    goes into the error. With 0 seconds nothing is begun: of a time that may be used up, give ``max(0.0, left_s)``.
     """
+    check_number(seconds, "timeout takes a number of seconds, 0 or more", "timeout(20)")
 
     def around(op: Op[A], /) -> Op[A]:
         async def limited(context: Context) -> Outcome[A, LLMError]:
@@ -44,8 +46,11 @@ def deadline(seconds: float, *, grace_s: float = 0.0) -> Policy:
     """Fail with ``RequestTimedOut`` unless everything is over within *seconds*: queues, pauses, retries and fallbacks.
 
     The moment is told to the context, so that inside nothing is begun that could not end in time. What heeds it ends
-    by itself and says who did not answer; the rest is cut off *grace_s* later.
+    by itself and says who did not answer; the rest is cut off *grace_s* later. With 0
+    seconds nothing is begun.
     """
+    check_number(seconds, "deadline takes a number of seconds, 0 or more", "deadline(30)")
+    check_number(grace_s, "deadline takes a grace of 0 seconds or more", "deadline(30, grace_s=0.5)")
 
     def around(op: Op[A], /) -> Op[A]:
         async def bounded(context: Context) -> Outcome[A, LLMError]:

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from typing import cast, get_args
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import fields, replace
+from typing import Final, cast, get_args
 
+from llm_manager.domain.arguments import check_request
+from llm_manager.domain.open_calls import OpenCall, open_calls
 from llm_manager.domain.problem import Problem
 from llm_manager.domain.request import (
     ImagePart,
     JsonObject,
+    JsonSchema,
     LLMRequest,
     Message,
     NamedTool,
     Preferences,
+    Priority,
+    Role,
     TextPart,
     Tool,
     Truncation,
 )
+from llm_manager.domain.shapes import misfits
 
 TEMPERATURES = (0.0, 2.0)
 """OpenAI's and Gemini's range; Anthropic refuses more than 1 itself."""
@@ -28,7 +35,12 @@ MAX_NAME = 64
 IMAGE_TYPES = ("image/png", "image/jpeg", "image/webp", "image/gif", "image/heic", "image/heif")
 """The first four are taken by every vendor with eyes, the last two by Gemini alone."""
 
+ROLES: tuple[str, ...] = get_args(Role)
+PRIORITIES: tuple[str, ...] = get_args(Priority)
 TRUNCATIONS: tuple[str, ...] = get_args(Truncation)
+FALLBACKS: tuple[str, ...] = ("chain", "none")
+FLAGS: tuple[object, ...] = (True, False)
+TOOL_CHOICES: tuple[object, ...] = ("auto", "none", "required")
 
 IMAGE_SCHEMES = ("https://", "http://", "data:image/")
 
@@ -39,7 +51,14 @@ def request_problems(request: LLMRequest) -> tuple[Problem, ...]:
     >>> [str(problem) for problem in request_problems(LLMRequest())]
     ['prompt: is empty and there are no messages: give the model something to answer']
     """
-    _check(request)
+    check_request(request)
+    wrong = () if is_plain(request) else misfits(request)
+    if wrong:
+        return (*wrong, *_problems(_mended(request, {problem.path for problem in wrong})))
+    return _problems(request)
+
+
+def _problems(request: LLMRequest) -> tuple[Problem, ...]:
     return (
         *_prompt(request),
         *_preferences(request.preferences),
@@ -49,24 +68,97 @@ def request_problems(request: LLMRequest) -> tuple[Problem, ...]:
     )
 
 
-def _check(request: object) -> None:
-    """Raise ``TypeError`` for what is no request at all: a fault of the program, which a type checker finds as well."""
-    if not isinstance(request, LLMRequest):
-        said = "LLMRequest(prompt=...), or parse_request(mapping) for data from outside"
-        raise TypeError(f"a request is wanted, and this is a {type(request).__name__}: write {said}")
-    if not isinstance(cast("object", request.preferences), Preferences):
-        raise TypeError(f"preferences is a {type(request.preferences).__name__}: write Preferences(model=...)")
-    for index, message in enumerate(cast("tuple[object, ...]", request.messages)):
-        if not isinstance(message, Message):
-            said = 'write Message("user", "..."), or parse_request(mapping) for data from outside'
-            raise TypeError(f"messages.{index} is a {type(message).__name__}: {said}")
+def is_plain(request: LLMRequest) -> bool:
+    """Is *request* one of most, whose fields hold what they are for at the first look?
+
+    It costs a fraction of a look at every field by its annotation. What is not plain is not wrong.
+    """
+    return (
+        type(request.prompt) is str
+        and type(request.task_type) is str
+        and type(request.messages) is tuple
+        and (request.system_prompt is None or type(request.system_prompt) is str)
+        and type(request.context) is dict
+        and type(request.tools) is tuple
+        and request.tool_choice in TOOL_CHOICES
+        and (request.response_format is None or _is_plain_format(request.response_format))
+        and type(request.namespace) is str
+        and (request.deadline_s is None or type(request.deadline_s) is float)
+        and request.streaming in FLAGS
+        and request.truncation in TRUNCATIONS
+        and type(request.kept_messages) is int
+        and request.labels == {}
+        and _are_plain(request.preferences)
+        and all(map(_is_plain_message, request.messages))
+        and all(map(_is_plain_tool, request.tools))
+    )
+
+
+def _are_plain(wish: object) -> bool:
+    return (
+        type(wish) is Preferences
+        and (wish.model is None or type(wish.model) is str)
+        and wish.fallback in FALLBACKS
+        and (wish.max_tokens is None or type(wish.max_tokens) is int)
+        and (wish.temperature is None or type(wish.temperature) is float)
+        and wish.top_p is None
+        and wish.seed is None
+        and wish.stop == ()
+        and wish.priority in PRIORITIES
+    )
+
+
+def _is_plain_message(message: object) -> bool:
+    return (
+        type(message) is Message
+        and message.role in ROLES
+        and type(message.content) is str
+        and message.tool_calls == ()
+        and (message.tool_call_id is None or type(message.tool_call_id) is str)
+    )
+
+
+def _is_plain_tool(tool: object) -> bool:
+    return (
+        type(tool) is Tool
+        and type(tool.name) is str
+        and type(tool.description) is str
+        and type(tool.parameters) is dict
+    )
+
+
+def _is_plain_format(wanted: object) -> bool:
+    return (
+        type(wanted) is JsonSchema
+        and type(wanted.schema) is dict
+        and type(wanted.name) is str
+        and type(wanted.strict) is bool
+    )
+
+
+def _mended(request: LLMRequest, wrong: Set[str]) -> LLMRequest:
+    """*request* with what is right in the place of what is *wrong*, so that the rest can be looked at as well."""
+    names = {path.partition(".")[0] for path in wrong}
+    mended = {each.name: getattr(_PLAIN, each.name) for each in fields(request) if each.name in names}
+    if isinstance(cast("object", request.preferences), Preferences):
+        inner = {path.split(".")[1] for path in wrong if path.startswith("preferences.")}
+        mended["preferences"] = replace(
+            request.preferences, **{name: getattr(_PLAIN.preferences, name) for name in inner}
+        )
+    if "messages" in names and not request.prompt:
+        mended["prompt"] = _PLAIN.prompt
+    if "tools" in names:
+        mended["tool_choice"] = _PLAIN.tool_choice
+    return replace(request, **mended)
+
+
+_PLAIN: Final = LLMRequest(prompt="-")
+"""A request with nothing to find."""
 
 
 def _prompt(request: LLMRequest) -> Iterator[Problem]:
     if not request.messages and not request.prompt.strip():
         yield Problem("prompt", "is empty and there are no messages: give the model something to answer")
-    if request.truncation not in TRUNCATIONS:
-        yield Problem("truncation", f"is {request.truncation!r}: use one of {', '.join(TRUNCATIONS)}")
     if request.kept_messages < 0:
         yield Problem("kept_messages", f"is {request.kept_messages}: give how many of the last messages are kept")
     if request.deadline_s is not None and not request.deadline_s > 0:
@@ -92,25 +184,41 @@ def is_name(text: str) -> bool:
     return bool(text.strip()) and text.isprintable()
 
 
-def _messages(messages: tuple[Message, ...]) -> Iterator[Problem]:
+def _messages(messages: Sequence[Message]) -> Iterator[Problem]:
     called: set[str] = set()
     for index, message in enumerate(messages):
-        at = f"messages.{index}"
-        called.update(call.id for call in message.tool_calls)
-        if message.role == "tool" and not message.tool_call_id:
-            yield Problem(f"{at}.tool_call_id", "is missing: a tool message names the call it answers")
-        elif message.role == "tool" and message.tool_call_id not in called:
-            said = f"answers the call {message.tool_call_id!r}, which no message before it makes: keep the assistant's"
-            yield Problem(f"{at}.tool_call_id", f"{said} message with its tool_calls")
-        if message.tool_calls and message.role != "assistant":
-            yield Problem(f"{at}.tool_calls", f"belong to the assistant, not to the {message.role}")
+        if message.tool_calls or message.role == "tool":
+            yield from _calls(f"messages.{index}", message, called)
         if not isinstance(message.content, str):
-            for number, part in enumerate(message.content):
-                yield from _part(f"{at}.content.{number}", part)
-                if message.role == "system" and isinstance(part, ImagePart):
-                    yield Problem(
-                        f"{at}.content.{number}", "is an image, and a system prompt is text: let the user say it"
-                    )
+            yield from _parts(f"messages.{index}.content", message)
+    for each in open_calls(messages) if called else ():
+        yield Problem(each.path, without_result(each))
+
+
+def without_result(each: OpenCall) -> str:
+    """What is missing of a call, and what to write."""
+    result = f'Message(role="tool", tool_call_id={each.call.id!r}, content=...)'
+    return f"calls {each.call.name} ({each.call.id!r}), which has no result: give {result} before the next message"
+
+
+def _calls(at: str, message: Message, called: set[str]) -> Iterator[Problem]:
+    if message.role == "tool" and not message.tool_call_id:
+        yield Problem(f"{at}.tool_call_id", "is missing: a tool message names the call it answers")
+    elif message.role == "tool" and message.tool_call_id not in called:
+        said = f"answers the call {message.tool_call_id!r}, which no message before it makes: keep the assistant's"
+        yield Problem(f"{at}.tool_call_id", f"{said} message with its tool_calls")
+    called.update(call.id for call in message.tool_calls)
+    if message.tool_calls and message.role != "assistant":
+        yield Problem(f"{at}.tool_calls", f"belong to the assistant, not to the {message.role}")
+
+
+def _parts(at: str, message: Message) -> Iterator[Problem]:
+    for number, part in enumerate(message.content):
+        if isinstance(part, str):
+            continue
+        yield from _part(f"{at}.{number}", part)
+        if message.role == "system" and isinstance(part, ImagePart):
+            yield Problem(f"{at}.{number}", "is an image, and a system prompt is text: let the user say it")
 
 
 def _part(at: str, part: TextPart | ImagePart) -> Iterator[Problem]:

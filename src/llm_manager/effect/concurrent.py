@@ -13,6 +13,7 @@ from typing import Never, TypeVar
 import anyio
 from returns.result import Failure, Success
 
+from llm_manager.domain.arguments import check_count, check_ops
 from llm_manager.effect.ongoing import let_go
 from llm_manager.effect.op import Effect, Outcome, effect, run
 from llm_manager.effect.strands import beside
@@ -52,8 +53,15 @@ async def children(count: int, child: Callable[[int], Awaitable[bool]], limit: i
         raise bugs[0]
 
 
+def _check(name: str, ops: object, limit: object) -> None:
+    check_ops(ops, f"{name} takes a sequence of operations", f"{name}([generate(one), generate(other)])")
+    if limit is not None:
+        check_count(limit, f"{name} takes how many run at the same time, 1 or more", f"{name}(ops, limit=4)")
+
+
 def gather(ops: Sequence[Effect[A, E, R]], limit: int | None = None) -> Effect[tuple[A, ...], E, R]:
     """All values in order, or the first failure; the others are then cancelled and awaited."""
+    _check("gather", ops, limit)
 
     async def gathering(context: R) -> Outcome[tuple[A, ...], E]:
         values: dict[int, A] = {}
@@ -78,6 +86,7 @@ def gather(ops: Sequence[Effect[A, E, R]], limit: int | None = None) -> Effect[t
 
 def settle(ops: Sequence[Effect[A, E, R]], limit: int | None = None) -> Effect[tuple[Outcome[A, E], ...], Never, R]:
     """Every outcome, in order; one failure never loses the others."""
+    _check("settle", ops, limit)
 
     async def settling(context: R) -> Outcome[tuple[Outcome[A, E], ...], Never]:
         outcomes: dict[int, Outcome[A, E]] = {}

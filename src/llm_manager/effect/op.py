@@ -90,7 +90,18 @@ def run(op: Effect[A, E, R], context: R) -> Awaitable[Outcome[A, E]]:
     except AttributeError:
         raise TypeError(f"{op!r} is no operation, such as generate(request) makes: is a call missing?") from None
     outcome: Awaitable[Outcome[A, E]] = inner.fn(context) if type(inner) is _OURS else inner(context)._inner_value  # noqa: SLF001
-    return outcome
+    return outcome if context is not None else _without_context(outcome)
+
+
+async def _without_context(outcome: Awaitable[Outcome[A, E]]) -> Outcome[A, E]:
+    """Tell who gives None to an operation that needs a context; many need nothing, and for these it is right."""
+    try:
+        return await outcome
+    except AttributeError as bug:
+        if bug.obj is not None:
+            raise
+        said = "write provide(op, live()), or `async with live() as context` and run(op, context)"
+        raise TypeError(f"run(op, None) gives no context to an operation that needs one: {said}") from bug
 
 
 def succeed(value: A) -> Effect[A, Never, object]:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeAlias, TypeVar, final
 
+from llm_manager.domain.arguments import check_count, check_finite, check_function, check_is, check_number
 from llm_manager.ports import Random
 
 In = TypeVar("In")
@@ -74,16 +75,20 @@ def each(decide: Callable[[Tick[In]], Decision]) -> Schedule[In]:
 
 def recurs(times: int) -> Schedule[object]:
     """Go on *times* times, at once. ``recurs(0)`` never goes on."""
+    check_count(times, "recurs takes how many times to go on, 0 or more", "recurs(3)", least=0)
     return each(lambda tick: Continue(0.0) if tick.attempt <= times else Done())
 
 
 def spaced(seconds: float) -> Schedule[object]:
     """Go on for ever, *seconds* apart."""
+    check_finite(seconds, "spaced takes a number of seconds, 0 or more", "spaced(5)")
     return each(lambda _: Continue(seconds))
 
 
 def exponential(base_s: float, factor: float = 2.0) -> Schedule[object]:
     """Go on for ever; the first wait is *base_s* seconds, each next one *factor* times as long."""
+    check_finite(base_s, "exponential takes the seconds of its first wait, 0 or more", "exponential(0.5)")
+    check_finite(factor, "exponential takes a factor of 0 or more", "exponential(0.5, factor=2)")
 
     def wait(tick: Tick[object]) -> Decision:
         try:
@@ -99,16 +104,19 @@ def up_to(seconds: float) -> Schedule[object]:
 
     A gate before the wait: it never shortens a delay and is no deadline.
     """
+    check_number(seconds, "up_to takes a number of seconds, 0 or more", "up_to(30)")
     return each(lambda tick: Continue(0.0) if tick.elapsed_s <= seconds else Done())
 
 
 def while_input(goes_on: Callable[[In], bool]) -> Schedule[In]:
     """Go on, at once, while *goes_on* holds for what comes in."""
+    check_function(goes_on, "while_input takes a function of what comes in", "while_input(is_transient)")
     return each(lambda tick: Continue(0.0) if goes_on(tick.input) else Done())
 
 
 def modify_delay(schedule: Schedule[In], change: Callable[[float, Random], float]) -> Schedule[In]:
     """The same decisions with other delays: *change* is given the delay in seconds and a source of chance."""
+    check_is(schedule, Schedule, "a change of delays takes a schedule", "jittered(exponential(0.5))")
 
     def start() -> Driver[In]:
         drive = schedule.driver()
@@ -132,6 +140,7 @@ def jittered(schedule: Schedule[In]) -> Schedule[In]:
 
 def capped(max_s: float) -> Callable[[Schedule[In]], Schedule[In]]:
     """No wait longer than *max_s* seconds: ``pipe(exponential(1), capped(60))``."""
+    check_number(max_s, "capped takes the seconds of the longest wait, 0 or more", "capped(60)")
     return lambda schedule: modify_delay(schedule, lambda delay_s, _: min(delay_s, max_s))
 
 
@@ -157,6 +166,8 @@ def either(first: Schedule[In], second: Schedule[In]) -> Schedule[In]:
 
 
 def _joined(first: Schedule[In], second: Schedule[In], join: Callable[[Decision, Decision], Decision]) -> Schedule[In]:
+    _check_two(first, second)
+
     def start() -> Driver[In]:
         drive_first, drive_second = first.driver(), second.driver()
 
@@ -168,8 +179,14 @@ def _joined(first: Schedule[In], second: Schedule[In], join: Callable[[Decision,
     return Schedule(start)
 
 
+def _check_two(first: object, second: object) -> None:
+    for each_ in (first, second):
+        check_is(each_, Schedule, "schedules are joined with schedules", "both(exponential(0.5), recurs(3))")
+
+
 def and_then(first: Schedule[In], second: Schedule[In]) -> Schedule[In]:
     """Follow *first* until it stops, then *second* from its own beginning."""
+    _check_two(first, second)
 
     def start() -> Driver[In]:
         drive_first = first.driver()
@@ -191,6 +208,8 @@ def and_then(first: Schedule[In], second: Schedule[In]) -> Schedule[In]:
 
 def choose(test: Callable[[In], bool], when_true: Schedule[In], when_false: Schedule[In]) -> Schedule[In]:
     """Ask *when_true* about the inputs for which *test* holds, *when_false* about the others; each counts its own."""
+    check_function(test, "choose takes a function of what comes in", "choose(is_transient, recurs(3), recurs(0))")
+    _check_two(when_true, when_false)
 
     def start() -> Driver[In]:
         drive_true, drive_false = when_true.driver(), when_false.driver()

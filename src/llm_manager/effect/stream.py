@@ -26,6 +26,7 @@ from typing import Generic, TypeVar, final, overload
 from returns.maybe import Maybe, Some
 from returns.result import Failure, Success
 
+from llm_manager.domain.arguments import check_count
 from llm_manager.effect.crew import Crew
 from llm_manager.effect.op import Effect, Outcome, effect, run
 from llm_manager.effect.opened import END, End, Opened, Opening, Pull, Pulled
@@ -139,6 +140,7 @@ class Stream(Generic[A_co, E_co, R_contra]):
 
     def take(self, count: int) -> Stream[A_co, E_co, R_contra]:
         """The first *count* values; the source is not asked for one more."""
+        check_count(count, "take takes how many values, 0 or more", "stream.take(3)", least=0)
 
         async def open_(context: R_contra, opening: Opening) -> Pull[A_co, E_co]:
             pull = await self._open(context, opening)
@@ -286,8 +288,9 @@ class Stream(Generic[A_co, E_co, R_contra]):
         One failure loses none of the others. At most *limit* values are under way or waiting to be taken, so a slow
         reader holds the work back; leaving the block cancels and awaits what is under way.
         """
-        if limit < 1:
-            raise ValueError("limit is how many effects run at once: at least 1")
+        check_count(
+            limit, "settle takes how many effects run at the same time, 1 or more", "stream.settle(ask, limit=4)"
+        )
 
         async def open_(context: R, opening: Opening) -> Pull[tuple[int, Outcome[B, E2]], E]:
             pull = await self.open(context, opening)

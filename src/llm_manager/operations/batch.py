@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any, Generic, Never, TypeAlias, TypeVar, final
 import anyio
 from returns.result import Failure, Success
 
+from llm_manager.domain.arguments import check_count, check_requests
 from llm_manager.domain.codec import from_json, to_json
-from llm_manager.domain.errors import LLMError, StoreUnavailable
+from llm_manager.domain.errors import InvalidRequest, LLMError, StoreUnavailable
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.request import LLMRequest
+from llm_manager.domain.request_problems import request_problems
 from llm_manager.domain.response import LLMResponse
 from llm_manager.effect.context import Context, Op
 from llm_manager.effect.layer import Layer
@@ -70,6 +72,10 @@ def batch(
     wait, whatever the moment is, and are asked again; ``FeedPaused`` is told once. A row fails for reasons of its own,
     or when no row of its model has been answered for ten minutes.
     """
+    check_requests(requests, "batch takes requests", "batch([LLMRequest(prompt=...), ...])")
+    check_count(
+        concurrency, "batch takes how many are asked at the same time, 1 or more", "batch(requests, concurrency=10)"
+    )
     job: _Job[Any] = _RESPONSE if schema is None else _value_job(schema)
     source = from_iterable(requests)
     if journal is None:
@@ -136,6 +142,9 @@ class _Kept(Generic[A]):
         """The answer that the journal has for *request*, or else one that it has from now on."""
 
         async def asking(context: Context) -> Outcome[A, LLMError]:
+            problems = request_problems(request)
+            if problems:  # no key can be made of a field that holds anything
+                return Failure(InvalidRequest(problems))
             claimed = self._broken or await self._journal.claim(self._job.key(request))
             if isinstance(claimed, Failure):
                 return claimed

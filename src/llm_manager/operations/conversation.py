@@ -16,6 +16,7 @@ import anyio
 from returns.result import Failure, Success
 
 from llm_manager.combinators.observed import observed
+from llm_manager.domain.arguments import check_count, check_finite, check_is, refuse
 from llm_manager.domain.conversation import (
     ConversationContext,
     ConversationSummary,
@@ -25,6 +26,7 @@ from llm_manager.domain.conversation import (
     conversation_of,
 )
 from llm_manager.domain.errors import ConversationConflict, InvalidRequest, LLMError
+from llm_manager.domain.open_calls import CANCELLED, AnswerOpenCalls
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.problem import Problem
 from llm_manager.domain.request import LLMRequest
@@ -56,6 +58,9 @@ def start_conversation(
     is sent.
     An id that is taken is ``ConversationConflict``.
     """
+    if budget_usd is not None:
+        takes = "start_conversation takes a budget of more than 0 US dollars"
+        check_finite(budget_usd, takes, "start_conversation(budget_usd=0.5)", is_zero_right=False)
     given = Opening(metadata=dict(metadata or {}), budget_usd=budget_usd)
 
     async def starting(context: Context) -> Outcome[str, LLMError]:
@@ -85,15 +90,24 @@ def _problems(conversation_id: str | None, opening: Opening) -> tuple[Problem, .
     bad = not_json(opening.metadata)
     if bad is not None:
         found.append(Problem("metadata", f"is not JSON: {bad}"))
-    if opening.budget_usd is not None and not 0 < opening.budget_usd < float("inf"):
-        found.append(Problem("budget_usd", f"is {opening.budget_usd:g}: give an amount of US dollars above 0"))
     return tuple(found)
 
 
 _CONTINUING: Final = "continue_conversation"
 
 
-def continue_conversation(conversation_id: str, message: str | LLMRequest) -> Op[LLMResponse]:
+def _check(conversation_id: object, message: object, answer_open_calls: object) -> None:
+    write = 'continue_conversation("id", "And why?")'
+    check_is(conversation_id, str, "a conversation has a text for its id", write)
+    check_is(message, (str, LLMRequest), "a conversation goes on with a text or a request", write)
+    if answer_open_calls not in (None, CANCELLED):
+        takes = "answer_open_calls says what becomes of calls without a result"
+        refuse(ValueError, takes, 'answer_open_calls="cancelled"', answer_open_calls)
+
+
+def continue_conversation(
+    conversation_id: str, message: str | LLMRequest, *, answer_open_calls: AnswerOpenCalls | None = None
+) -> Op[LLMResponse]:
     """Say *message* and have it answered; once this succeeds the turn is stored.
 
     *message* is a text, or a request of which the prompt and the messages, such as the results of tools, are what is
@@ -101,10 +115,15 @@ def continue_conversation(conversation_id: str, message: str | LLMRequest) -> Op
     A turn that fails stores nothing, but for what it cost where there is a budget. When another was stored meanwhile
     this one is a ``ConversationConflict``, and when the store cannot be reached ``StoreUnavailable``; the answer, which
     has been paid for, is in their ``response``.
+
+    An answer that called tools waits for their results. A turn that leaves one out is an ``InvalidRequest`` that names
+    the call, and nothing is sent; with *answer_open_calls* ``"cancelled"`` each of these calls is given the result
+    "cancelled", which is stored with the turn, and the conversation goes on.
     """
+    _check(conversation_id, message, answer_open_calls)
 
     async def continuing(context: Context) -> Outcome[LLMResponse, LLMError]:
-        read = await begun(conversation_id, message, context)
+        read = await begun(conversation_id, message, answer_open_calls, context)
         if isinstance(read, Failure):
             return read
         turn = read.unwrap()
@@ -119,15 +138,18 @@ def continue_conversation(conversation_id: str, message: str | LLMRequest) -> Op
     return observed(_CONTINUING)(effect(continuing))
 
 
-def continue_conversation_stream(conversation_id: str, message: str | LLMRequest) -> Op[LLMStream]:
+def continue_conversation_stream(
+    conversation_id: str, message: str | LLMRequest, *, answer_open_calls: AnswerOpenCalls | None = None
+) -> Op[LLMStream]:
     """As :func:`continue_conversation`, with the answer in pieces.
 
     The turn is stored when the answer is whole, before ``StreamFinished`` is told; where that fails, the stream ends in
     ``StreamFailed`` with the answer inside its error. A stream that breaks off or is left stores nothing.
     """
+    _check(conversation_id, message, answer_open_calls)
 
     async def continuing(context: Context) -> Outcome[LLMStream, LLMError]:
-        read = await begun(conversation_id, message, context)
+        read = await begun(conversation_id, message, answer_open_calls, context)
         if isinstance(read, Failure):
             return read
         turn = read.unwrap()
@@ -151,6 +173,8 @@ def fork_conversation(conversation_id: str, version: int | None = None, *, new_i
     Both go on by themselves. What the copied turns have used was paid for by the first: the fork's totals, and its
     budget, begin anew. A version it does not have is ``InvalidRequest``.
     """
+    if version is not None:
+        check_count(version, "fork_conversation takes a version of 1 or more", 'fork_conversation("id", version=2)')
 
     async def forking(context: Context) -> Outcome[str, LLMError]:
         if new_id == "":
@@ -191,11 +215,10 @@ def list_conversations(
 
     One that is continued meanwhile moves to the front, and every other one is seen.
     """
+    takes = f"list_conversations takes a limit from 1 to {MAX_PAGE}"
+    check_count(limit, takes, "list_conversations(limit=100)", most=MAX_PAGE)
 
     async def listing(context: Context) -> Outcome[tuple[ConversationSummary, ...], LLMError]:
-        if not 1 <= limit <= MAX_PAGE:
-            said = f"is {limit}: give a number from 1 to {MAX_PAGE}"
-            return Failure(InvalidRequest((Problem("limit", said),)))
         return await context.conversations.page(after, limit)
 
     return effect(listing)

@@ -6,6 +6,7 @@ from returns.result import Success
 
 from llm_manager.combinators.cached import cached
 from llm_manager.combinators.timeout import deadline
+from llm_manager.domain.arguments import check_request
 from llm_manager.domain.errors import LLMError
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.request import LLMRequest
@@ -23,6 +24,7 @@ def generate(request: LLMRequest) -> Op[LLMResponse]:
     Everything ends within ``request.deadline_s``, or ``timeouts.total_s``. One failing model's error comes back as it
     is, several as ``AllModelsFailed``; a request that cannot be sent as ``InvalidRequest`` with all its problems.
     """
+    check_request(request)
 
     async def generating(context: Context) -> Outcome[LLMResponse, LLMError]:
         account = Account("generate", request, context)
@@ -34,6 +36,7 @@ def generate(request: LLMRequest) -> Op[LLMResponse]:
 
 def route_request(request: LLMRequest) -> Op[LLMResponse]:
     """As :func:`generate`, but always ask a model: the cache is neither read nor written."""
+    check_request(request)
 
     async def routing(context: Context) -> Outcome[LLMResponse, LLMError]:
         account = Account("route_request", request, context)

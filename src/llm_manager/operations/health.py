@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import anyio
 from returns.result import Failure, Success
 
 from llm_manager.combinators.timeout import timeout
-from llm_manager.domain.errors import LLMError, ModelUnavailable
+from llm_manager.domain.errors import AuthenticationFailed, LLMError, ModelUnavailable
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.status import CacheStatus, ManagerStatus, MetricsSnapshot, ModelHealthStatus
 from llm_manager.domain.target import Target
 from llm_manager.effect import concurrent
 from llm_manager.effect.context import Context, Op
 from llm_manager.effect.op import effect, run
+from llm_manager.policies.listed import is_listed
 from llm_manager.policies.planning import key_owner
 from llm_manager.policies.routing import configured_targets
+from llm_manager.ports import Lease, Provider
 
 CHECK_S = 10.0
 """The longest that one provider may take to list its models."""
@@ -108,15 +111,50 @@ def _list_models(target: Target) -> Op[tuple[tuple[str, ...], float]]:
         provider = context.providers.get(target.service)
         if provider is None:
             return Failure(ModelUnavailable(target.model, f"nothing in the context serves {target.service}"))
-        started_s = context.clock.monotonic()
-        owner = key_owner(context.config, target)
-        keys = {} if owner is None else {owner: context.config.keys.providers[owner][0]}
-        listed = await provider.models(target, keys)
-        if isinstance(listed, Failure):
-            return listed
-        return Success((listed.unwrap(), (context.clock.monotonic() - started_s) * 1000))
+        while True:
+            started_s = context.clock.monotonic()
+            lease = await _lease(context, target)
+            listed = await _listed(context, provider, target, lease)
+            if not isinstance(listed, Failure):
+                return Success((listed.unwrap(), (context.clock.monotonic() - started_s) * 1000))
+            is_refused = lease is not None and isinstance(listed.failure(), AuthenticationFailed)
+            if not (is_refused and await _is_usable(context, target)):
+                return listed
 
     return timeout(CHECK_S, model=target.model)(effect(listing))
+
+
+async def _is_usable(context: Context, target: Target) -> bool:
+    owner = key_owner(context.config, target)
+    return owner is not None and await context.keys.usable(owner, target.model, context.clock.monotonic())
+
+
+async def _lease(context: Context, target: Target) -> Lease | None:
+    """A key that neither rests nor was refused, if there is one: to wait for one would say nothing of the provider."""
+    owner = key_owner(context.config, target)
+    if owner is None or not await _is_usable(context, target):
+        return None
+    leased = await context.keys.lease(owner, target.model, context.clock.monotonic())
+    return leased.unwrap() if isinstance(leased, Success) else None
+
+
+async def _listed(
+    context: Context, provider: Provider, target: Target, lease: Lease | None
+) -> Outcome[tuple[str, ...], LLMError]:
+    """What the provider lists when it is asked with the key of *lease*; without one, with the first there is."""
+    owner = key_owner(context.config, target)
+    first = {} if owner is None else {owner: context.config.keys.providers[owner][0]}
+    if lease is None:
+        return await provider.models(target, first)
+    refused: LLMError | None = None
+    try:
+        listed = await provider.models(target, {lease.provider: lease.secret})
+        if isinstance(listed, Failure) and isinstance(listed.failure(), AuthenticationFailed):
+            refused = listed.failure()
+    finally:
+        with anyio.CancelScope(shield=True):
+            await context.keys.give_back(lease, refused, context.clock.monotonic())
+    return listed
 
 
 async def _status(
@@ -128,7 +166,8 @@ async def _status(
     latency_ms = None
     if isinstance(answer, Success):
         names, latency_ms = answer.unwrap()
-        if target.provider.needs_key and names and target.model not in names:
+        is_told = target.provider.needs_key or target.provider.wire == "ollama"  # others may load what they do not list
+        if is_told and names and not is_listed(target.model, names):
             error = ModelUnavailable(target.model, f"{target.provider.name} does not list it")
     return ModelHealthStatus(
         model=target.model,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from returns.result import Failure, Success
 
+from llm_manager.domain.arguments import check_is, check_request
 from llm_manager.domain.config import LLMConfig
 from llm_manager.domain.errors import AllModelsFailed, ConfigurationError, InvalidRequest, LLMError
 from llm_manager.domain.outcome import Outcome
@@ -29,6 +30,7 @@ def plan(request: LLMRequest) -> Op[RoutePlan]:
     on is sent what had come, whose cost is in no plan. Each round of ``query_with_schema`` is a request with a plan of
     its own; all of them are within one deadline.
     """
+    check_request(request)
 
     async def planning(context: Context) -> Outcome[RoutePlan, LLMError]:
         problems = request_problems(request)
@@ -54,6 +56,7 @@ async def _open_circuits(context: Context, request: LLMRequest) -> tuple[tuple[s
 
 def select_model(request: LLMRequest) -> Op[str]:
     """The model that would be asked first. Fails with why none would be."""
+    check_request(request)
 
     async def selecting(context: Context) -> Outcome[str, LLMError]:
         planned = await run(plan(request), context)
@@ -71,6 +74,7 @@ def select_model(request: LLMRequest) -> Op[str]:
 
 def get_fallback_chain(model: str) -> Op[tuple[str, ...]]:
     """The models that would be asked, in order, if *model* failed a general request."""
+    check_is(model, str, "get_fallback_chain takes the name of a model", 'get_fallback_chain("gpt-4o")')
 
     async def chaining(context: Context) -> Outcome[tuple[str, ...], LLMError]:
         resolved = resolve(context.config, model)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from itertools import chain
+from typing import Final, TypeAlias
 
 from returns.result import Failure, Success
 
-from llm_manager.domain.config import LLMConfig
+from llm_manager.domain.arguments import check_request
 from llm_manager.domain.conversation import ConversationSummary, StoredMessage, Turn, advanced
 from llm_manager.domain.errors import (
     ConversationConflict,
@@ -17,10 +18,13 @@ from llm_manager.domain.errors import (
     LLMError,
     StoreUnavailable,
 )
+from llm_manager.domain.open_calls import CANCELLED, AnswerOpenCalls, OpenCall, cancelled, open_calls
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.problem import Problem
 from llm_manager.domain.request import LLMRequest, Message
+from llm_manager.domain.request_problems import without_result
 from llm_manager.domain.response import LLMResponse
+from llm_manager.domain.shapes import misfits
 from llm_manager.effect.context import Context
 from llm_manager.policies.history import opening_prompt, recent
 from llm_manager.policies.routing import widest_window_tokens
@@ -50,21 +54,34 @@ class Continuing:
     follows: str
 
 
-async def begun(conversation_id: str, message: str | LLMRequest, context: Context) -> Outcome[Continuing, LLMError]:
-    """Read the conversation and put *message* at its end. Fails when it is not there, or says nothing new."""
+async def begun(
+    conversation_id: str, message: str | LLMRequest, answer_open_calls: AnswerOpenCalls | None, context: Context
+) -> Outcome[Continuing, LLMError]:
+    """Read the conversation and put *message* at its end. Fails when it is not there, or says nothing new, and for
+    calls of tools that have no result, unless *answer_open_calls* says what becomes of them."""
+    asked = LLMRequest(prompt=message) if isinstance(message, str) else message
+    check_request(asked)
+    wrong = misfits(asked)
+    if wrong:
+        return Failure(InvalidRequest(wrong))
     loaded = await context.conversations.load(conversation_id)
     if isinstance(loaded, Failure):
         return loaded
     turns = loaded.unwrap()
     conversation = advanced(None, conversation_id, turns)
-    asked = LLMRequest(prompt=message) if isinstance(message, str) else message
     if not asked.prompt.strip() and not asked.messages:
         return Failure(InvalidRequest((Problem("message", "is empty: say something, or give the results of tools"),)))
+    history = recent(turns, widest_window_tokens(context.config, asked))
+    open_ = open_calls((*history, *asked.messages))
+    if open_ and answer_open_calls is None:
+        return Failure(InvalidRequest(tuple(Problem("message", f"{_WAITING} {_ways_out(each)}") for each in open_)))
+    if open_:
+        history, asked = _answered(history, asked, open_)
     now_s = context.clock.unix_s()
     return Success(
         Continuing(
             conversation=conversation,
-            request=_with_history(asked, turns, context.config),
+            request=_with_history(asked, history, turns),
             new=_new_messages(asked, now_s),
             turn_id=random_id(context),
             follows=turns[-1].id,
@@ -72,13 +89,32 @@ async def begun(conversation_id: str, message: str | LLMRequest, context: Contex
     )
 
 
-def _with_history(asked: LLMRequest, turns: Sequence[Turn], config: LLMConfig) -> LLMRequest:
+_WAITING: Final = "the conversation waits for the result of a tool: it"
+
+
+def _ways_out(each: OpenCall) -> str:
+    return f'{without_result(each)}, or continue with answer_open_calls="{CANCELLED}"'
+
+
+def _answered(
+    history: Sequence[Message], asked: LLMRequest, found: Sequence[OpenCall]
+) -> tuple[tuple[Message, ...], LLMRequest]:
+    """*history* and *asked* with results for the calls *found* in them: those of the last answer are new, and stored
+    with this turn; older ones are only sent."""
+    said = (*history, *asked.messages)
+    before = cancelled(said, found)
+    filled = [[*results, *said[at : at + 1]] for at, results in enumerate(before)]
+    old, new = filled[: len(history)], filled[len(history) :]
+    return tuple(chain.from_iterable(old)), replace(asked, messages=tuple(chain.from_iterable(new)))
+
+
+def _with_history(asked: LLMRequest, history: Sequence[Message], turns: Sequence[Turn]) -> LLMRequest:
     """*asked* after all that was said and could fit. A system prompt of its own holds for this turn in place of the one
     that the conversation began with; what the system said later stays where it was said."""
     opening = opening_prompt(turns)
     return replace(
         asked,
-        messages=(*recent(turns, widest_window_tokens(config, asked)), *asked.messages),
+        messages=(*history, *asked.messages),
         system_prompt=asked.system_prompt or _prompt_of(opening),
         truncation="auto",
         kept_messages=len(asked.messages),

@@ -10,6 +10,7 @@ from returns.result import Failure, Success
 
 from llm_manager.combinators.observed import named
 from llm_manager.combinators.timeout import deadline
+from llm_manager.domain.arguments import check_count, check_request
 from llm_manager.domain.changed import changed
 from llm_manager.domain.errors import ExtractionFailed, LLMError, ResponseTruncated, SchemaMismatch
 from llm_manager.domain.events import Reasked
@@ -39,6 +40,9 @@ def query_with_schema(request: LLMRequest, schema: Schema[T], max_reasks: int = 
     off at its token limit is ``ResponseTruncated`` at once, for asking again would be cut off again. Asking again
     happens within the one deadline of the request.
     """
+    check_request(request)
+    takes = "query_with_schema takes how often to ask again, 0 or more"
+    check_count(max_reasks, takes, "query_with_schema(request, schema, max_reasks=2)", least=0)
     wanted = wanted_of(schema)
 
     async def querying(context: Context) -> Outcome[T, LLMError]:
@@ -56,7 +60,7 @@ def query_with_schema(request: LLMRequest, schema: Schema[T], max_reasks: int = 
                 return Failure(error)
             emit(context, Reasked(at_s=context.clock.monotonic(), round=round_ + 1, error=error, run=context.run))
             asked = _asked_again(asked, response, error)
-        return Failure(ExtractionFailed("", message=f"max_reasks is {max_reasks}: nothing was asked"))
+        raise AssertionError("the last round returns")
 
     async def bounded(context: Context) -> Outcome[T, LLMError]:
         within = context.strand("query_with_schema", request)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Generic, Self, TypeVar, final
 
 from returns.result import Failure, Success
 
+from llm_manager.domain.arguments import check_request
 from llm_manager.domain.errors import LLMError, StreamBroken
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.request import LLMRequest
@@ -140,6 +141,7 @@ def stream_with_schema(request: LLMRequest, schema: Schema[T]) -> Op[SchemaStrea
     with ``SchemaMismatch``, ``ExtractionFailed`` or ``ResponseTruncated``. Before the first piece failures come back as
     those of ``generate_stream``.
     """
+    check_request(request)
     wanted = wanted_of(schema)
     asked = replace(request, response_format=wanted.format)
 

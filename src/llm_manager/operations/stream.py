@@ -20,6 +20,7 @@ from returns.result import Failure, Success
 
 from llm_manager.combinators.cached import look_up
 from llm_manager.combinators.timeout import deadline
+from llm_manager.domain.arguments import check_request
 from llm_manager.domain.errors import LLMError, StreamBroken
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.request import LLMRequest
@@ -154,7 +155,7 @@ def generate_stream(request: LLMRequest) -> Op[LLMStream]:
     The total deadline bounds the whole stream, its reader's pauses included; ``timeouts.first_byte_s`` the wait for
     the first piece and ``timeouts.idle_s`` every silence after it. An answer from the cache comes in one piece.
     """
-
+    check_request(request)
     return streamed(request, lambda source: source)
 
 

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, overload
 
 from returns.result import Failure, Success
 
+from llm_manager.domain.arguments import check_is, check_number, check_request, check_requests
 from llm_manager.domain.catalog import BatchFacts
 from llm_manager.domain.errors import LLMError, UnsupportedCapability
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.request import LLMRequest
 from llm_manager.domain.response import LLMResponse
+from llm_manager.domain.shapes import misfits
 from llm_manager.domain.target import Target
 from llm_manager.domain.vendor_batch import Desk
 from llm_manager.effect.context import Context
@@ -108,6 +110,11 @@ def batch_at_vendor(
     ``AuthenticationFailed`` for a model that cannot be asked; and with ``StoreUnavailable`` for a journal that cannot
     be read.
     """
+    write = 'batch_at_vendor(requests, model="gpt-4o")'
+    check_requests(requests, "batch_at_vendor takes requests", write)
+    check_is(model, str, "batch_at_vendor takes the name of a model", write)
+    check_is(poll, Schedule, "batch_at_vendor takes a schedule to look by", "poll=spaced(60)")
+    check_number(limit_s, "batch_at_vendor takes a limit of more than 0 seconds", "limit_s=3600", is_zero_right=False)
     wish = RESPONSES if schema is None else _values_of(schema)
     options = _Options(model, poll, limit_s, cancel, wish)
     stream = (
@@ -162,6 +169,9 @@ def _stream(requests: Iterable[LLMRequest], journal: Journal | None, options: _O
 
 
 def _to(model: str, request: LLMRequest) -> LLMRequest:
+    check_request(request)
+    if misfits(request):
+        return request  # it is refused when it is looked through, with what is wrong
     return replace(request, preferences=replace(request.preferences, model=model))
 
 

@@ -15,6 +15,7 @@ from llm_manager.domain.errors import BudgetExceeded, InvalidRequest, LLMError
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.problem import Problem
 from llm_manager.domain.request import LLMRequest
+from llm_manager.domain.request_problems import request_problems
 from llm_manager.domain.response import LLMResponse
 from llm_manager.domain.target import Target
 from llm_manager.domain.vendor_batch import Load
@@ -98,6 +99,10 @@ class Intake:
         if request is None:
             self.is_done = True
             await self._hand_in()
+            return
+        problems = request_problems(request)
+        if problems:  # no key can be made of a field that holds anything
+            self._teller.refused(index, request, InvalidRequest(problems))
             return
         claimed = self._book.broken or await self._book.claim(self._wish.key(request))
         if isinstance(claimed, Failure):

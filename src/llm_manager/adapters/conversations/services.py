@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from returns.result import Failure, Success
 
 from llm_manager.adapters.redis.services import client_for, redis_client
+from llm_manager.domain.arguments import check_finite
 from llm_manager.domain.conversation_place import PostgresPlace, RedisPlace, SqlitePlace, conversation_place
 from llm_manager.domain.errors import ConfigurationError
 from llm_manager.domain.outcome import Outcome
@@ -33,6 +34,8 @@ _SETTINGS = ConversationSettings()
 
 def sqlite_conversations(path: str | os.PathLike[str], *, timeout_s: float = _SETTINGS.timeout_s) -> SqlConversations:
     """Conversations in the file *path*, made when it is first used; a writer waits *timeout_s* for another process."""
+    write = 'sqlite_conversations("chat.db", timeout_s=5)'
+    check_finite(timeout_s, "sqlite_conversations takes a timeout of more than 0 seconds", write, is_zero_right=False)
     from llm_manager.adapters.conversations.sql import SqlConversations  # noqa: PLC0415  # only who stores pays for it
     from llm_manager.adapters.conversations.sqlite import SqliteFile  # noqa: PLC0415  # as above
 
@@ -44,6 +47,8 @@ def postgres_conversations(url: str | Secret, *, timeout_s: float = _SETTINGS.ti
 
     Raises ``ValueError`` for a URL that is none, and where the extra ``postgres`` is not installed.
     """
+    write = "postgres_conversations(url, timeout_s=5)"
+    check_finite(timeout_s, "postgres_conversations takes a timeout of more than 0 seconds", write, is_zero_right=False)
     secret = url if isinstance(url, Secret) else Secret(url)
     place = conversation_place(secret)
     said = place.failure() if isinstance(place, Failure) else _lacks("psycopg", "postgres")

@@ -16,6 +16,7 @@ from llm_manager.adapters.limits.breakers import MemoryBreakers
 from llm_manager.adapters.limits.keys import MemoryKeys
 from llm_manager.adapters.limits.limiter import MemoryLimiter
 from llm_manager.adapters.limits.retry_budgets import MemoryRetryBudgets
+from llm_manager.domain.arguments import check_finite
 from llm_manager.domain.errors import ConfigurationError
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.problem import Problem
@@ -86,6 +87,10 @@ def redis_keys(
 
     The keys themselves stay here. Calls of a process that said nothing for *longest_call_s* do not count any more.
     """
+    write = "redis_keys(redis, settings, longest_call_s=300)"
+    check_finite(
+        longest_call_s, "redis_keys takes the seconds of the longest call, more than 0", write, is_zero_right=False
+    )
     to = _redis(redis, shared)
     from llm_manager.adapters.redis.keys import RedisKeys  # noqa: PLC0415  # an extra
 
@@ -108,6 +113,7 @@ def redis_budget(
     redis: Where, limit_usd: float, *, name: str = "all", shared: RedisSettings | None = None
 ) -> RedisBudget:
     """At most *limit_usd* (and four million) for all processes together that share the budget *name*."""
+    check_finite(limit_usd, "redis_budget takes an amount of US dollars, 0 or more", "redis_budget(redis, 20)")
     to = _redis(redis, shared)
     from llm_manager.adapters.redis.budget import RedisBudget  # noqa: PLC0415  # an extra
 

@@ -89,7 +89,8 @@ def _start(seat: Seat, text: str) -> Op[str]:
 async def _answered(
     id_: str, request: LLMRequest, reading: Reading, context: Context
 ) -> Outcome[LLMResponse, LLMError]:
-    opened = await run(continue_conversation_stream(id_, request), context)
+    # nobody here can give the result of a tool that a program let the model call
+    opened = await run(continue_conversation_stream(id_, request, answer_open_calls="cancelled"), context)
     return opened if isinstance(opened, Failure) else await reading(opened.unwrap())
 
 
