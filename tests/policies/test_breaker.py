@@ -19,7 +19,7 @@ from llm_manager.policies.breaker import (
     record,
 )
 
-SETTINGS = BreakerSettings(open_s=60.0)
+SETTINGS = BreakerSettings(open_s=60.0, max_open_s=300.0)
 Verdict = Literal["success", "failure", "neither"]
 
 

@@ -7,8 +7,8 @@ from llm_manager.policies import retry_budget
 
 
 def test_a_retry_budget_allows_ten_and_then_one_for_ten_successes() -> None:
-    balance = retry_budget.full(0.0, RetryBudgetSettings(per_second=0.0))
-    settings = RetryBudgetSettings(per_second=0.0)
+    settings = RetryBudgetSettings(per_success=0.1, per_second=0.0)
+    balance = retry_budget.full(0.0, settings)
     spent = 0
     for _ in range(20):
         balance, enough = retry_budget.spend(balance, 0.0, settings)
@@ -26,7 +26,7 @@ def test_a_retry_budget_refills_by_a_tenth_a_second() -> None:
     assert retry_budget.spend(empty, 10.0, RetryBudgetSettings())[1]
 
 
-PLAIN = RetryBudgetSettings()
+PLAIN = RetryBudgetSettings(per_success=0.1)
 
 
 def test_a_retry_budget_begins_full() -> None:
@@ -53,3 +53,10 @@ def test_what_only_rounding_took_is_enough_for_a_retry() -> None:
     exactly, less = 1.0 - retry_budget.DUST, 1.0 - 2 * retry_budget.DUST
     assert retry_budget.spend(retry_budget.Balance(exactly, 0.0), 0.0, PLAIN)[1]
     assert not retry_budget.spend(retry_budget.Balance(less, 0.0), 0.0, PLAIN)[1]
+
+
+def test_each_success_pays_a_retry_so_that_half_a_vendor_can_be_lived_with_and_none_of_it_cannot() -> None:
+    settings = RetryBudgetSettings()
+    empty = retry_budget.Balance(0.0, 0.0)
+    assert not retry_budget.spend(empty, 0.0, settings)[1]
+    assert retry_budget.spend(retry_budget.earn(empty, 0.0, settings), 0.0, settings)[1]
