@@ -185,11 +185,14 @@ def attempt_schedule(settings: RetrySettings, patience: Patience, keys: int = 1)
     return Schedule(start)
 
 
-def unless(first: Callable[[LLMError], Decision | None], schedule: Schedule[LLMError]) -> Schedule[LLMError]:
-    """As *first* decides, and where it has no decision as *schedule* does, which does not hear of the others."""
+def unless(
+    first: Callable[[LLMError], Decision | None], schedule: Callable[[], Schedule[LLMError]]
+) -> Schedule[LLMError]:
+    """As *first* decides, and where it has no decision as *schedule* does, which does not hear of the others. It is
+    made when the first failure comes, for most operations succeed."""
 
     def start() -> Driver[LLMError]:
-        drive = schedule.driver()
+        drive = schedule().driver()
 
         def decide(now_s: float, random: Random, error: LLMError) -> Decision:
             decision = first(error)

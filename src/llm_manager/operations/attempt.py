@@ -74,7 +74,7 @@ def _stacked(request: LLMRequest, target: Target, patience: Patience, ask: Ask[A
         config = context.config
         keys = keys_of(config, target)
         tries = Tries(request, target, ask, context.clock.monotonic(), keys=keys, queue_s=patience.queue_s)
-        schedule = unless(tries.decide_first, attempt_schedule(config.retry, patience, keys))
+        schedule = unless(tries.decide_first, lambda: attempt_schedule(config.retry, patience, keys))
         tokens = reserved_tokens(request, target, config.rate_limit.tokens_per_minute)
         stack = through(
             effect(tries.sent),

@@ -134,7 +134,7 @@ async def _lease(context: Context, target: Target) -> Lease | None:
     owner = key_owner(context.config, target)
     if owner is None or not await _is_usable(context, target):
         return None
-    leased = await context.keys.lease(owner, target.model, context.clock.monotonic())
+    leased = await context.keys.lease(owner, target.model, 0.0, context.clock)
     return leased.unwrap() if isinstance(leased, Success) else None
 
 
@@ -144,11 +144,11 @@ async def _listed(
     """What the provider lists when it is asked with the key of *lease*; without one, with the first there is."""
     owner = key_owner(context.config, target)
     first = {} if owner is None else {owner: context.config.keys.providers[owner][0]}
-    if lease is None:
+    if lease is None or lease.secret is None:
         return await provider.models(target, first)
     refused: LLMError | None = None
     try:
-        listed = await provider.models(target, {lease.provider: lease.secret})
+        listed = await provider.models(target, {lease.pool: lease.secret})
         if isinstance(listed, Failure) and isinstance(listed.failure(), AuthenticationFailed):
             refused = listed.failure()
     finally:
