@@ -55,7 +55,7 @@ async def checked(listing: Listing, *, first_rests: bool = False) -> tuple[bool,
     """Is the model healthy, and which keys was its provider asked with?"""
     async with scripted({}, config=CONFIG) | replacing(providers={"openai": listing}) as context:
         if first_rests:
-            lease = (await context.keys.lease("openai", "m", 0.0)).unwrap()
+            lease = (await context.keys.lease("openai", "m", 0.0, context.clock)).unwrap()
             error = RateLimitExceeded("m", 60.0)
             await context.keys.give_back(lease, error, context.clock.monotonic())
         health = (await run(get_model_health(), context)).unwrap()
