@@ -87,14 +87,16 @@ class MemoryBudget:
 
     async def _wait(self, waiter: _Waiter, max_wait_s: float, clock: Clock) -> Outcome[None, BudgetExceeded]:
         try:
-            with clock.move_on_after(max(max_wait_s, 0.0)):
-                await waiter.served.wait()
+            if max_wait_s > 0:
+                with clock.move_on_after(max_wait_s):
+                    await waiter.served.wait()
         except BaseException:
             self._leave(waiter)
             raise
         if waiter.answer is None:
+            refusal = self._refusal()  # before the next one is served
             self._leave(waiter)
-            return Failure(self._refusal())
+            return Failure(refusal)
         return waiter.answer
 
     def _leave(self, waiter: _Waiter) -> None:
