@@ -21,10 +21,12 @@ from llm_manager.adapters.redis.wire import Reply, Word
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.settings import RetryBudgetSettings
 from llm_manager.ports import RetryBudgets
+from llm_manager.testing import VirtualClock
 from redis_lines import Blocking
 from redis_server import RedisServer
 
 LIMIT_USD, PROCESSES = 10, 3
+STILL = VirtualClock()
 CLOSED = RedisSettings(when_away="closed")
 ACCOUNTS = "{llm_manager:budget:all}:accounts"
 RETRIES = RetryBudgetSettings(capacity=3, cost=1, per_success=0.25, per_second=0.125)
@@ -94,7 +96,7 @@ def test_all_together_never_hold_more_than_the_limit_and_redis_ends_with_what_th
         spent = 0
         for step in script:
             lines[step.who].fate, budget, mine = step.fate, budgets[step.who], held[step.who]
-            if step.what == "reserve" and isinstance(await budget.reserve(step.dollars), Success):
+            if step.what == "reserve" and isinstance(await budget.reserve(step.dollars, 0.0, STILL), Success):
                 mine.append(step.dollars)
             elif step.what == "settle" and mine:
                 worst = mine.pop(0)

@@ -187,11 +187,12 @@ class RedisBudget:
                     await self._exchange()
 
     def _withdraw(self, wish: _Wish) -> None:
-        """It waits no longer, and where it was the first, there may be room for the next."""
+        """It waits no longer, and where it was the first, there may be room for the next that wants less."""
         is_first = next(iter(self._wishes), None) is wish
         self._leave(wish)
-        if is_first and self._wishes:
-            next(iter(self._wishes)).is_heard = False
+        head = next(iter(self._wishes), None)
+        if is_first and head is not None and head.nano < wish.nano:
+            head.is_heard = False
 
     def _leave(self, wish: _Wish) -> None:
         """The queue goes on without *wish*."""
