@@ -121,6 +121,16 @@ async def test_what_is_spent_is_not_waited_for(make_budget: MakeBudget) -> None:
     assert told == [Failure(BudgetExceeded(1.0, 0.5, reserved_usd=0.5))]
 
 
+async def test_who_can_never_be_served_does_not_stand_in_line(make_budget: MakeBudget) -> None:
+    budget, clock = make_budget(1.0), VirtualClock()
+    assert await granted(budget, 0.5)
+    async with anyio.create_task_group() as group:
+        group.start_soon(budget.reserve, 0.75, inf, clock)
+        await clock.advance(1.0)
+        assert await budget.reserve(1.5, inf, clock) == Failure(BudgetExceeded(1.0, 0.0, reserved_usd=0.5))
+        group.cancel_scope.cancel()
+
+
 async def test_a_cancelled_waiter_holds_nothing_and_lets_the_next_one_pass(make_budget: MakeBudget) -> None:
     budget, clock = make_budget(1.0), VirtualClock()
     assert await granted(budget, 0.5)
