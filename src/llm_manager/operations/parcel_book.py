@@ -35,9 +35,9 @@ class Member:
 @dataclass(slots=True)
 class Parcel:
     """Requests that go, or went, to the vendor together. *members* are those that have not been told yet, by their
-    place; a parcel of an earlier run may have others, which nobody asks for any more. *is_in_doubt* while the vendor may
-    have taken it without our knowing. *broken_off* counts how often in a row reading its results has, *unread* the looks
-    at it in a row that gave what cannot be read."""
+    place; a parcel of an earlier run may have others, which nobody asks for any more. *is_in_doubt* while the vendor
+    may have taken it without our knowing. *broken_off* counts how often in a row reading its results has, *unread* the
+    looks in a row that gave what cannot be read."""
 
     note: Note
     work: Work
