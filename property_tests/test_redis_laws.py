@@ -194,7 +194,7 @@ times = st.floats(0, 2e9)
 states = (
     st.builds(breaker.Open, counts, times, st.floats(20, 70))
     | st.builds(breaker.HalfOpen, counts, st.floats(20, 70), counts, times | st.none())
-    | st.builds(breaker.Closed, counts, st.just(()), counts)
+    | st.builds(breaker.Closed, counts, st.just(()), counts, failed_s=times | st.none())
 )
 
 

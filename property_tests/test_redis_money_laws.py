@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from returns.result import Failure, Success
 
 from llm_manager import RedisSettings, StoreUnavailable
+from llm_manager.adapters.limits.budget import MemoryBudget
 from llm_manager.adapters.limits.retry_budgets import MemoryRetryBudgets
 from llm_manager.adapters.redis.budget import RedisBudget
 from llm_manager.adapters.redis.retry_budgets import RedisRetryBudgets
@@ -20,11 +21,13 @@ from llm_manager.adapters.redis.scripts import callers_time
 from llm_manager.adapters.redis.wire import Reply, Word
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.settings import RetryBudgetSettings
-from llm_manager.ports import RetryBudgets
+from llm_manager.ports import Budget, RetryBudgets
+from llm_manager.testing import VirtualClock
 from redis_lines import Blocking
 from redis_server import RedisServer
 
 LIMIT_USD, PROCESSES = 10, 3
+STILL = VirtualClock()
 CLOSED = RedisSettings(when_away="closed")
 ACCOUNTS = "{llm_manager:budget:all}:accounts"
 RETRIES = RetryBudgetSettings(capacity=3, cost=1, per_success=0.25, per_second=0.125)
@@ -94,7 +97,7 @@ def test_all_together_never_hold_more_than_the_limit_and_redis_ends_with_what_th
         spent = 0
         for step in script:
             lines[step.who].fate, budget, mine = step.fate, budgets[step.who], held[step.who]
-            if step.what == "reserve" and isinstance(await budget.reserve(step.dollars), Success):
+            if step.what == "reserve" and isinstance(await budget.reserve(step.dollars, 0.0, STILL), Success):
                 mine.append(step.dollars)
             elif step.what == "settle" and mine:
                 worst = mine.pop(0)
@@ -117,6 +120,67 @@ async def all_fall_silent(line: Blocking) -> None:
     accounts = cast("list[bytes]", (await line.call("HGETALL", ACCOUNTS)).unwrap())
     for name, text in zip(accounts[::2], accounts[1::2], strict=True):
         await line.call("HSET", ACCOUNTS, name, b" ".join((*text.split()[:3], b"1")))
+
+
+@dataclass(frozen=True)
+class Asker:
+    """Comes *gap_s* after the one before, wants *dollars*, waits *most_s*, leaves after *patience_s*; uses a *part*."""
+
+    gap_s: float
+    dollars: int
+    most_s: float
+    patience_s: float
+    part: float
+
+
+askers = st.builds(
+    Asker,
+    gap_s=st.sampled_from([0.0, 0.1303, 1.0707]),  # nothing happens at the same moment by chance
+    dollars=st.integers(0, 12),
+    most_s=st.sampled_from([0.0, 3.0079, 100.0]),
+    patience_s=st.sampled_from([0.5017, 1e9]),
+    part=st.sampled_from([0.0, 0.25, 1.0]),
+)
+
+
+async def queued(budget: Budget, people: list[Asker]) -> list[tuple[int, float, float | None]]:
+    """Who was answered when, and what was spent when others were refused: who is granted its wish holds it for
+    a while and settles. What is reserved just then is not compared, for one word of Redis answers several.
+    """
+    clock = VirtualClock()
+    told: list[tuple[int, float, float | None]] = []
+
+    async def come(number: int, person: Asker) -> None:
+        with clock.move_on_after(person.patience_s):
+            outcome = await budget.reserve(person.dollars, person.most_s, clock)
+            spent_usd = outcome.failure().spent_usd if isinstance(outcome, Failure) else None
+            told.append((number, clock.monotonic(), spent_usd))
+            if spent_usd is None:
+                with anyio.CancelScope(shield=True):
+                    await clock.sleep(2.0011 + number / 1000)
+                    await budget.settle(person.dollars, person.dollars * person.part)
+
+    async with anyio.create_task_group() as group:
+        for number, person in enumerate(people):
+            await clock.advance(person.gap_s)
+            group.start_soon(come, number, person)
+            await clock.advance(0)
+        await clock.advance(1_000)
+    assert await budget.reserve(0.0, 0.0, clock) == Success(None)
+    told.append((len(people), clock.monotonic(), await budget.spent_usd()))
+    return sorted(told, key=lambda each: each[0])
+
+
+@on_redis
+@given(people=st.lists(askers, max_size=7))
+def test_a_shared_budget_grants_and_refuses_as_one_in_memory(line: Blocking, people: list[Asker]) -> None:
+    async def both() -> tuple[list[tuple[int, float, float | None]], list[tuple[int, float, float | None]]]:
+        await line.call("FLUSHALL")
+        shared = RedisBudget(line, LIMIT_USD, CLOSED)
+        return await queued(shared, people), await queued(MemoryBudget(LIMIT_USD), people)
+
+    shared, own = anyio.run(both)
+    assert shared == own
 
 
 moves = st.tuples(st.sampled_from([0.0, 0.5, 2.0, 40.0]), st.sampled_from(["spend", "spend", "earn"]))

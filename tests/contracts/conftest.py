@@ -71,10 +71,10 @@ def make_breakers(line: Line | None) -> Callable[[BreakerSettings], Breakers]:
 
 
 @pytest.fixture
-def make_keys(line: Line | None) -> Callable[[KeySettings], Keys]:
+def make_keys(line: Line | None) -> Callable[[KeySettings, int], Keys]:
     if line is None:
         return MemoryKeys
-    return lambda settings: RedisKeys(line[1], settings, SHARED, MemoryKeys(settings), callers_time)
+    return lambda settings, most: RedisKeys(line[1], settings, SHARED, MemoryKeys(settings, most), callers_time)
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ async def failing(breakers: Breakers, count: int, now_s: float = 0.0) -> None:
 
 
 async def test_breakers_open_by_key_and_tell_their_state(make_breakers: Callable[[BreakerSettings], Breakers]) -> None:
-    breakers = make_breakers(BreakerSettings())
+    breakers = make_breakers(BreakerSettings(open_s=60.0))
     await failing(breakers, 5)
     assert (await breakers.admit("k", "m", 1.0)).failure() == CircuitOpen("m", 59.0)
     assert isinstance(await breakers.admit("other", "m", 1.0), Success)
@@ -36,6 +36,31 @@ async def test_of_a_thousand_waiters_one_probes(make_breakers: Callable[[Breaker
     await failing(breakers, 5)
     admitted = [await breakers.admit("k", "m", 60.0) for _ in range(1000)]
     assert sum(isinstance(each, Success) for each in admitted) == 1
+
+
+async def test_the_state_tells_how_long_the_probe_under_way_may_take(
+    make_breakers: Callable[[BreakerSettings], Breakers],
+) -> None:
+    breakers = make_breakers(BreakerSettings(open_s=60.0, probe_s=30.0))
+    await failing(breakers, 5)
+    probe = (await breakers.admit("k", "m", 60.0)).unwrap()
+    assert await breakers.state("k", 70.0) == ("half-open", 20.0)
+    assert (await breakers.admit("k", "m", 70.0)).failure() == CircuitOpen("m", 20.0)
+    await breakers.record(probe, "success", 75.0, 0.0)
+    assert await breakers.state("k", 75.0) == ("half-open", 0.0)
+
+
+async def test_failures_of_calls_that_were_under_way_at_the_same_moment_are_one_observation(
+    make_breakers: Callable[[BreakerSettings], Breakers],
+) -> None:
+    breakers = make_breakers(BreakerSettings(failure_threshold=2))
+    permits = [(await breakers.admit("k", "m", 0.0)).unwrap() for _ in range(5)]
+    for permit in permits:
+        await breakers.record(permit, "failure", 0.5, 0.0)
+    assert await breakers.state("k", 0.5) == ("closed", 0.0)
+    later = (await breakers.admit("k", "m", 0.6)).unwrap()
+    await breakers.record(later, "failure", 0.7, 0.0)
+    assert (await breakers.state("k", 0.7))[0] == "open"
 
 
 async def test_breakers_that_are_off_let_everything_pass() -> None:

@@ -144,7 +144,7 @@ async def test_who_could_only_be_served_too_late_for_the_debts_of_others_is_told
         await clock.advance(1)
         await limits.settle(dear, 9000, clock.monotonic())
         await clock.advance(0)
-    assert told == [RateLimitExceeded("m", 59.0, "our own limit: the queue is longer than the wait allowed")]
+    assert told == [RateLimitExceeded("m", 59.0, "the queue is longer than the wait allowed", local=True)]
 
 
 async def test_the_predicted_wait_counts_what_overflows_meanwhile(

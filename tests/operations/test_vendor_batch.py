@@ -180,14 +180,42 @@ async def test_handing_in_is_tried_again_but_never_done_twice(
     assert len(simulator.room.batches) == 1
 
 
+@pytest.mark.parametrize("ambiguous", [True, False])
+@pytest.mark.parametrize("vendor", [OPENAI, ANTHROPIC], ids=lambda vendor: vendor.name)
+async def test_a_batch_whose_acceptance_was_garbled_is_found_and_not_handed_in_again(
+    vendor: Vendor, ambiguous: bool, simulator: Simulator
+) -> None:
+    simulator.script(f"POST {vendor.batches}", [Fault("html")])
+    async with context_for(vendor, simulator, max_retries=0) as context:
+        retry = replace(context.config.retry, ambiguous=ambiguous)
+        found = await told(replace(context, config=replace(context.config, retry=retry)), vendor, ASKED[:2])
+    assert texts(found) == {0: "You said: n0", 1: "You said: n1"}
+    assert len(simulator.room.batches) == 1
+    assert [each.path for each in simulator.received if each.method == "POST"].count(vendor.batches) == 1
+
+
 async def test_a_batch_whose_acceptance_was_garbled_is_found_by_the_next_run(simulator: Simulator) -> None:
     kept: Kept = {}
     simulator.script(f"POST {OPENAI.batches}", [Fault("html")])
+    simulator.script(f"GET {OPENAI.batches}", [Status(403)])
     async with context_for(OPENAI, simulator, max_retries=0) as context:
         first = await told(context, OPENAI, ASKED[:2], kept=kept)
         second = await told(context, OPENAI, ASKED[:2], kept=kept)
     assert texts(first) == {0: "MalformedResponse", 1: "MalformedResponse"}
     assert texts(second) == {0: "You said: n0", 1: "You said: n1"}
+    assert len(simulator.room.batches) == 1
+
+
+@pytest.mark.parametrize("times", range(1, 8))
+@pytest.mark.parametrize("trouble", [Fault("html"), Fault("reset"), Fault("short_body"), Status(500)])
+async def test_however_often_handing_in_ends_in_doubt_nothing_is_handed_in_twice(
+    trouble: Fault | Status, times: int, simulator: Simulator
+) -> None:
+    kept: Kept = {}
+    simulator.script(f"POST {OPENAI.batches}", [trouble] * times)
+    async with context_for(OPENAI, simulator) as context:
+        runs = [texts(await told(context, OPENAI, ASKED[:2], kept=kept)) for _ in range(5)]
+    assert runs[-1] == {0: "You said: n0", 1: "You said: n1"}
     assert len(simulator.room.batches) == 1
 
 
@@ -203,6 +231,7 @@ async def test_a_batch_of_somebody_else_and_of_the_same_size_is_not_taken_for_ou
 async def test_the_account_is_searched_page_by_page(simulator: Simulator) -> None:
     kept: Kept = {}
     simulator.script(f"POST {OPENAI.batches}", [Fault("html")])
+    simulator.script(f"GET {OPENAI.batches}", [Status(403)])
     async with context_for(OPENAI, simulator, max_retries=0) as context:
         await told(context, OPENAI, ASKED[:1], kept=kept)
         await told(context, OPENAI, ASKED[1:3])
@@ -210,6 +239,7 @@ async def test_the_account_is_searched_page_by_page(simulator: Simulator) -> Non
         found = await told(context, OPENAI, ASKED[:1], kept=kept)
     assert texts(found) == {0: "You said: n0"}
     assert [each.path for each in simulator.received if "limit=" in each.path] == [
+        "/v1/batches?limit=100",
         "/v1/batches?limit=100",
         "/v1/batches?limit=100&after=batch_2",
     ]

@@ -11,6 +11,7 @@ from returns.result import Success
 from llm_manager import Context, Preferences, RedisSettings, batch_at_vendor, memory_journal, redis_budget
 from llm_manager.adapters.limits.budget import MemoryBudget
 from llm_manager.ports import Budget
+from llm_manager.testing import VirtualClock
 from llm_manager.testing.simulator import Course, Say, Simulator
 from redis_server import RedisServer
 
@@ -40,13 +41,14 @@ async def leave(context: Context, kept: Kept | None) -> None:
         with context.clock.move_on_after(60.0):
             await anext(outcomes)
         assert context.budget is not None
-        assert (await context.budget.reserve(LIMIT_USD)).failure().spent_usd > 0, "it is held while somebody waits"
+        refused = (await context.budget.reserve(LIMIT_USD, 0.0, context.clock)).failure()
+        assert (refused.spent_usd, refused.reserved_usd > 0) == (0.0, True), "it is held while it is waited for"
 
 
 async def free_usd(budget: Budget) -> float:
     """How much may still be spent, to a hundredth of a cent."""
     free = 0
-    while isinstance(await budget.reserve(0.0001), Success):
+    while isinstance(await budget.reserve(0.0001, 0.0, VirtualClock()), Success):
         free += 1
     await budget.settle(free * 0.0001, 0.0)
     return free * 0.0001
@@ -99,7 +101,7 @@ async def test_what_is_left_is_free_for_every_process_that_shares_the_budget(
     kept: Kept = {}
     async with context_for(OPENAI, simulator) as context:
         await leave(replace(context, budget=mine), kept)
-        assert await theirs.reserve(LIMIT_USD) == Success(None)
+        assert await theirs.reserve(LIMIT_USD, 0.0, context.clock) == Success(None)
         await theirs.settle(LIMIT_USD, 0.0)
         await told(replace(context, budget=theirs), OPENAI, BRIEF, kept=kept)
     assert await mine.spent_usd() == pytest.approx(COST_USD)

@@ -19,7 +19,7 @@ QUICK = RedisSettings(timeout_s=0.1, rest_s=5)
 CLOSED = RedisSettings(timeout_s=0.1, rest_s=2, when_away="closed")
 TEN = LimiterSettings(requests_per_minute=10, tokens_per_minute=1000)
 BUDGET = "{llm_manager:budget:all}"
-TOUCHY = BreakerSettings(failure_threshold=1)
+TOUCHY = BreakerSettings(failure_threshold=1, open_s=60.0)
 
 FOREIGN: dict[str, tuple[str | bytes, ...]] = {
     "text": ("SET", "foreign"),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import anyio
 import pytest
@@ -17,13 +18,17 @@ from llm_manager import (
     redis_breakers,
     redis_client,
 )
-from llm_manager.adapters.redis.breakers import SharedPermit
+from llm_manager.adapters.redis.breakers import RedisBreakers, SharedPermit
+from llm_manager.adapters.redis.scripts import callers_time
 from llm_manager.adapters.redis.wire import Reply, Word
 from llm_manager.domain.outcome import Outcome
+from redis_lines import Blocking, Nobody
 from redis_server import RedisServer, redis_server
 from tests.shared.situations import FOREIGN, NOWHERE, PATIENT, QUICK, TOUCHY, litter
 
 pytestmark = pytest.mark.anyio
+
+NOBODY: Any = Nobody()
 
 
 @pytest.mark.parametrize("kind", FOREIGN)
@@ -40,6 +45,33 @@ async def test_foreign_bytes_in_a_breaker_are_one_that_is_new(redis: RedisServer
     assert refused.retry_after_s == pytest.approx(60, abs=1)
 
 
+async def test_failures_of_two_processes_at_the_same_moment_are_one_observation(redis: RedisServer) -> None:
+    line = Blocking(redis)
+    settings = BreakerSettings(failure_threshold=3, open_s=60.0)
+    mine, theirs = (RedisBreakers(line, settings, PATIENT, NOBODY, callers_time) for _ in range(2))
+    for began_s in (0.0, 10.0):
+        permits = [(each, (await each.admit("k", "m", began_s)).unwrap()) for each in (mine, theirs) for _ in range(5)]
+        for breakers, permit in permits:
+            await breakers.record(permit, "failure", began_s + 0.5, 0.0)
+        assert await theirs.state("k", began_s + 0.5) == ("closed", 0.0)
+    permit = (await mine.admit("k", "m", 11.0)).unwrap()
+    await mine.record(permit, "failure", 11.5, 0.0)
+    assert await theirs.state("k", 11.5) == ("open", 60.0)
+    line.close()
+
+
+async def test_all_processes_know_how_long_the_probe_of_one_may_take(redis: RedisServer) -> None:
+    line = Blocking(redis)
+    mine, theirs = (RedisBreakers(line, replace(TOUCHY, probe_s=30.0), PATIENT, NOBODY, callers_time) for _ in range(2))
+    await mine.record((await mine.admit("k", "m", 0.0)).unwrap(), "failure", 0.0, 0.0)
+    probe = (await mine.admit("k", "m", 60.0)).unwrap()
+    assert await theirs.state("k", 70.0) == ("half-open", 20.0)
+    assert (await theirs.admit("k", "m", 70.0)).failure() == CircuitOpen("m", 20.0)
+    await mine.record(probe, "neither", 70.0, 0.0)
+    assert await theirs.state("k", 70.0) == ("half-open", 0.0)
+    line.close()
+
+
 async def test_every_result_of_many_tasks_is_counted(redis: RedisServer) -> None:
     settings = BreakerSettings(failure_threshold=10**6, minimum_calls=10**6)
     async with redis_client(redis.url, PATIENT) as one, redis_client(redis.url, PATIENT) as other:
@@ -48,14 +80,14 @@ async def test_every_result_of_many_tasks_is_counted(redis: RedisServer) -> None
         async def call(number: int) -> None:
             breakers = both[number % 2]
             permit = (await breakers.admit("k", "m", 0.0)).unwrap()
-            await breakers.record(permit, "failure", 0.0, 0.0)
+            await breakers.record(permit, "success", 0.0, 0.0)
 
         async with anyio.create_task_group() as group:
             for number in range(200):
                 group.start_soon(call, number)
     (key,) = cast("list[bytes]", redis.ask("KEYS", "*"))
-    held = cast("bytes", redis.ask("GET", key))
-    assert held.endswith(b",200]")
+    _, _, window, _, _ = json.loads(cast("bytes", redis.ask("GET", key)))
+    assert sum(calls for _, calls, _ in window) == 200
 
 
 async def test_the_lease_of_a_probe_that_died_ends_by_the_servers_time(redis: RedisServer) -> None:
@@ -69,7 +101,8 @@ async def test_the_lease_of_a_probe_that_died_ends_by_the_servers_time(redis: Re
     assert isinstance(await breakers.admit("k", "m", 0.0), Failure)
     await anyio.sleep(0.11)
     assert (await breakers.admit("k", "m", 0.0)).unwrap().probe
-    assert await breakers.state("k", 0.0) == ("half-open", 0.0)
+    state, left_s = await breakers.state("k", 0.0)
+    assert (state, 0 < left_s <= 0.1) == ("half-open", True)
 
 
 async def test_a_clock_that_was_set_back_keeps_no_breaker_open(redis: RedisServer) -> None:

@@ -122,6 +122,6 @@ async def test_a_redis_that_refuses_is_a_failure_with_its_word(tmp_path: Path) -
         redis.ask("CONFIG", "SET", "maxmemory", "0")
         redis.ask("ACL", "SETUSER", "default", "-ping", "-getrange", "-evalsha")
         refused = (await limits.acquire("k", "m", 0, 0, NOW)).failure()
-        assert refused == RateLimitExceeded("m", 2, "the shared limits cannot be kept: NOPERM")
+        assert refused == RateLimitExceeded("m", 2, "the shared limits cannot be kept: NOPERM", local=True)
         assert await cache.status() == Failure(StoreUnavailable("redis", "NOPERM"))
         assert await cache.get("k", 0.0) == Failure(StoreUnavailable("redis", "NOPERM"))

@@ -95,6 +95,7 @@ async def test_redis_url_turns_it_all_on(redis: RedisServer, monkeypatch: pytest
 async def test_a_breaker_that_one_context_opened_is_open_in_another(redis: RedisServer) -> None:
     async with Simulator() as simulator:
         settings = config(simulator, RedisSettings(url=Secret(redis.url), timeout_s=10))
+        settings = replace(settings, circuit_breaker=BreakerSettings(open_s=60.0))
         simulator.script("gpt-4o-mini", [Status(500)] * 20)
         async with custom(settings) as mine, custom(settings) as theirs:
             for number in range(6):

@@ -199,6 +199,22 @@ async def test_what_comes_back_while_the_head_is_asking_is_not_overlooked(redis:
     line.close()
 
 
+async def test_where_another_model_is_idle_a_refusal_is_ours_comes_at_once_and_leaves_no_place_in_the_queue(
+    redis: RedisServer,
+) -> None:
+    line = Blocking(redis)
+    mine, theirs = (in_virtual_time(line, TEN) for _ in range(2))
+    clock = VirtualClock()
+    await mine.acquire("k", "m", 1000, 0, clock)
+    said = "the queue is longer than the wait allowed"
+    refused = [await limits.acquire("k", "m", 100, 2.0, clock) for limits in (mine, theirs)]
+    assert refused == [Failure(RateLimitExceeded("m", 6.0, said, local=True))] * 2
+    assert clock.monotonic() == 0
+    await clock.advance(6.0)
+    assert isinstance(await theirs.acquire("k", "m", 100, 2.0, clock), Success)
+    line.close()
+
+
 async def test_without_a_redis_each_process_keeps_the_limits_by_itself() -> None:
     limits = redis_limiter(NOWHERE, TEN, shared=QUICK)
     (first, *_) = await taken(limits, 10)
@@ -214,7 +230,7 @@ async def test_without_a_redis_each_process_keeps_the_limits_by_itself() -> None
 async def test_without_a_redis_nothing_passes_that_has_a_limit_if_that_was_asked_for() -> None:
     limits = redis_limiter(NOWHERE, TEN, shared=CLOSED)
     said = "the shared limits cannot be kept: 127.0.0.1:9: cannot be reached"
-    assert await limits.acquire("k", "m", 0, 60, NOW) == Failure(RateLimitExceeded("m", 2, said))
+    assert await limits.acquire("k", "m", 0, 60, NOW) == Failure(RateLimitExceeded("m", 2, said, local=True))
     unlimited = redis_limiter(NOWHERE, LimiterSettings(), shared=CLOSED)
     free = (await unlimited.acquire("k", "m", 0, 60, NOW)).unwrap()
     await unlimited.settle(free, 5, 0.0)

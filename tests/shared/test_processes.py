@@ -17,7 +17,7 @@ from returns.result import Success
 from llm_manager import redis_breakers, redis_budget, redis_client
 from redis_server import RedisServer
 from tests.shared.situations import falls_silent
-from tests.shared.worker import BREAKER, LIMIT_USD, LIMITS, ONE_KEY, PATIENT, RETRIES, TOKENS
+from tests.shared.worker import BREAKER, LIMIT_USD, LIMITS, PATIENT, RETRIES, TOKENS, TWO_KEYS
 
 pytestmark = pytest.mark.anyio
 
@@ -103,10 +103,12 @@ def test_four_processes_that_retry_a_thousand_times_are_let_retry_as_often_as_on
     assert sum(map(len, four.do("retrying", 250))) == RETRIES.capacity
 
 
-def test_a_key_has_no_more_calls_in_flight_in_four_processes_than_it_may(four: Together, redis: RedisServer) -> None:
+def test_a_key_of_several_has_no_more_calls_in_flight_in_four_processes_than_it_may(
+    four: Together, redis: RedisServer
+) -> None:
     seen = [count for each in four.do("flying", 40) for count in each]
     assert len(seen) == 4 * 40
-    assert max(seen) == ONE_KEY.max_connections_per_key
+    assert max(seen) == TWO_KEYS.max_connections_per_key
     assert redis.ask("HLEN", "{llm_manager:keys:p}:flights") == 0
 
 
@@ -118,7 +120,7 @@ async def test_what_four_processes_settled_is_what_redis_says_and_never_more_tha
     spent_nano = sum(round(cost_usd * 1e9) for cost_usd in used)
     budget = redis_budget(redis.url, LIMIT_USD, shared=PATIENT)
     assert round(await budget.spent_usd() * 1e9) == spent_nano
-    assert LIMIT_USD / 2 < spent_nano / 1e9 <= LIMIT_USD  # some were refused for what others only held
+    assert LIMIT_USD - 0.15 < spent_nano / 1e9 <= LIMIT_USD  # what others only held was waited for
     assert len(used) < 4 * 200
 
 

@@ -68,12 +68,12 @@ def timed(tmp_path: Path) -> Iterator[Timed]:
 @AHEAD_OR_BACK
 async def test_money_does_not_change(timed: Timed, jump_s: float) -> None:
     mine, theirs = (redis_budget(timed.url, 1.0, shared=PATIENT) for _ in range(2))
-    await mine.reserve(0.3)
+    await mine.reserve(0.3, 0.0, NOW)
     await mine.settle(0.3, 0.2)
-    await mine.reserve(0.4)
+    await mine.reserve(0.4, 0.0, NOW)
     timed.jump(jump_s)
-    assert await theirs.reserve(0.5) == Failure(BudgetExceeded(1.0, 0.6))
-    assert await theirs.reserve(0.4) == Success(None)
+    assert await theirs.reserve(0.5, 0.0, NOW) == Failure(BudgetExceeded(1.0, 0.6))  # presumed, until it speaks
+    assert await theirs.reserve(0.4, 0.0, NOW) == Success(None)
     await mine.settle(0.4, 0.1)
     assert await theirs.spent_usd() == pytest.approx(0.3)
     assert await theirs.presumed_usd() == Success(0.0)
@@ -111,11 +111,11 @@ async def test_an_open_breaker_stays_open_no_longer_than_settings_ever_let_it(ti
 async def test_a_key_whose_rest_is_a_day_off_is_awake(timed: Timed, jump_s: float) -> None:
     settings = KeySettings(providers={"p": (Secret("sk-canary-0123456789"),)})
     mine, theirs = (redis_keys(timed.url, settings, shared=PATIENT) for _ in range(2))
-    lease = (await mine.lease("p", "m", 0.0)).unwrap()
-    await mine.give_back(lease, RateLimitExceeded("m", 60.0), 0.0)
+    lease = (await mine.lease("p", "m", 0.0, NOW)).unwrap()
+    await mine.give_back(lease, RateLimitExceeded("m", 60.0), NOW.monotonic())
     timed.jump(jump_s)
-    assert await theirs.usable("p", "m", 0.0)
-    assert not await mine.usable("p", "m", 0.0)  # who was told has a clock of its own
+    assert await theirs.usable("p", "m", NOW.monotonic())
+    assert not await mine.usable("p", "m", NOW.monotonic())  # who was told has a clock of its own
 
 
 @AHEAD_OR_BACK

@@ -83,7 +83,7 @@ async def test_a_service_whose_script_redis_answers_strangely_does_without() -> 
         assert isinstance(await breakers.admit("k", "m", 0.0), Success)
         assert await redis_retry_budgets(strange, shared=shared).spend("k", 0.0)
         keys = redis_keys(strange, KeySettings(providers={"p": (Secret("sk-canary-0123456789"),)}), shared=shared)
-        assert isinstance(await keys.lease("p", "m", 0.0), Success)
+        assert isinstance(await keys.lease("p", "m", 0.0, NOW), Success)
 
 
 async def test_a_cancellation_waits_until_it_is_known_what_redis_did(redis: RedisServer) -> None:

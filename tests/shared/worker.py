@@ -38,7 +38,9 @@ BREAKER = BreakerSettings(failure_threshold=1, open_s=1.0, probe_s=60.0)
 TOKENS = 250.0
 RETRIES = RetryBudgetSettings(capacity=50, per_second=0)
 LIMIT_USD = 10.0
-ONE_KEY = KeySettings(providers={"p": (Secret("sk-canary-0123456789"),)}, max_connections_per_key=3)
+TWO_KEYS = KeySettings(
+    providers={"p": (Secret("sk-canary-0-0123456789"), Secret("sk-canary-1-0123456789"))}, max_connections_per_key=3
+)
 
 
 async def limited(url: str, tasks: int) -> list[float]:
@@ -90,7 +92,7 @@ async def retrying(url: str, tasks: int) -> list[float]:
 
 
 async def spending(url: str, tasks: int) -> list[float]:
-    """What each of *tasks* spent, of five to fifteen cents that it held, for as long as any were left.
+    """What each of *tasks* spent, of five to fifteen cents that it reserved, and waited for where others had them.
 
     Raises ``AssertionError`` when more than the limit is ever seen to be gone.
     """
@@ -101,7 +103,7 @@ async def spending(url: str, tasks: int) -> list[float]:
 
         async def one() -> None:
             worst_usd, part = dice.randint(50, 150) / 1000, dice.random()
-            if isinstance(await budget.reserve(worst_usd), Success):
+            if isinstance(await budget.reserve(worst_usd, 30.0, SystemClock()), Success):
                 await anyio.lowlevel.checkpoint()
                 cost_usd = round(worst_usd * part, 9)
                 used.append(cost_usd)
@@ -115,19 +117,19 @@ async def spending(url: str, tasks: int) -> list[float]:
 
 
 async def flying(url: str, tasks: int) -> list[float]:
-    """How many calls used the one key each time that one of *tasks* had begun to, as Redis itself counted them."""
+    """How many calls used a key each time that one of *tasks* had begun to, as Redis itself counted them."""
     seen: list[float] = []
     async with redis_client(url, PATIENT) as redis:
-        keys = redis_keys(redis, ONE_KEY, shared=PATIENT)
+        keys = redis_keys(redis, TWO_KEYS, shared=PATIENT)
 
         async def one() -> None:
-            lease = (await keys.lease("p", "m", time.monotonic())).unwrap()
-            count = (await redis.call("INCR", "in flight")).unwrap()
+            lease = (await keys.lease("p", "m", 0.0, SystemClock())).unwrap()
+            count = (await redis.call("INCR", f"in flight {lease.key_id}")).unwrap()
             assert isinstance(count, int)
             seen.append(count)
             await anyio.sleep(0.005)
-            await redis.call("DECR", "in flight")
-            await keys.give_back(lease, None, time.monotonic())
+            await redis.call("DECR", f"in flight {lease.key_id}")
+            await keys.give_back(lease, None, SystemClock().monotonic())
 
         async with anyio.create_task_group() as group:
             for _ in range(tasks):
@@ -140,7 +142,7 @@ async def holding(url: str, tasks: int) -> list[float]:
     async with redis_client(url, PATIENT) as redis:
         budget = redis_budget(redis, LIMIT_USD, shared=PATIENT)
         for _ in range(tasks):
-            await budget.reserve(0.01)
+            await budget.reserve(0.01, 0.0, SystemClock())
     return [0.01] * tasks
 
 

@@ -35,8 +35,9 @@ class Member:
 @dataclass(slots=True)
 class Parcel:
     """Requests that go, or went, to the vendor together. *members* are those that have not been told yet, by their
-    place; a parcel of an earlier run may have others, which nobody asks for any more. *is_in_doubt* while
-    the vendor may have taken it without our knowing; *broken_off* counts how often reading its results has."""
+    place; a parcel of an earlier run may have others, which nobody asks for any more. *is_in_doubt* while the vendor
+    may have taken it without our knowing. *broken_off* counts how often in a row reading its results has, *unread* the
+    looks in a row that gave what cannot be read."""
 
     note: Note
     work: Work
@@ -45,6 +46,7 @@ class Parcel:
     members: dict[int, Member] = field(default_factory=dict[int, Member])
     is_in_doubt: bool = False
     broken_off: int = 0
+    unread: int = 0
 
 
 @final

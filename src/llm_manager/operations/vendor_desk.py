@@ -1,20 +1,22 @@
 """Errands to a vendor about its batches: each one tried again where that is safe, and a batch never handed in twice.
 
-Looking and reading change nothing and are repeated like any call. Handing in is paid for, and no vendor documents a
-key against doing it twice: after an end that leaves it open whether the batch was taken, the account's batches are
-searched for it first.
+Looking and reading change nothing and are repeated like any call; an outage is waited out where the fate of what may be
+paid for depends on it. Handing in is paid for, and no vendor documents a key against doing it twice: after an end that
+leaves it open whether the batch was taken, the account's batches are searched for it first, whatever
+``retry.ambiguous`` says.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import replace
+from functools import partial
 from typing import Any, TypeAlias, TypeVar, final
 
 from returns.result import Failure, Success
 
-from llm_manager.combinators.retry import default_schedule, retry
-from llm_manager.domain.errors import LLMError, MalformedResponse, RequestTimedOut
+from llm_manager.combinators.retry import RETRY_AFTER_SLACK, default_schedule, retry
+from llm_manager.domain.errors import LLMError, MalformedResponse, RateLimitExceeded, RequestTimedOut
 from llm_manager.domain.events import VendorBatchSeen
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.vendor_batch import (
@@ -29,11 +31,12 @@ from llm_manager.domain.vendor_batch import (
     Uploaded,
     VendorBatch,
 )
+from llm_manager.domain.verdicts import retry_after_s
 from llm_manager.effect.context import Context, emit
 from llm_manager.effect.op import effect, run
 from llm_manager.effect.schedule import Continue, Driver
 from llm_manager.operations.parcel_book import Parcel, ParcelBook
-from llm_manager.policies.parcels import Ours, is_ours, may_be_accepted, place_of
+from llm_manager.policies.parcels import Ours, is_ours, is_outage, may_be_accepted, place_of
 from llm_manager.ports import BatchProvider, BatchResults
 
 A = TypeVar("A")
@@ -54,13 +57,15 @@ class Patience:
         self._limit_s = limit_s
         self._end_s = context.clock.monotonic() + limit_s
 
-    async def wait(self, model: str) -> LLMError | None:
-        """Pause; or why there is no more waiting, once the time is up."""
+    async def wait(self, model: str, asked_s: float = 0.0) -> LLMError | None:
+        """Pause, for *asked_s* at least; or why there is no more waiting, once the time is up."""
         now_s = self._context.clock.monotonic()
         left_s = self._end_s - now_s
         decision = self._drive(now_s, self._context.random, None)
         if left_s > 0 and isinstance(decision, Continue):
-            await self._context.clock.sleep(min(decision.delay_s, left_s))
+            if asked_s > 0:
+                asked_s += asked_s * RETRY_AFTER_SLACK * self._context.random.random()
+            await self._context.clock.sleep(min(max(decision.delay_s, asked_s), left_s))
             return None
         said = "the batch goes on at the vendor: the same requests over the same journal wait for it again"
         return RequestTimedOut(model, self._limit_s, "total", said)
@@ -103,7 +108,9 @@ class VendorDesk:
             parcel.is_in_doubt = isinstance(outcome, Failure) and may_be_accepted(outcome.failure())
             return outcome
 
-        outcome = await self._patiently(once)
+        outcome = await self._waited_out(lambda: self._patiently(once), _is_queue)
+        if isinstance(outcome, Failure) and parcel.is_in_doubt and may_be_accepted(outcome.failure()):
+            outcome = await self._found_at_last(parcel, outcome.failure())
         if isinstance(outcome, Failure):
             if not parcel.is_in_doubt:
                 await self._book.advance(parcel, over=True)
@@ -114,6 +121,12 @@ class VendorDesk:
             return None
         await self._book.advance(parcel, file=answer.id)
         return await self.hand_in(parcel, Upload(parcel.note.tag, answer.id))
+
+    async def _found_at_last(self, parcel: Parcel, error: LLMError) -> Outcome[Uploaded | VendorBatch, LLMError]:
+        """The batch that *parcel* became although the last of all tries ended in *error*; else *error*."""
+        found = await self.search(parcel)
+        batch = None if isinstance(found, Failure) else found.unwrap()
+        return Failure(error) if batch is None else Success(batch)
 
     async def take_up(self, parcel: Parcel) -> LLMError | None:
         """Bring *parcel*, which an earlier run noted, to where this run can wait for it, or find that it never left.
@@ -145,7 +158,8 @@ class VendorDesk:
     async def search(self, parcel: Parcel) -> Outcome[VendorBatch | None, LLMError]:
         """The batch that *parcel* became, if it did, among all of the account.
 
-        Where the vendor keeps no tag, one of the same size that still goes on is waited for: its results will tell.
+        Where the vendor keeps no tag, one of the same size that still goes on is waited for: its results will tell. An
+        outage is waited out, too.
         """
         while True:
             found = await self._searched(parcel)
@@ -182,7 +196,7 @@ class VendorDesk:
         seen = set[str]()
         more: Recent | None = Recent()
         while more is not None:
-            page = await self._find(more)
+            page = await self._waited_out(partial(self._find, more), is_outage)
             if isinstance(page, Failure):
                 return page
             new = [batch for batch in page.unwrap().batches if batch.id not in seen]
@@ -203,7 +217,7 @@ class VendorDesk:
         if ours != "perhaps" or not batch.ended:
             return Success(ours)
         for place in batch.places:
-            first = await self._first_id(place)
+            first = await self._waited_out(partial(self._first_id, place), is_outage)
             if isinstance(first, Failure):
                 return first
             id_ = first.unwrap()
@@ -232,6 +246,18 @@ class VendorDesk:
     async def _find(self, inquiry: Inquiry) -> Outcome[BatchPage, LLMError]:
         return await self._patiently(lambda _: self._provider.find(self._desk, inquiry))
 
+    async def _waited_out(
+        self, ask: Callable[[], Awaitable[Outcome[A, LLMError]]], is_waited_for: Callable[[LLMError], bool]
+    ) -> Outcome[A, LLMError]:
+        """What *ask* gives, again after a pause while its end *is waited for*, for as long as the run has time."""
+        while True:
+            outcome = await ask()
+            if not isinstance(outcome, Failure) or not is_waited_for(outcome.failure()):
+                return outcome
+            late = await self._patience.wait(self._desk.target.model, retry_after_s(outcome.failure()) or 0.0)
+            if late is not None:
+                return Failure(late)
+
     async def _patiently(self, errand: Errand[A]) -> Outcome[A, LLMError]:
         """*errand*, again as often as ``retry`` lets any call be: each of ours is safe to repeat, or is made so."""
         settings = replace(self._context.config.retry, ambiguous=True)
@@ -247,3 +273,8 @@ class VendorDesk:
             run=context.run,
         )
         emit(context, seen)
+
+
+def _is_queue(error: LLMError) -> bool:
+    """Was nothing taken, and is it known when to come again?"""
+    return isinstance(error, RateLimitExceeded) and error.retry_after_s is not None

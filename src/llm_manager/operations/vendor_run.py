@@ -14,17 +14,19 @@ from returns.result import Failure, Success
 from llm_manager.domain.errors import LLMError, ModelUnavailable
 from llm_manager.domain.target import Target
 from llm_manager.domain.vendor_batch import Result, VendorBatch
+from llm_manager.domain.verdicts import retry_after_s
 from llm_manager.effect.context import Context
 from llm_manager.effect.opened import END, Pulled
 from llm_manager.operations.parcel_book import Parcel, ParcelBook
 from llm_manager.operations.vendor_desk import Patience, VendorDesk
 from llm_manager.operations.vendor_intake import Intake
 from llm_manager.operations.vendor_told import Teller, Told
-from llm_manager.policies.parcels import passes, place_of, without_result
+from llm_manager.policies.parcels import is_outage, passes, place_of, without_result
 from llm_manager.ports import BatchResults
 
 MOST_BREAKS = 5
-"""How often the results of one batch may break off before they are given up."""
+"""How often in a row the results of one batch may break off and tell nothing new, or a look at it may give what cannot
+be read, before the run gives it up."""
 
 
 @final
@@ -64,6 +66,8 @@ class VendorRun:
         self._ended: deque[_Reading] = deque()
         self._left: list[Parcel] = []
         self._has_begun = self._has_looked = False
+        self._asked_s = 0.0
+        """How long the vendor asked to stay away."""
 
     async def pull(self) -> Pulled[Told, LLMError]:
         """The next outcome."""
@@ -96,8 +100,8 @@ class VendorRun:
 
     async def _wait(self) -> None:
         """Look at every parcel whose answers somebody wants; from the second time on, after a pause."""
-        late = await self._patience.wait(self._target.model) if self._has_looked else None
-        self._has_looked = True
+        late = await self._patience.wait(self._target.model, self._asked_s) if self._has_looked else None
+        self._has_looked, self._asked_s = True, 0.0
         for parcel in tuple(self._intake.waiting):
             if not parcel.members:
                 continue
@@ -109,11 +113,19 @@ class VendorRun:
     async def _look(self, parcel: Parcel) -> None:
         looked = await self._vendor.look(parcel.progress.batch or "")
         if isinstance(looked, Failure):
-            if not passes(looked.failure()):
-                await self._give_up(parcel, looked.failure())
-        elif looked.unwrap().ended:
+            error = looked.failure()
+            self._stay_away(error)
+            parcel.unread += not is_outage(error)
+            if not passes(error) or parcel.unread > MOST_BREAKS:
+                await self._give_up(parcel, error)
+            return
+        parcel.unread = 0
+        if looked.unwrap().ended:
             self._intake.waiting.remove(parcel)
             self._ended.append(_Reading(parcel, looked.unwrap()))
+
+    def _stay_away(self, error: LLMError) -> None:
+        self._asked_s = max(self._asked_s, retry_after_s(error) or 0.0)
 
     async def _give_up(self, parcel: Parcel, error: LLMError) -> None:
         """Nothing more is learnt of *parcel* in this run; the next one asks again."""
@@ -127,6 +139,7 @@ class VendorRun:
         if reading.results is None and reading.places:
             opened = await self._vendor.results(reading.places.popleft())
             if isinstance(opened, Failure):
+                reading.parcel.broken_off += not is_outage(opened.failure())
                 await self._break_off(reading, opened.failure())
             else:
                 reading.results = opened.unwrap()
@@ -144,6 +157,7 @@ class VendorRun:
             reading.results = None
             await results.aclose()
         if isinstance(got, Failure):
+            reading.parcel.broken_off += 1
             await self._break_off(reading, got.failure())
 
     async def _told(self, parcel: Parcel, result: Result) -> None:
@@ -152,17 +166,18 @@ class VendorRun:
         place = place_of(parcel.note.tag, id_)
         member = None if place is None else parcel.members.pop(place, None)
         if member is not None:
+            parcel.broken_off = 0
             await self._teller.answered(parcel, member, outcome)
 
     async def _break_off(self, reading: _Reading, error: LLMError) -> None:
-        """Results are read from their beginning again, a few times; what was told is passed over then.
+        """Results are read from their beginning again; what was told is passed over then. An outage is waited out.
 
         Results that are gone, of a batch that is there, never come back: the next run asks anew.
         """
         self._ended.popleft()
         parcel = reading.parcel
-        parcel.broken_off += 1
         self._intake.waiting.append(parcel)
+        self._stay_away(error)
         if not passes(error) or parcel.broken_off > MOST_BREAKS:
             await self._give_up(parcel, error)
         if isinstance(error, ModelUnavailable):

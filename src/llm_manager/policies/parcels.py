@@ -15,6 +15,7 @@ from llm_manager.domain.errors import (
     LLMError,
     MalformedResponse,
     NetworkError,
+    RateLimitExceeded,
     RequestTimedOut,
     ServerError,
 )
@@ -109,8 +110,14 @@ def may_be_accepted(error: LLMError) -> bool:
 
 
 def passes(error: LLMError) -> bool:
-    """May asking again how a batch is, or for its results, end otherwise? It costs nothing, and changes nothing."""
-    return again(error) in ("yes", "once", "if_ambiguous_allowed")
+    """May asking again how a batch is, or for its results, end otherwise? It costs nothing, and changes nothing; a wait
+    that is too long for a caller is not too long for a batch."""
+    return isinstance(error, RateLimitExceeded) or again(error) in ("yes", "once", "if_ambiguous_allowed")
+
+
+def is_outage(error: LLMError) -> bool:
+    """Does *error* speak about the vendor as a whole, and not about what was asked for? Then it is waited out."""
+    return passes(error) and isinstance(error, RateLimitExceeded | ServerError | NetworkError | RequestTimedOut)
 
 
 Ours: TypeAlias = Literal["yes", "perhaps", "no"]

@@ -75,15 +75,19 @@ class MemoryBudget:
         self._serve()
 
     def _serve(self) -> None:
-        """Answer the requests at the head of the queue that are sure of their answer."""
-        while self._queue:
-            waiter = self._queue[0]
-            self._spending, enough = spending.reserve(self._spending, waiter.usd)
-            if not enough and spending.may_come(self._spending, waiter.usd):
-                return
-            waiter.answer = Success(None) if enough else Failure(self._refusal())
-            self._queue.popleft()
-            waiter.served.set()
+        """Answer those at the head of the queue for whom there is room, and all for whom there will never be."""
+        left, waits = deque[_Waiter](), False
+        for waiter in self._queue:
+            if not spending.may_come(self._spending, waiter.usd):
+                waiter.answer = Failure(self._refusal())
+            elif not waits:
+                self._spending, enough = spending.reserve(self._spending, waiter.usd)
+                waiter.answer, waits = (Success(None), False) if enough else (None, True)
+            if waiter.answer is None:
+                left.append(waiter)
+            else:
+                waiter.served.set()
+        self._queue = left
 
     async def _wait(self, waiter: _Waiter, max_wait_s: float, clock: Clock) -> Outcome[None, BudgetExceeded]:
         try:
@@ -94,8 +98,9 @@ class MemoryBudget:
             self._leave(waiter)
             raise
         if waiter.answer is None:
+            refusal = self._refusal()  # before the next one is served
             self._leave(waiter)
-            return Failure(self._refusal())
+            return Failure(refusal)
         return waiter.answer
 
     def _leave(self, waiter: _Waiter) -> None:

@@ -4,9 +4,10 @@
 --       3 the ended, a hash: name -> "spent held"    4 their order, a sorted set
 -- ARGV  1 name of the account   2 number of this word   3 spent and 4 held by it so far   5 the limit
 --       6 the era it knew, and 7 how much ended processes had taken then   8 to put back of what is presumed
---       then, each by itself: what it wants to hold beside
+--       then, each by itself: what it wants to hold beside, first come first served
 -- Answers the era; what ended processes have taken; what all others have spent and hold, and what they have spent; what
--- is presumed; and a 1 or 0 for each wish, in one text.
+-- is presumed; and for each wish, in one text: 1 if it is granted, 0 if what is spent leaves no room for it, w if what
+-- is held may make room, or one in front of it waits for that.
 --
 -- Money is in whole nano-dollars, times are the server's, in microseconds. An account tells sums and never differences,
 -- and numbers what it says: a word that is lost, comes twice or comes late changes nothing.
@@ -86,13 +87,21 @@ local is_new = not own or number > own.number
 if is_new then own = { number = number, spent = tonumber(ARGV[3]), held = tonumber(ARGV[4]) } end
 presumed = math.max(presumed - tonumber(ARGV[8]), 0)
 
-local granted = {}
-local theirs = base + past + presumed + others.spent + others.held
+local granted, waits = {}, false
+local ended = base + past + presumed
+local theirs = ended + others.spent + others.held
 for index = 9, #ARGV do
   local want = tonumber(ARGV[index])
-  local fits = is_new and theirs + own.spent + own.held + want <= limit
-  if fits then own.held = own.held + want end
-  table.insert(granted, fits and 1 or 0)
+  local fits = theirs + own.spent + own.held + want <= limit
+  if not is_new or ended + others.spent + own.spent + want > limit then
+    table.insert(granted, '0')
+  elseif fits and not waits then
+    own.held = own.held + want
+    table.insert(granted, '1')
+  else
+    waits = true
+    table.insert(granted, 'w')
+  end
 end
 
 if known or own.spent + own.held > 0 then
@@ -101,7 +110,6 @@ if known or own.spent + own.held > 0 then
 end
 redis.call('HSET', KEYS[1], 'era', era, 'base', digits(base), 'past', digits(past), 'presumed', digits(presumed))
 
-local ended = base + past + presumed
 local answer = { era, digits(ended), digits(theirs), digits(ended + others.spent), digits(presumed) }
 table.insert(answer, table.concat(granted))
 return answer

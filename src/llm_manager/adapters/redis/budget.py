@@ -4,6 +4,9 @@ Each says in every word all that it has spent and holds, never what has changed.
 the next, and a Redis that was emptied or was away hears everything again. What waits to be said goes in one word, so
 nobody waits for more than one that is under way and the next.
 
+What others have reserved may come back, so a request waits for it in the queue of its process. Every word carries the
+whole queue and is answered in its order; the head of the queue says one from time to time, to learn of other processes.
+
 A process that dies while it holds money may have sent what the money was for: it counts as spent, apart from the rest,
 until somebody who has seen the bill puts it back.
 """
@@ -24,12 +27,17 @@ from llm_manager.adapters.redis.wire import Reply
 from llm_manager.domain.errors import BudgetExceeded, StoreUnavailable
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.settings import RedisSettings
+from llm_manager.ports import Clock
 
 NANO = 1_000_000_000
 """A dollar, in what is counted here: a token may cost some hundred nano-dollars."""
 
 MOST_USD = 4_000_000.0
 """The largest limit: above it, whole nano-dollars would not be exact in Lua's numbers."""
+
+
+GRANTED, WAITS = "1", "w"
+"""What the script answers to a wish, beside that there is no room for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +54,36 @@ class _Seen:
     presumed: int = 0
 
 
+LOOK_AGAIN_S = 0.05
+"""How soon the head of a queue asks whether other processes gave something back; the next time in twice that."""
+
+MOST_LOOK_AGAIN_S = 1.0
+
+
 @final
 class _Wish:
-    """Somebody wants to hold *nano*; *granted* is None until it is known, *why* tells that Redis was not asked."""
+    """A request that wants *nano* reserved; *granted* is None while it waits, *why* tells that Redis was not asked.
 
-    __slots__ = ("granted", "nano", "why")
+    *is_heard* once a word has carried it. *called* is set when it is answered or becomes the head of the queue, and the
+    head is woken from its *sleep* by its answer.
+    """
+
+    __slots__ = ("called", "granted", "is_heard", "nano", "sleep", "why")
 
     def __init__(self, nano: int) -> None:
         self.nano = nano
         self.granted: bool | None = None
+        self.is_heard = False
         self.why = ""
+        self.called = anyio.Event()
+        self.sleep: anyio.CancelScope | None = None
+
+    def answer(self, *, granted: bool) -> None:
+        """It is decided."""
+        self.granted = granted
+        self.called.set()
+        if self.sleep is not None:
+            self.sleep.cancel()
 
 
 @final
@@ -96,21 +124,29 @@ class RedisBudget:
         self._wishes: dict[_Wish, None] = {}
         self._spent = self._held = self._number = self._changes = self._told = 0
 
-    async def reserve(self, worst_usd: float, /) -> Outcome[None, BudgetExceeded]:
-        """Speak for *worst_usd*, or say that it is not there."""
+    async def reserve(self, worst_usd: float, max_wait_s: float, clock: Clock, /) -> Outcome[None, BudgetExceeded]:
+        """Reserve *worst_usd*, or say that it is not there and, within *max_wait_s*, did not come back."""
+        ends_s = clock.monotonic() + max_wait_s
         wish = _Wish(nano_of(worst_usd))
         self._wishes[wish] = None
         try:
             async with self._line:
-                if wish.granted is None:
+                if not wish.is_heard:
                     await self._exchange()
+            left_s = ends_s - clock.monotonic()
+            if wish.granted is None and left_s > 0:
+                with clock.move_on_after(left_s):
+                    await self._wait(wish, clock)
         except BaseException:
             self._withdraw(wish)
+            if wish.granted:
+                with anyio.CancelScope(shield=True):
+                    await self.settle(worst_usd, 0.0)
             raise
         if wish.granted:
             return Success(None)
-        taken = self._seen.taken + self._spent + self._held
-        return Failure(BudgetExceeded(self._limit / NANO, taken / NANO, wish.why))
+        self._withdraw(wish)
+        return Failure(self._refusal(wish))
 
     async def settle(self, worst_usd: float, used_usd: float, /) -> None:
         """Put *used_usd* in the place of what was reserved. If Redis is away, the next word that it hears says so."""
@@ -134,12 +170,39 @@ class RedisBudget:
             heard = await self._exchange(nano_of(usd))
         return heard if isinstance(heard, Failure) else Success(heard.unwrap().presumed / NANO)
 
+    async def _wait(self, wish: _Wish, clock: Clock) -> None:
+        """Return once *wish* is answered: by any word of this process, of which the head of the queue sees to some."""
+        pause_s = LOOK_AGAIN_S
+        while wish.granted is None:
+            if next(iter(self._wishes)) is not wish:
+                await wish.called.wait()
+                continue
+            if wish.is_heard:
+                with anyio.CancelScope() as wish.sleep:
+                    await clock.sleep(pause_s)
+                wish.sleep = None
+                pause_s = min(pause_s * 2, MOST_LOOK_AGAIN_S)
+            async with self._line:
+                if wish.granted is None:
+                    await self._exchange()
+
     def _withdraw(self, wish: _Wish) -> None:
-        """Whoever wanted it is gone: what was granted in that moment is given back with the next word."""
+        """It waits no longer, and where it was the first, there may be room for the next that wants less."""
+        is_first = next(iter(self._wishes), None) is wish
+        self._leave(wish)
+        head = next(iter(self._wishes), None)
+        if is_first and head is not None and head.nano < wish.nano:
+            head.is_heard = False
+
+    def _leave(self, wish: _Wish) -> None:
+        """The queue goes on without *wish*."""
         self._wishes.pop(wish, None)
-        if wish.granted:
-            self._held -= wish.nano
-            self._changes += 1
+        if self._wishes:
+            next(iter(self._wishes)).called.set()
+
+    def _refusal(self, wish: _Wish) -> BudgetExceeded:
+        spent, reserved = self._seen.spent + self._spent, self._seen.taken - self._seen.spent + self._held
+        return BudgetExceeded(self._limit / NANO, spent / NANO, wish.why, reserved_usd=reserved / NANO)
 
     async def _tell(self) -> None:
         """Say what is new, if nobody who stood in line before has said it with theirs."""
@@ -154,33 +217,54 @@ class RedisBudget:
         wishes = tuple(self._wishes)
         self._number += 1
         self._told = self._changes
-        outcome = await self._script.run(
-            self._redis,
-            self._names,
-            *(self._account, self._number, self._spent, self._held, self._limit),
-            *(self._seen.era, self._seen.ended, put_back),
-            *(wish.nano for wish in wishes),
-        )
+        try:
+            _set_heard(wishes, heard=True)
+            outcome = await self._script.run(
+                self._redis,
+                self._names,
+                *(self._account, self._number, self._spent, self._held, self._limit),
+                *(self._seen.era, self._seen.ended, put_back),
+                *(wish.nano for wish in wishes),
+            )
+        except BaseException:
+            _set_heard(wishes, heard=False)
+            raise
         heard = outcome if isinstance(outcome, Failure) else _read(outcome.unwrap(), len(wishes))
         if isinstance(heard, Failure):
             self._decide(wishes, heard.failure().message)
             return heard
-        self._seen, granted = heard.unwrap()
-        for wish, is_granted in zip(wishes, granted, strict=True):
-            self._answer(wish, granted=is_granted == "1")
+        self._seen, answers = heard.unwrap()
+        are_gone = [wish not in self._wishes for wish in wishes]
+        for wish, answer in zip(wishes, answers, strict=True):
+            wish.why = ""
+            if answer != WAITS:
+                self._answer(wish, granted=answer == GRANTED)
+        if any(is_gone and answer == GRANTED for is_gone, answer in zip(are_gone, answers, strict=True)):
+            return await self._exchange()  # others may wait for what nobody here wants any more
         return Success(self._seen)
 
     def _decide(self, wishes: Sequence[_Wish], why: str) -> None:
-        """What Redis would have decided, by what is known here."""
+        """What Redis would have decided, by what is known here; or, closed, that nothing passes."""
+        is_open, waits = self._shared.when_away == "open", False
         for wish in wishes:
             wish.why = f"the shared budget cannot be asked: {why}"
-            taken = self._seen.taken + self._spent + self._held
-            self._answer(wish, granted=self._shared.when_away == "open" and taken + wish.nano <= self._limit)
+            fits = self._seen.taken + self._spent + self._held + wish.nano <= self._limit
+            may_come = self._seen.spent + self._spent + wish.nano <= self._limit
+            if is_open and may_come and (waits or not fits):
+                waits = True
+            else:
+                self._answer(wish, granted=is_open and fits)
 
     def _answer(self, wish: _Wish, *, granted: bool) -> None:
-        if self._wishes.pop(wish, wish) is None:  # else it was withdrawn meanwhile
-            wish.granted = granted
+        if wish in self._wishes:  # else it was withdrawn meanwhile
+            self._leave(wish)
+            wish.answer(granted=granted)
             self._held += wish.nano if granted else 0
+
+
+def _set_heard(wishes: Sequence[_Wish], *, heard: bool) -> None:
+    for wish in wishes:
+        wish.is_heard = heard
 
 
 def nano_of(usd: float) -> int:

@@ -4,7 +4,7 @@
 --       2 flights, a hash: a process -> "number seen", then " fingerprint:calls" for each key that it uses
 --       3 waiting, a hash: "fingerprint process" -> "since seen"
 -- ARGV  1 now in microseconds, "" for the server's time   2 name of the process   3 number of this word
---       4 how long a process may be silent   5 most calls a key   6 fingerprint of a key that is wanted, or ""
+--       4 how long a silent process is counted   5 most calls a key   6 fingerprint of a key that is wanted, or ""
 --       7 how many keys it uses; for each its fingerprint and its calls
 --       then, for every key that is to rest: its fingerprint, for how many microseconds, and why
 -- Answers 1 if the key may be used once more, else 0; then fingerprint, microseconds left and reason of every key that
@@ -73,18 +73,18 @@ local function elsewhere()
   return calls, is_late
 end
 
--- How many processes wait for *wanted* that did so before us, and since when we do.
+-- How many processes wait for *wanted* that did so before us, since when we do, and all that we wait for.
 local function in_front()
-  local mine = wanted .. ' ' .. name
   local since, ahead = now, 0
   local waits = redis.call('HGETALL', KEYS[3])
-  local earlier = {}
+  local earlier, ours = {}, {}
   for index = 1, #waits, 2 do
     local began, seen = string.match(waits[index + 1], '^(%d+) (%d+)$')
     if not began or math.abs(now - tonumber(seen)) > STILL_WAITS then
       redis.call('HDEL', KEYS[3], waits[index])
-    elseif waits[index] == mine then
-      since = tonumber(began)
+    elseif string.sub(waits[index], -#name - 1) == ' ' .. name then
+      table.insert(ours, waits[index])
+      if waits[index] == wanted .. ' ' .. name then since = tonumber(began) end
     elseif string.sub(waits[index], 1, #wanted + 1) == wanted .. ' ' then
       table.insert(earlier, tonumber(began))
     end
@@ -92,7 +92,7 @@ local function in_front()
   for _, began in ipairs(earlier) do
     if began < since then ahead = ahead + 1 end
   end
-  return ahead, since, mine
+  return ahead, since, ours
 end
 
 local calls, is_late = elsewhere()
@@ -102,13 +102,13 @@ for index = 8, first_rest - 1, 2 do
 end
 local granted = false
 if wanted ~= '' and not is_late and not resting[wanted] then
-  local ahead, since, mine = in_front()
+  local ahead, since, ours = in_front()
   granted = calls + (own[wanted] or 0) + ahead < most
-  if granted then
+  if granted then -- who asked for any key, and has one, keeps no place in the line for another
     own[wanted] = (own[wanted] or 0) + 1
-    redis.call('HDEL', KEYS[3], mine)
+    for _, wait in ipairs(ours) do redis.call('HDEL', KEYS[3], wait) end
   else
-    redis.call('HSET', KEYS[3], mine, digits(since) .. ' ' .. digits(now))
+    redis.call('HSET', KEYS[3], wanted .. ' ' .. name, digits(since) .. ' ' .. digits(now))
     redis.call('PEXPIRE', KEYS[3], STILL_WAITS / 1000)
   end
 end

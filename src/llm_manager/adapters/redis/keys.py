@@ -1,14 +1,15 @@
-"""API keys that several processes use: what one is told by a provider, the others know before they ask; and no key has
-more calls in flight than it may, in all of them together.
+"""API keys that several processes use: a rest that one of them is told by a provider is honoured by all, and no key of
+a pool of several has more calls in flight than it may, in all processes together.
 
-The pool of this process chooses a key, then Redis says whether one more call may use it. A process tells all the calls
-it has in flight in every word; one that has been silent for longer than any call lasts is held for dead. Whose turn it
-is stays each process's own. The key itself never reaches Redis, only a fingerprint from which it cannot be had.
+The pool of this process chooses a key, and its queue is where callers wait for one that rests; then Redis says whether
+one more call may use it. A process tells all the calls it has in flight in every word; those of one that was silent for
+:data:`SILENT_S` are not counted until it speaks again. Whose turn it is, and how calls are paced after a rest, stays
+each process's own. The key itself never reaches Redis, only a fingerprint from which it cannot be had.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Protocol, final
@@ -30,51 +31,56 @@ from llm_manager.domain.errors import (
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.secret import Secret
 from llm_manager.domain.settings import KeySettings, RedisSettings
-from llm_manager.ports import Keys, Lease
+from llm_manager.ports import Clock, Keys, Lease
 
 LOOK_AGAIN_S = 0.05
-"""How soon somebody asks again for a key that others use as often as it may be."""
+"""After what time a key is asked for again that other processes use as often as it may be."""
 
-LONGEST_CALL_S = 300.0
-"""How long a process may be silent, unless it is said how long a call may last."""
+SILENT_S = 60.0
+"""How long the calls in flight of a silent process count. A process that died, or was killed in a deploy, must not keep
+its keys from all others for as long as a call may last, which is an hour. One that lives speaks whenever a call of it
+begins or ends: only calls longer than this, of a process without any other, are missed, until the first of them ends.
+"""
+
+SAME_REST_S = 0.05
+"""A rest that ends later than the one known by less than this is the same, told back with the delay of the network."""
 
 
 class RestingKeys(Keys, Protocol):
     """Keys of this process that can say which of them rest, and be told so."""
 
-    def rests(self, provider: str, now_s: float, /) -> Mapping[int, tuple[float, LLMError]]:
-        """Until when each key that rests does, and why; by its place among the keys of *provider*."""
+    def rests(self, pool: str, now_s: float, /) -> Mapping[int, tuple[float, LLMError]]:
+        """Until when each key that rests does, and why; by its index among the keys of *pool*."""
         ...
 
-    def rest(self, provider: str, index: int, until_s: float, why: LLMError, /) -> None:
-        """Somebody else was told that the key has to rest."""
-        ...
-
-    def latest_s(self, provider: str, /) -> float:
-        """The latest time that anybody told."""
+    def rest(self, pool: str, index: int, until_s: float, why: LLMError, /) -> None:
+        """Another process was told that the key has to rest."""
         ...
 
 
 @dataclass(slots=True)
 class _Desk:
-    """One provider's keys: fingerprints in their order and the other way round, and the calls that use each."""
+    """The keys of one pool: the fingerprint of each, where one of it stands, and the calls that use each."""
 
+    pool: str
     marks: tuple[str, ...]
-    places: Mapping[bytes, int]
-    by_secret: Mapping[Secret, int]
+    places: Mapping[bytes, Sequence[int]]
     calls: list[int]
     number: int = 0
     line: anyio.Lock = field(default_factory=lambda: anyio.Lock(fast_acquire=True))
 
+    @property
+    def is_counted(self) -> bool:
+        """Are its calls in flight limited over all processes? Those of a single key are not."""
+        return len(self.marks) > 1
+
 
 @final
 class RedisKeys:
-    """The keys of *own*, which rest and are in use for all processes; while Redis is away, *own* alone.
+    """The keys of *own*, which rest and are in use for all processes; while Redis is away, and for a pool without keys,
+    *own* alone."""
 
-    A process that said nothing for *longest_call_s* has no calls in flight any more.
-    """
-
-    __slots__ = ("_desks", "_keys", "_longest_us", "_moment", "_most", "_own", "_process", "_redis", "_script")
+    __slots__ = ("_desks", "_keys", "_moment", "_most", "_own", "_process", "_redis", "_script")
 
     def __init__(
         self,
@@ -83,68 +89,77 @@ class RedisKeys:
         shared: RedisSettings,
         own: RestingKeys,
         moment: Moment = servers_time,
-        *,
-        longest_call_s: float = LONGEST_CALL_S,
     ) -> None:
         self._redis = redis
         self._own = own
         self._moment = moment
         self._most = settings.max_connections_per_key
-        self._longest_us = round(longest_call_s * SECOND_US)
         self._process = uuid4().hex
         self._keys = keys_of(shared.prefix, "keys")
         self._script = Script("keys")
-        self._desks = {provider: _desk(secrets) for provider, secrets in settings.providers.items() if secrets}
+        self._desks = {pool: _desk(pool, secrets) for pool, secrets in settings.providers.items() if secrets}
 
     async def lease(
-        self, provider: str, model: str, now_s: float, /
+        self, pool: str, model: str, max_wait_s: float, clock: Clock, /
     ) -> Outcome[Lease, RateLimitExceeded | AuthenticationFailed | QuotaExhausted]:
         """The next healthy key with room.
 
         Where other processes leave no room, every key is tried in turn, and again after a while.
         """
-        at_s, refusals = now_s, 0
+        desk = self._desks.get(pool)
+        if desk is None:
+            return await self._own.lease(pool, model, max_wait_s, clock)
+        until_s, refused = clock.monotonic() + max_wait_s, 0
         while True:
-            leased = await self._own.lease(provider, model, at_s)
-            if isinstance(leased, Failure):
+            leased = await self._own.lease(pool, model, until_s - clock.monotonic(), clock)
+            if not isinstance(leased, Success):
                 return leased
-            lease, began_s = leased.unwrap(), anyio.current_time()
-            at_s = max(at_s, self._own.latest_s(provider))  # it may have waited
-            index = self._desks[provider].by_secret[lease.secret]
+            lease = leased.unwrap()
             try:
-                if await self._exchange(provider, at_s, wanted=index):
+                if await self._may_use(desk, lease.index, clock):
                     return leased
-                refusals += 1
-                if refusals % len(self._desks[provider].marks) == 0 and index not in self._own.rests(provider, at_s):
-                    await anyio.sleep(LOOK_AGAIN_S)
+                if lease.index not in self._own.rests(pool, clock.monotonic()):
+                    refused += 1
+                    if refused % len(desk.marks) == 0:
+                        await clock.sleep(LOOK_AGAIN_S)
             except BaseException:
-                await self._own.give_back(lease, None, at_s)
+                await self._own.give_back(lease, _unused(model), clock.monotonic())
                 raise
-            at_s += anyio.current_time() - began_s
-            await self._own.give_back(lease, None, at_s)
+            await self._own.give_back(lease, _unused(model), clock.monotonic())
 
     async def give_back(self, lease: Lease, error: LLMError | None, now_s: float, /) -> None:
         """The call is over: what it said about the key is remembered here first, and then told to all."""
-        desk = self._desks[lease.provider]
-        before = self._own.rests(lease.provider, now_s)
+        desk = self._desks.get(lease.pool)
+        if desk is None:
+            await self._own.give_back(lease, error, now_s)
+            return
+        before = self._own.rests(lease.pool, now_s)
         await self._own.give_back(lease, error, now_s)
-        desk.calls[desk.by_secret[lease.secret]] -= 1
-        told = {
-            index: rest for index, rest in self._own.rests(lease.provider, now_s).items() if rest != before.get(index)
-        }
+        told = {index: rest for index, rest in self._own.rests(lease.pool, now_s).items() if rest != before.get(index)}
+        if desk.is_counted:
+            desk.calls[lease.index] -= 1
+        elif not told:
+            return
         with anyio.CancelScope(shield=True):
-            await self._exchange(lease.provider, now_s, told)
+            await self._exchange(desk, lambda: now_s, told)
 
-    async def usable(self, provider: str, model: str, now_s: float, /) -> bool:
+    async def usable(self, pool: str, model: str, now_s: float, /) -> bool:
         """Whether a lease would succeed now or after waiting for a call to end."""
-        if provider in self._desks:
-            await self._exchange(provider, now_s)
-        return await self._own.usable(provider, model, now_s)
+        if pool in self._desks:
+            await self._exchange(self._desks[pool], lambda: now_s)
+        return await self._own.usable(pool, model, now_s)
+
+    async def _may_use(self, desk: _Desk, index: int, clock: Clock) -> bool:
+        """Whether one more call may use the key: no other process has it rest, or uses it as often as it may be."""
+        if desk.is_counted:
+            return await self._exchange(desk, clock.monotonic, wanted=index)
+        await self._exchange(desk, clock.monotonic)
+        return index not in self._own.rests(desk.pool, clock.monotonic())
 
     async def _exchange(
         self,
-        provider: str,
-        now_s: float,
+        desk: _Desk,
+        now: Callable[[], float],
         told: Mapping[int, tuple[float, LLMError]] | None = None,
         wanted: int | None = None,
     ) -> bool:
@@ -152,61 +167,80 @@ class RedisKeys:
 
         A Redis that is away changes nothing: then the pool of this process has decided.
         """
-        desk = self._desks[provider]
         async with desk.line:  # a word must not overtake another
             desk.number += 1
-            heard = await self._say(provider, desk, now_s, told or {}, wanted)
+            heard = await self._say(desk, now(), told or {}, wanted)
             may_use = isinstance(heard, Failure) or heard.unwrap()[0] == 1
             if may_use and wanted is not None:
                 desk.calls[wanted] += 1
         reply = [] if isinstance(heard, Failure) else heard.unwrap()[1:]
-        for fingerprint, left_us, reason in zip(reply[::3], reply[1::3], reply[2::3], strict=False):
-            self._hear(provider, desk, now_s, (fingerprint, left_us, reason))
+        for rest in zip(reply[::3], reply[1::3], reply[2::3], strict=False):
+            self._hear(desk, now(), rest)
         return may_use
 
     async def _say(
-        self,
-        provider: str,
-        desk: _Desk,
-        now_s: float,
-        told: Mapping[int, tuple[float, LLMError]],
-        wanted: int | None,
+        self, desk: _Desk, now_s: float, told: Mapping[int, tuple[float, LLMError]], wanted: int | None
     ) -> Outcome[list[Reply], StoreUnavailable]:
-        names = [self._keys(provider, part) for part in ("rests", "flights", "waiting")]
+        names = [self._keys(desk.pool, part) for part in ("rests", "flights", "waiting")]
         want = "" if wanted is None else desk.marks[wanted]
-        used = [(mark, calls) for mark, calls in zip(desk.marks, desk.calls, strict=True) if calls > 0]
+        used = {mark: sum(desk.calls[at] for at in places) for mark, places in desk.places.items()}
+        used = {mark: calls for mark, calls in used.items() if calls > 0}
         rests: list[Word] = []
         for index, (until_s, why) in told.items():
             rests += [desk.marks[index], round((until_s - now_s) * SECOND_US), _reason(why)]
+        silent_us = round(SILENT_S * SECOND_US)
         outcome = await self._script.run(
             self._redis,
             names,
-            *(self._moment(now_s), self._process, desk.number, self._longest_us, self._most, want, len(used)),
-            *(word for pair in used for word in pair),
+            *(self._moment(now_s), self._process, desk.number, silent_us, self._most, want, len(used)),
+            *(word for pair in used.items() for word in pair),
             *rests,
         )
         if isinstance(outcome, Success) and outcome.unwrap()[:1] not in ([0], [1]):
             return Failure(StoreUnavailable("redis", "it answered what no script of ours does"))
         return outcome
 
-    def _hear(self, provider: str, desk: _Desk, now_s: float, rest: tuple[Reply, Reply, Reply]) -> None:
+    def _hear(self, desk: _Desk, now_s: float, rest: tuple[Reply, Reply, Reply]) -> None:
         match rest:
-            case bytes() as fingerprint, bytes() as left_us, reason if fingerprint in desk.places:
+            case bytes() as mark, bytes() as left_us, reason:
                 until_s = now_s + int(left_us) / SECOND_US
-                why = QuotaExhausted("") if reason == b"quota" else RateLimitExceeded("")
-                self._own.rest(provider, desk.places[fingerprint], until_s, why)
-            case _:  # a key that we do not have
+                known = self._own.rests(desk.pool, now_s)
+                for index in desk.places.get(mark, ()):  # none: a key that we do not have
+                    if index not in known or known[index][0] < until_s - SAME_REST_S:
+                        self._own.rest(desk.pool, index, until_s, _why(reason))
+            case _:
                 pass
 
 
+def _unused(model: str) -> LLMError:
+    """What ends a lease with which nothing was sent: it says nothing about the key, not even that it is well."""
+    return RateLimitExceeded(model, local=True)
+
+
 def _reason(why: LLMError) -> str:
-    return "quota" if isinstance(why, QuotaExhausted) else "rate"
+    match why:
+        case QuotaExhausted():
+            return "quota"
+        case AuthenticationFailed():
+            return "refused"
+        case _:
+            return "rate"
 
 
-def _desk(secrets: tuple[Secret, ...]) -> _Desk:
+def _why(reason: Reply) -> LLMError:
+    match reason:
+        case b"quota":
+            return QuotaExhausted("")
+        case b"refused":
+            return AuthenticationFailed("", message="another process was refused with this key")
+        case _:
+            return RateLimitExceeded("")
+
+
+def _desk(pool: str, secrets: tuple[Secret, ...]) -> _Desk:
     marks = tuple(_fingerprint(secret) for secret in secrets)
-    places = {mark.encode(): index for index, mark in enumerate(marks)}
-    return _Desk(marks, places, {secret: index for index, secret in enumerate(secrets)}, [0] * len(secrets))
+    places = {mark.encode(): [at for at, each in enumerate(marks) if each == mark] for mark in marks}
+    return _Desk(pool, marks, places, [0] * len(secrets))
 
 
 def _fingerprint(secret: Secret) -> str:

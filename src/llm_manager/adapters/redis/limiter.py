@@ -121,7 +121,7 @@ class RedisLimiter:
             case _Taken(era=era):
                 return Success(SharedReservation(key=key, requests=1.0, tokens=tokens, era=era))
             case _Refused(wait_s=wait_s):
-                said = "our own limit: the queue is longer than the wait allowed"
+                said = "the queue is longer than the wait allowed"
                 return Failure(RateLimitExceeded(model, wait_s, said, local=True))
             case StoreUnavailable(message=why):
                 left_s = max_wait_s - (clock.monotonic() - began_s)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from returns.result import Failure, Success
 
 from llm_manager.adapters.limits.breakers import MemoryBreakers
-from llm_manager.adapters.limits.keys import MemoryKeys
+from llm_manager.adapters.limits.keys import MAX_CONNECTIONS, MemoryKeys
 from llm_manager.adapters.limits.limiter import MemoryLimiter
 from llm_manager.adapters.limits.retry_budgets import MemoryRetryBudgets
 from llm_manager.domain.arguments import check_finite
@@ -81,11 +81,13 @@ def redis_breakers(
 
 
 def redis_keys(
-    redis: Where, settings: KeySettings, *, shared: RedisSettings | None = None, longest_call_s: float = 300.0
+    redis: Where, settings: KeySettings, *, shared: RedisSettings | None = None, max_connections: int = MAX_CONNECTIONS
 ) -> Keys:
-    """API keys that rest for all processes when one was told that they must, and are used no more than they may in all.
+    """API keys that rest for all processes when one was told that they must, and, where there are several for a
+    provider, are used no more than they may in all.
 
-    The keys themselves stay here. Calls of a process that said nothing for *longest_call_s* do not count any more.
+    The keys themselves stay here. *max_connections* (``http.max_connections``) bounds the calls of this process, a
+    single key's too. The calls of a process that was silent for a minute do not count until it speaks again.
     """
     write = "redis_keys(redis, settings, longest_call_s=300)"
     check_finite(
@@ -94,8 +96,8 @@ def redis_keys(
     to = _redis(redis, shared)
     from llm_manager.adapters.redis.keys import RedisKeys  # noqa: PLC0415  # an extra
 
-    own = MemoryKeys(settings)
-    return RedisKeys(to, settings, shared or RedisSettings(), own, longest_call_s=longest_call_s)
+    own = MemoryKeys(settings, max_connections)
+    return RedisKeys(to, settings, shared or RedisSettings(), own)
 
 
 def redis_retry_budgets(
@@ -132,7 +134,7 @@ def sharing(context: Context, redis: Redis) -> Context:
         if config.circuit_breaker.enabled
         else context.breakers,
         retry_budgets=redis_retry_budgets(redis, config.retry.budget, shared=shared),
-        keys=redis_keys(redis, config.keys, shared=shared, longest_call_s=config.timeouts.total_s),
+        keys=redis_keys(redis, config.keys, shared=shared, max_connections=config.http.max_connections),
         budget=None if limit_usd is None else redis_budget(redis, limit_usd, name=config.budget.name, shared=shared),
     )
 
