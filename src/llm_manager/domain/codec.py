@@ -24,7 +24,7 @@ def to_json(value: object) -> str:
 
     >>> from llm_manager.domain.errors import ServerError
     >>> to_json(ServerError("gpt", 503, "busy"))
-    '{"model":"gpt","status_code":503,"message":"busy","tag":"ServerError"}'
+    '{"model":"gpt","status_code":503,"message":"busy","retry_after_s":null,"tag":"ServerError"}'
     """
     from pydantic_core import PydanticSerializationError  # noqa: PLC0415  # heavy, and only who encodes needs it
 
