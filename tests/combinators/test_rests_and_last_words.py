@@ -16,7 +16,6 @@ from llm_manager import (
     circuit_breaker,
     deadline,
     default_schedule,
-    retry,
     run,
     timeout,
 )
