@@ -15,6 +15,7 @@ from llm_manager import (
     ConfigurationError,
     ContentFiltered,
     ContextTooLarge,
+    HttpSettings,
     InvalidRequest,
     KeySettings,
     LimiterSettings,
@@ -204,7 +205,9 @@ async def test_every_key_is_tried_before_the_model_is_given_up() -> None:
         async def models(self, target: Target, keys: object, /) -> Outcome[tuple[str, ...], AuthenticationFailed]:
             return Failure(AuthenticationFailed(target.model))
 
-    layer = scripted({}, config=LLMConfig(keys=keys)) | replacing(providers={"openai": Refusing()})
+    layer = scripted({}, config=LLMConfig(keys=keys, http=HttpSettings(max_connections=1))) | replacing(
+        providers={"openai": Refusing()}
+    )
     outcome = await provide(generate(only("gpt-4o")), layer)
     assert outcome == Failure(AuthenticationFailed("gpt-4o", message="revoked"))
     assert used == ["a", "b"]
@@ -243,7 +246,7 @@ async def test_nothing_configured_says_what_would_help() -> None:
 
 
 async def test_a_cancelled_call_gives_its_key_back() -> None:
-    keys = KeySettings(providers={"openai": (Secret("a" * 20),)}, max_connections_per_key=1)
+    keys = KeySettings(providers={"openai": (Secret("a" * 20),)})
     answers: list[float] = [1000.0, 0.0]
 
     class Slow(Unstreamed):
@@ -254,7 +257,9 @@ async def test_a_cancelled_call_gives_its_key_back() -> None:
         async def models(self, target: Target, keys: object, /) -> Outcome[tuple[str, ...], ModelUnavailable]:
             return Success(())
 
-    layer = scripted({}, config=LLMConfig(keys=keys)) | replacing(providers={"openai": Slow()})
+    layer = scripted({}, config=LLMConfig(keys=keys, http=HttpSettings(max_connections=1))) | replacing(
+        providers={"openai": Slow()}
+    )
     async with layer as context:
         late = await run(generate(replace(only("gpt-4o"), deadline_s=1)), context)
         assert isinstance(late.failure(), RequestTimedOut)
