@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf, log2
 from typing import TypedDict
 
 import pytest
@@ -11,10 +12,15 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from llm_manager.domain.errors import AuthenticationFailed, LLMError, NetworkError, QuotaExhausted, RateLimitExceeded
 from llm_manager.domain.settings import KeySettings
 from llm_manager.policies.key_ring import (
+    LONGEST_DOUBLED_REST_S,
+    LONGEST_REFUSED_REST_S,
     LONGEST_REST_S,
+    PACE_S,
+    PACED_S,
     QUOTA_REST_S,
-    Busy,
+    REFUSED_REST_S,
     Chosen,
+    Wait,
     choose,
     given_back,
     rested,
@@ -30,36 +36,57 @@ RESTS: tuple[LLMError, ...] = (
     RateLimitExceeded("m", 2.5e11),
     RateLimitExceeded("m", None),
     QuotaExhausted("m"),
+    AuthenticationFailed("m", message="gone"),
 )
-REFUSALS: tuple[LLMError, ...] = (AuthenticationFailed("m", forbidden=True), AuthenticationFailed("m", message="gone"))
+OTHERS: tuple[LLMError, ...] = (
+    NetworkError("m"),
+    RateLimitExceeded("m", 5.0, local=True),
+    AuthenticationFailed("m", forbidden=True),
+)
 models = st.sampled_from(["m", "other"])
-errors: st.SearchStrategy[LLMError | None] = st.sampled_from([None, NetworkError("m"), *RESTS, *REFUSALS])
-settings_of_keys = st.builds(
-    KeySettings, max_connections_per_key=st.sampled_from([1, 2, 5]), cool_down_s=st.sampled_from([0.0, 3.0])
-)
+errors: st.SearchStrategy[LLMError | None] = st.sampled_from([None, *OTHERS, *RESTS])
+settings_of_keys = st.builds(KeySettings, cool_down_s=st.sampled_from([0.0, 3.0]))
+
+
+class Call(TypedDict):
+    """One call under way: for which model, and how many tellings its key had heard when it began."""
+
+    model: str
+    heard: int
 
 
 class Key(TypedDict):
-    """What is remembered of one key. *rests* are all that it was ever told to take: (until when, why)."""
+    """What is remembered of one key. *rests* are all that it was ever told to take: (until when, why); *heard* counts
+    what ended its calls' right to a say, *in_a_row* its refusals since a success, *begun* the calls of the first second
+    after its longest rest."""
 
     group: str | None
-    calls: list[str]
+    calls: list[Call]
     rests: list[tuple[float, LLMError]]
-    refused: list[AuthenticationFailed]
     barred: set[str]
+    heard: int
+    in_a_row: int
+    begun: int
 
 
 class Against(RuleBasedStateMachine):
     """The model: a row for each key, and who was chosen last."""
 
-    @initialize(settings=settings_of_keys, groups=st.lists(st.sampled_from(["ours", "theirs", None]), max_size=4))
-    def begins(self, settings: KeySettings, groups: list[str | None]) -> None:
+    @initialize(
+        settings=settings_of_keys,
+        groups=st.lists(st.sampled_from(["ours", "theirs", None]), max_size=4),
+        most_of_each=st.sampled_from([1, 2, 5, inf]),
+        most_of_all=st.sampled_from([3, 7, inf]),
+    )
+    def begins(self, settings: KeySettings, groups: list[str | None], most_of_each: float, most_of_all: float) -> None:
         count = max(len(groups), 1) + len(groups) % 2  # some have no group because the list stops early
-        self.settings = settings
-        self.ring = ring_of(count, groups)
+        self.settings, self.most_of_each, self.most_of_all = settings, most_of_each, most_of_all
+        self.ring = ring_of(count, groups, most_of_each, most_of_all)
         self.now_s = 0.0
         named = [*groups, None, None]
-        self.keys = [Key(group=named[i], calls=[], rests=[], refused=[], barred=set()) for i in range(count)]
+        self.keys = [
+            Key(group=named[i], calls=[], rests=[], barred=set(), heard=0, in_a_row=0, begun=0) for i in range(count)
+        ]
         self.last = -1
 
     @rule(gap_s=gaps_s)
@@ -69,7 +96,7 @@ class Against(RuleBasedStateMachine):
     @precondition(lambda self: any(key["rests"] for key in self.keys))
     @rule()
     def a_rest_is_over(self) -> None:
-        self.now_s = max(self.now_s, min(self.rests_until_s(key) for key in self.keys if key["rests"]))
+        self.now_s = max(self.now_s, min(self.opens_s(key) for key in self.keys if key["rests"]))
 
     def rests_until_s(self, key: Key) -> float:
         return max((until_s for until_s, _ in key["rests"]), default=0.0)
@@ -79,6 +106,11 @@ class Against(RuleBasedStateMachine):
         longest_s = self.rests_until_s(key)
         return next((why for until_s, why in key["rests"] if until_s == longest_s > 0), None)
 
+    def opens_s(self, key: Key) -> float:
+        """A rate limit is followed by calls at a pace that doubles."""
+        is_paced = key["begun"] and isinstance(self.rests_for(key), RateLimitExceeded)
+        return self.rests_until_s(key) + (PACE_S * log2(1 + key["begun"]) if is_paced else 0.0)
+
     @rule(model=models, count=st.integers(1, 12))
     def several_ask(self, model: str, count: int) -> None:
         for _ in range(count):
@@ -87,26 +119,34 @@ class Against(RuleBasedStateMachine):
     @rule(model=models)
     def somebody_asks(self, model: str) -> None:
         before = self.ring
-        self.ring, choice = choose(self.ring, model, self.now_s, self.settings)
-        allowed = [key for key in self.keys if not key["refused"] and model not in key["barred"]]
-        healthy = [key for key in allowed if self.rests_until_s(key) <= self.now_s]
-        free = [key for key in healthy if len(key["calls"]) < self.settings.max_connections_per_key]
+        self.ring, choice = choose(self.ring, model, self.now_s)
+        allowed = [key for key in self.keys if model not in key["barred"]]
+        is_open = [key for key in allowed if self.opens_s(key) <= self.now_s]
+        has_room = sum(len(key["calls"]) for key in self.keys) < self.most_of_all
+        free = [key for key in is_open if has_room and len(key["calls"]) < self.most_of_each]
         if free:
             assert isinstance(choice, Chosen)
-            assert choice.index == self.next_of(free)
+            key = self.keys[choice.index]
+            assert choice == Chosen(self.next_of(free), key["heard"])
             self.last = choice.index
-            self.keys[choice.index]["calls"].append(model)
+            key["calls"].append(Call(model=model, heard=key["heard"]))
+            key["begun"] += self.rests_for(key) is not None and self.now_s - self.rests_until_s(key) < PACED_S
             return
         assert self.ring == before
-        if healthy:
-            assert choice == Busy()
+        limited = [
+            self.opens_s(key)
+            for key in allowed
+            if key not in is_open and isinstance(self.rests_for(key), RateLimitExceeded)
+        ]
+        if limited or is_open:
+            until_s = min(limited, default=None)
+            left_s = None if until_s is None else until_s - self.now_s
+            why = RateLimitExceeded(model, left_s, "every key rests after a rate limit")
+            assert choice == Wait(until_s, bool(is_open), why)
         elif allowed:
             self.the_soonest_recovery_is_told(model, allowed, choice)
         else:
-            said = [each.message for key in self.keys for each in key["refused"][:1]]
-            forbidden = any(model in key["barred"] for key in self.keys)
-            expected = (said or [""])[0] or "no key may use it"
-            assert choice == AuthenticationFailed(model, forbidden=forbidden, message=expected)
+            assert choice == AuthenticationFailed(model, forbidden=True, message="no key may use it")
 
     def next_of(self, free: list[Key]) -> int:
         """The one after the last one chosen, around the ring."""
@@ -121,47 +161,66 @@ class Against(RuleBasedStateMachine):
         if isinstance(self.rests_for(soonest), QuotaExhausted):
             assert told == QuotaExhausted(model, "every key that may use it is out of quota")
         else:
-            wait_s = self.rests_until_s(soonest) - self.now_s
-            assert told == RateLimitExceeded(model, wait_s, "every key rests after a rate limit")
+            assert told == AuthenticationFailed(model, message="gone")
 
     @precondition(lambda self: any(key["calls"] for key in self.keys))
     @rule(which=st.integers(0, 10**6), error=errors)
     def a_call_ends(self, which: int, error: LLMError | None) -> None:
-        calls = [(index, model) for index, key in enumerate(self.keys) for model in key["calls"]]
-        index, model = calls[which % len(calls)]
-        self.keys[index]["calls"].remove(model)
-        self.ring = given_back(self.ring, index, model, error, self.now_s, self.settings)
+        calls = [(index, call) for index, key in enumerate(self.keys) for call in key["calls"]]
+        index, call = calls[which % len(calls)]
         key = self.keys[index]
+        key["calls"].remove(call)
+        chosen = Chosen(index, call["heard"])
+        self.ring = given_back(self.ring, chosen, call["model"], error, self.now_s, self.settings)
+        is_news = call["heard"] == key["heard"]
+        if error is None and is_news:
+            key["in_a_row"] = 0
+        elif error in RESTS:
+            key["in_a_row"] += is_news
+            key["heard"] += is_news
+            self.all_whom_it_concerns_rest(key, self.rest_s(error, max(key["in_a_row"], 1)), error)
+        elif error == AuthenticationFailed("m", forbidden=True):
+            key["barred"].add(call["model"])
+
+    def rest_s(self, error: LLMError, in_a_row: int) -> float:
         match error:
-            case AuthenticationFailed(forbidden=True):
-                key["barred"].add(model)
             case AuthenticationFailed():
-                key["refused"].insert(0, error)
-            case QuotaExhausted():
-                self.all_of_one_account_rest(key, QUOTA_REST_S, error)
+                return min(REFUSED_REST_S * 2 ** (in_a_row - 1), LONGEST_REFUSED_REST_S)
             case RateLimitExceeded(retry_after_s=asked_s):
                 rest_s = self.settings.cool_down_s if asked_s is None else min(asked_s, LONGEST_REST_S)
-                self.all_of_one_account_rest(key, rest_s, error)
+                if in_a_row == 1:
+                    return rest_s
+                return max(rest_s, min(self.settings.cool_down_s * 2 ** (in_a_row - 2), LONGEST_DOUBLED_REST_S))
             case _:
-                pass
+                return QUOTA_REST_S
 
-    def all_of_one_account_rest(self, told: Key, seconds: float, why: LLMError) -> None:
+    def all_whom_it_concerns_rest(self, told: Key, seconds: float, why: LLMError) -> None:
+        """A limit concerns the whole account, a refusal the key alone."""
         for key in self.keys:
-            if key is told or (told["group"] is not None and key["group"] == told["group"]):
-                key["rests"].append((self.now_s + seconds, why))
+            is_of_its_account = told["group"] is not None and key["group"] == told["group"]
+            if seconds and (key is told or (is_of_its_account and not isinstance(why, AuthenticationFailed))):
+                self.one_rests(key, self.now_s + seconds, why)
+
+    def one_rests(self, key: Key, until_s: float, why: LLMError) -> None:
+        """A rest that is no longer than what is left of another one changes nothing."""
+        if until_s > self.rests_until_s(key):
+            key["rests"].append((until_s, why))
+            key["heard"] += 1
+            key["begun"] = 0
 
     @rule(which=st.integers(0, 10**6), seconds=gaps_s, why=st.sampled_from(RESTS))
     def another_process_was_told_that_a_key_must_rest(self, which: int, seconds: float, why: LLMError) -> None:
         index = which % len(self.keys)
         self.ring = rested(self.ring, index, self.now_s + seconds, why)
-        self.keys[index]["rests"].append((self.now_s + seconds, why))
+        self.one_rests(self.keys[index], self.now_s + seconds, why)
 
     @invariant()
     def the_rows_agree(self) -> None:
+        assert sum(key.in_flight for key in self.ring.keys) <= self.most_of_all
         for key, row in zip(self.ring.keys, self.keys, strict=True):
-            assert key.in_flight == len(row["calls"]) <= self.settings.max_connections_per_key
-            assert key.rests_until_s == self.rests_until_s(row)
-            assert key.rests_for == self.rests_for(row)
+            assert key.in_flight == len(row["calls"]) <= self.most_of_each
+            assert (key.rests_until_s, key.rests_for) == (self.rests_until_s(row), self.rests_for(row))
+            assert (key.epoch, key.refusals, key.paced) == (row["heard"], row["in_a_row"], row["begun"])
         assert serves_all_alike(self.ring) == (not any(row["barred"] for row in self.keys))
 
 

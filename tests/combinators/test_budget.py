@@ -73,7 +73,7 @@ def budget_of(context: Context) -> Budget:
 
 
 async def worst_usd() -> float:
-    """What one try of ASK can cost at most."""
+    """What one attempt of ASK can cost at most."""
     planned = (await provide(plan(ASK), priced())).unwrap().targets[0]
     assert planned.worst_cost_usd is not None
     assert planned.worst_attempts == 4
@@ -92,7 +92,7 @@ async def test_what_could_cost_too_much_is_not_sent() -> None:
     worst = await worst_usd()
     async with priced("x", limit_usd=worst * 0.9) as context:
         outcome = await run(generate(ASK), context)
-        assert outcome == Failure(BudgetExceeded(worst * 0.9, 0.0, f"a try on dear may cost {worst:.4f}"))
+        assert outcome == Failure(BudgetExceeded(worst * 0.9, 0.0, f"an attempt on dear may cost {worst:.4f}"))
         assert context.metrics.snapshot().totals.requests == 1
         assert await budget_of(context).spent_usd() == 0.0
     assert isinstance(await provide(generate(ASK), priced("x", limit_usd=worst)), Success)
@@ -150,7 +150,7 @@ async def test_one_run_may_have_a_budget_of_its_own_within_that_of_its_context()
         )
         assert isinstance(small.failure(), BudgetExceeded)
         large = await run(within_budget(99)(generate(LLMRequest(prompt="c", preferences=ASK.preferences))), context)
-        assert large == Failure(BudgetExceeded(worst * 1.5, worst, "a try on dear may cost 0.0010"))
+        assert large == Failure(BudgetExceeded(worst * 1.5, worst, "an attempt on dear may cost 0.0010"))
 
 
 async def test_a_cached_answer_costs_nothing() -> None:
@@ -178,14 +178,14 @@ async def test_a_run_may_spend_its_own_budget_and_no_more_without_one_around_it(
     async with scripted({}) as context:
         assert isinstance(await run(within_budget(1.0)(bought(1.0, ReportedCost(1.0))), context), Success)
         refused = await run(within_budget(1.0)(bought(1.25, ReportedCost(1.0))), context)
-        assert refused == Failure(BudgetExceeded(1.0, 0.0, "a try on dear may cost 1.2500"))
+        assert refused == Failure(BudgetExceeded(1.0, 0.0, "an attempt on dear may cost 1.2500"))
 
 
 async def test_what_is_gone_and_what_is_spoken_for_are_told_when_a_run_may_not_go_on() -> None:
     async with scripted({}) as context:
         twice = flat_map(bought(0.75, ReportedCost(0.5)), lambda _: bought(0.75, ReportedCost(0.5)))
         outcome = await run(within_budget(1.0)(twice), context)
-        assert outcome == Failure(BudgetExceeded(1.0, 0.5, "a try on dear may cost 0.7500"))
+        assert outcome == Failure(BudgetExceeded(1.0, 0.5, "an attempt on dear may cost 0.7500"))
 
 
 async def test_what_the_outer_budget_refuses_costs_the_inner_one_nothing() -> None:

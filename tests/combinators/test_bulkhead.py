@@ -57,7 +57,7 @@ async def test_who_gives_up_waiting_for_a_place_leaves_the_queue() -> None:
                 group.start_soon(go, op)
                 await anyio.wait_all_tasks_blocked()
             await clock.advance(10)
-    assert outcomes == [Failure(RequestTimedOut("", 2)), Success("slow"), Success("late")]
+    assert outcomes == [Failure(RequestTimedOut("", 2, "attempt")), Success("slow"), Success("late")]
 
 
 async def test_two_bulkheads_share_their_places_by_a_key_alone() -> None:
@@ -82,7 +82,7 @@ async def test_who_is_cancelled_inside_leaves_the_place_to_the_next() -> None:
     policy = bulkhead(1)
     async with scripted({}) as context:
         slow = timeout(2)(policy(Saying(["late"], takes_s=10).op))
-        assert await run(slow, context) == Failure(RequestTimedOut("", 2))
+        assert await run(slow, context) == Failure(RequestTimedOut("", 2, "attempt"))
         assert await run(timeout(1)(policy(Saying(["next"]).op)), context) == Success("next")
 
 

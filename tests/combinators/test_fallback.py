@@ -13,7 +13,9 @@ from llm_manager import (
     ContextTooLarge,
     Effect,
     InvalidRequest,
+    LLMConfig,
     LLMError,
+    RetrySettings,
     ServerError,
     fallback,
     fallback_on,
@@ -21,6 +23,7 @@ from llm_manager import (
     provide,
     recover,
     succeed,
+    timeout,
 )
 from llm_manager.combinators.fallback import Alternative, failures_of, first_success
 from llm_manager.domain.events import FellBack
@@ -36,6 +39,15 @@ LAYER = scripted({})
 
 async def test_fallback_asks_the_next_one_after_what_it_may_answer_differently() -> None:
     assert (await took(fallback(Saying(["second"]).op)(Saying([BUSY]).op)))[0] == Success("second")
+
+
+@pytest.mark.parametrize(("ambiguous", "runs"), [(True, 1), (False, 0)])
+async def test_fallback_asks_the_next_one_after_an_ambiguous_failure_unless_that_is_switched_off(
+    ambiguous: bool, runs: int
+) -> None:
+    second, config = Saying(["second"]), LLMConfig(retry=RetrySettings(ambiguous=ambiguous))
+    await took(fallback(second.op)(timeout(3)(Saying(["late"], takes_s=10).op)), config)
+    assert second.runs == runs
 
 
 async def test_fallback_does_not_ask_another_about_an_invalid_request() -> None:
@@ -68,7 +80,7 @@ async def test_recover_takes_one_error_out_of_the_union() -> None:
 
 
 async def test_who_does_not_take_over_after_a_failure_is_passed_over_for_one_who_does() -> None:
-    def never(_: LLMError) -> bool:
+    def never(_: LLMError, _context: Context) -> bool:
         return False
 
     picky, willing = Saying(["picky"]), Saying(["willing"])
@@ -81,7 +93,7 @@ async def test_who_does_not_take_over_after_a_failure_is_passed_over_for_one_who
     assert picky.runs == 0
 
 
-def always(_: LLMError) -> bool:
+def always(_: LLMError, _context: Context) -> bool:
     return True
 
 

@@ -48,7 +48,7 @@ async def test_a_rate_limit_that_would_outlast_the_deadline_fails_at_once() -> N
         await run(rate_limit("k", 600)(Saying(["x"]).op), context)
         outcome = await run(deadline(5)(rate_limit("k", 600, model="gpt")(Saying(["x"]).op)), context)
         assert outcome.failure() == RateLimitExceeded(
-            "gpt", 60.0, "our own limit: the queue is longer than the wait allowed"
+            "gpt", 60.0, "the queue is longer than the wait allowed", local=True
         )
         assert context.clock.monotonic() == 0.0
 
@@ -72,7 +72,7 @@ async def test_what_is_left_until_the_deadline_is_all_that_a_request_waits_for_r
     async with scripted({}, config=LIMITED) as context:
         await later(context, rate_limit("k", 600)(Saying(["x"]).op), 20)
         at_last = replace(context, deadline_s=50.0)
-        refused = RateLimitExceeded("k", 40.0, "our own limit: the queue is longer than the wait allowed")
+        refused = RateLimitExceeded("k", 40.0, "the queue is longer than the wait allowed", local=True)
         assert await run(rate_limit("k", 400)(Saying(["x"]).op), at_last) == Failure(refused)
         assert await later(at_last, rate_limit("k", 300)(Saying(["x"]).op), 0) == (Success("x"), 50.0)
 

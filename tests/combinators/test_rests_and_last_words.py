@@ -1,8 +1,6 @@
-"""Time that is up: what a retry waits for although nobody said so, and what is still told at a deadline."""
+"""Time that is up: what a retry waits for, and what is still told at a deadline."""
 
 from __future__ import annotations
-
-from functools import partial
 
 import pytest
 from returns.result import Failure, Success
@@ -18,21 +16,19 @@ from llm_manager import (
     circuit_breaker,
     deadline,
     default_schedule,
-    retry,
     run,
     timeout,
 )
+from llm_manager.combinators.circuit_breaker import breaker_gate
+from llm_manager.domain.errors import TimeoutPhase
+from llm_manager.effect.gate import gated
 from llm_manager.effect.schedule import Continue, Done
 from llm_manager.testing import scripted
 from tests.combinators.saying import Saying, took
 
 pytestmark = pytest.mark.anyio
 
-
-async def test_after_a_rate_limit_without_a_time_no_retry_is_sooner_than_its_key_has_rested() -> None:
-    saying = Saying([RateLimitExceeded("m"), "done"])
-    schedule = default_schedule(RetrySettings(base_s=0.001), rest_s=5.0)
-    assert await took(retry(schedule)(saying.op)) == (Success("done"), 5.0)
+PHASES: tuple[TimeoutPhase, ...] = ("total", "attempt")
 
 
 async def test_what_heeds_the_deadline_ends_at_it_and_says_who_did_not_answer() -> None:
@@ -53,12 +49,21 @@ async def test_a_deadline_without_time_lets_nothing_begin() -> None:
     assert saying.runs == 0
 
 
-async def test_a_failure_in_which_the_target_had_no_part_speaks_against_nobody() -> None:
+async def test_a_deadline_of_the_caller_says_nothing_of_the_target_and_the_limit_of_an_attempt_does() -> None:
     async with scripted({}, config=LLMConfig(circuit_breaker=BreakerSettings(failure_threshold=1))) as context:
         states: list[str] = []
-        for was_asked in (False, True):
-            guarded = circuit_breaker("k", was_asked=partial(bool, was_asked))
-            await run(guarded(Saying([RequestTimedOut("gpt", 1)]).op), context)
+        for phase in PHASES:
+            await run(circuit_breaker("k")(Saying([RequestTimedOut("gpt", 1, phase)]).op), context)
+            states.append((await context.breakers.state("k", 0.0))[0])
+    assert states == ["closed", "open"]
+
+
+async def test_who_runs_a_breaker_may_say_which_failures_are_the_target_s_own() -> None:
+    async with scripted({}, config=LLMConfig(circuit_breaker=BreakerSettings(failure_threshold=1))) as context:
+        states: list[str] = []
+        for is_own in (False, True):
+            gate = breaker_gate("k", counts=lambda _, is_own=is_own: is_own)
+            await run(gated(gate)(Saying([ServerError("gpt", 503)]).op), context)
             states.append((await context.breakers.state("k", 0.0))[0])
     assert states == ["closed", "open"]
 
@@ -72,14 +77,15 @@ async def test_half_a_second_is_time_enough_to_begin() -> None:
     [
         (RateLimitExceeded("m", 8.0), 8.4),
         (RateLimitExceeded("m", 60.0), 63.0),
-        (RateLimitExceeded("m"), 2.0),
+        (ServerError("m", 503, retry_after_s=8.0), 8.4),
+        (RateLimitExceeded("m"), 0.0),
         (ServerError("m", 503), 0.0),
     ],
-    ids=["as long as was asked, and a little", "up to a minute", "as the key rests", "not at all"],
+    ids=["as long as was asked, and a little", "up to a minute", "by a server too", "no time", "nor by a server"],
 )
 def test_a_retry_waits_as_long_as_was_asked_and_half_of_a_tenth_by_this_chance(error: LLMError, pause_s: float) -> None:
     """The backoff is too short to be seen: what is left is what the error asks for."""
-    drive = default_schedule(RetrySettings(base_s=1e-12, cap_s=1e-12), rest_s=2.0).driver()
+    drive = default_schedule(RetrySettings(base_s=1e-12, cap_s=1e-12)).driver()
     decision = drive(0.0, Half(), error)
     assert isinstance(decision, Continue)
     assert decision.delay_s == pytest.approx(pause_s, abs=1e-9)

@@ -89,6 +89,15 @@ async def test_retry_stops_when_its_budget_is_spent() -> None:
     assert spent.runs == 1
 
 
+async def test_who_waits_for_a_rate_limit_or_a_circuit_spends_nothing_of_the_retry_budget() -> None:
+    config = LLMConfig(retry=RetrySettings(budget=RetryBudgetSettings(capacity=1.0, per_second=0.0)))
+    async with scripted({}, config=config) as context:
+        patient = retry(recurs(3), budget="k")
+        limited = Saying([RateLimitExceeded("gpt", 1.0), CircuitOpen("gpt", 1.0), RateLimitExceeded("gpt", 1.0), "x"])
+        assert await run(patient(limited.op), context) == Success("x")
+        assert await run(patient(Saying([BUSY, "x"]).op), context) == Success("x")
+
+
 @pytest.mark.parametrize(
     ("errors", "keys", "runs"),
     [
@@ -96,7 +105,7 @@ async def test_retry_stops_when_its_budget_is_spent() -> None:
         ([INVALID], 1, 1),
         ([NetworkError("m", cause="dns"), NetworkError("m", cause="dns")], 1, 2),
         ([MalformedResponse("m", "empty"), MalformedResponse("m", "empty")], 1, 2),
-        ([NetworkError("m", ambiguous=True)], 1, 1),
+        ([NetworkError("m", ambiguous=True)], 1, 2),
         ([AuthenticationFailed("m"), AuthenticationFailed("m"), AuthenticationFailed("m")], 2, 2),
         ([CircuitOpen("m")], 1, 1),
     ],
@@ -112,9 +121,11 @@ async def test_a_refused_key_is_replaced_without_waiting() -> None:
     assert await took(retry(default_schedule(RetrySettings(), keys=2))(saying.op)) == (Success("done"), 0.0)
 
 
-async def test_an_ambiguous_failure_is_repeated_only_by_opt_in() -> None:
-    saying = Saying([NetworkError("m", ambiguous=True), "done"])
-    assert (await took(retry(default_schedule(RetrySettings(ambiguous=True)))(saying.op)))[0] == Success("done")
+@pytest.mark.parametrize(("ambiguous", "runs"), [(True, 2), (False, 1)])
+async def test_an_ambiguous_failure_is_repeated_once_unless_that_is_switched_off(ambiguous: bool, runs: int) -> None:
+    saying = Saying([NetworkError("m", ambiguous=True)])
+    await took(retry(default_schedule(RetrySettings(ambiguous=ambiguous)))(saying.op))
+    assert saying.runs == runs
 
 
 async def test_a_choice_of_schedules_counts_each_branch_apart() -> None:
@@ -154,6 +165,7 @@ async def test_a_vendor_that_names_no_time_is_asked_again_at_once_and_one_that_n
         ([NetworkError("m", cause="dns"), BUSY, NetworkError("m", cause="dns"), "done"], False, 3),
         ([NetworkError("m", ambiguous=True), "done"], False, 1),
         ([NetworkError("m", ambiguous=True), "done"], True, 2),
+        ([NetworkError("m", ambiguous=True), NetworkError("m", ambiguous=True), "done"], True, 2),
         ([INVALID, "done"], True, 1),
     ],
 )

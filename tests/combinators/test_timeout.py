@@ -33,7 +33,7 @@ LAYER = scripted({})
 
 async def test_a_timeout_cancels_and_says_what_ran_out() -> None:
     slow = Saying(["late"], takes_s=10)
-    assert await took(timeout(3, model="gpt")(slow.op)) == (Failure(RequestTimedOut("gpt", 3)), 3.0)
+    assert await took(timeout(3, model="gpt")(slow.op)) == (Failure(RequestTimedOut("gpt", 3, "attempt")), 3.0)
     assert await took(timeout(30)(slow.op)) == (Success("late"), 10.0)
 
 

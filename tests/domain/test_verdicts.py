@@ -57,7 +57,8 @@ MATRIX: list[tuple[LLMError, Again, NextModel, bool]] = [
     (NetworkError("m", ambiguous=True, cause="reset"), OPT_IN, OPT_IN, True),
     (RequestTimedOut("m", 1, "first_byte"), OPT_IN, OPT_IN, True),
     (RequestTimedOut("m", 1, "idle"), OPT_IN, OPT_IN, True),
-    (RequestTimedOut("m", 1, "total"), "no", "no", True),
+    (RequestTimedOut("m", 1, "attempt"), OPT_IN, OPT_IN, True),
+    (RequestTimedOut("m", 1, "total"), "no", "no", False),
     (StreamBroken("m", "part"), OPT_IN, OPT_IN, True),
     (MalformedResponse("m", "truncated"), OPT_IN, OPT_IN, True),
     (MalformedResponse("m", "oversize"), "no", "no", False),
@@ -65,7 +66,7 @@ MATRIX: list[tuple[LLMError, Again, NextModel, bool]] = [
     (MalformedResponse("m", "unparsable"), "no", "yes", False),
     (MalformedResponse("m", "redirect"), "no", "no", False),
     (MalformedResponse("m", "empty"), "once", "yes", False),
-    (MalformedResponse("m", "protocol"), "no", "no", True),
+    (MalformedResponse("m", "protocol"), "once", "yes", True),
     (AuthenticationFailed("m"), "other_key", "yes", False),
     (AuthenticationFailed("m", forbidden=True), "no", "yes", False),
     (QuotaExhausted("m"), "other_key", "yes", False),
@@ -75,10 +76,16 @@ MATRIX: list[tuple[LLMError, Again, NextModel, bool]] = [
     (RateLimitExceeded("m"), "yes", "yes", False),
     (RateLimitExceeded("m", 60), "yes", "yes", False),
     (RateLimitExceeded("m", 3600), "no", "yes", False),
+    (RateLimitExceeded("m", 3, local=True), "no", "yes", False),
+    (ServerError("m", 498), "yes", "yes", True),
     (ServerError("m", 500), "yes", "yes", True),
     (ServerError("m", 502), OPT_IN, OPT_IN, True),
     (ServerError("m", 503), "yes", "yes", True),
     (ServerError("m", 504), OPT_IN, OPT_IN, True),
+    (ServerError("m", 519), "yes", "yes", True),
+    (ServerError("m", 520), OPT_IN, OPT_IN, True),
+    (ServerError("m", 524), OPT_IN, OPT_IN, True),
+    (ServerError("m", 525), "yes", "yes", True),
     (ServerError("m", 529), "yes", "yes", True),
     (GatewayError(500), "yes", "yes", True),
     (GatewayError(400), "no", "no", False),
@@ -101,7 +108,7 @@ MATRIX: list[tuple[LLMError, Again, NextModel, bool]] = [
 def test_the_fault_matrix(error: LLMError, same_target: Again, other_model: NextModel, breaker: bool) -> None:
     assert (again(error), next_model(error), counts_against_breaker(error)) == (same_target, other_model, breaker)
     assert is_transient(error) == (same_target in ("yes", "once"))
-    assert is_ambiguous(error) == (same_target == OPT_IN)
+    assert is_ambiguous(error) == (same_target == OPT_IN or isinstance(error, RequestTimedOut))
 
 
 @pytest.mark.parametrize("error", [row[0] for row in MATRIX], ids=str)
@@ -127,7 +134,19 @@ def test_a_description_names_every_problem_and_what_the_vendor_said() -> None:
     assert describe(ServerError("gpt", 503, "over\nloaded")).startswith("gpt failed with status 503 (over loaded): ")
 
 
-def test_only_limits_and_breakers_ask_us_to_stay_away() -> None:
+def test_limits_breakers_and_servers_may_ask_us_to_stay_away() -> None:
     assert retry_after_s(RateLimitExceeded("m", 3)) == 3
     assert retry_after_s(CircuitOpen("m", 4)) == 4
+    assert retry_after_s(ServerError("m", 503, retry_after_s=5)) == 5
     assert retry_after_s(ServerError("m", 503)) is None
+    assert retry_after_s(NetworkError("m")) is None
+
+
+def test_a_limit_of_our_own_and_money_that_is_reserved_are_told_apart_from_a_vendor_s_and_from_what_is_spent() -> None:
+    assert describe(RateLimitExceeded("gpt", 12.0, "the queue is long", local=True)) == (
+        "the limit set for gpt is reached (the queue is long): wait 12 s, or raise rate_limit"
+    )
+    assert describe(BudgetExceeded(2.0, 0.5, reserved_usd=1.25)) == (
+        "the budget of 2.0000 USD does not allow it, 0.5000 are spent and 1.2500 reserved by requests under way: "
+        "raise the budget, or lower max_tokens"
+    )

@@ -8,6 +8,7 @@ from dataclasses import replace
 from llm_manager import (
     CacheSettings,
     Context,
+    HttpSettings,
     KeySettings,
     Layer,
     LLMConfig,
@@ -62,7 +63,9 @@ def uncached() -> LLMConfig:
     return LLMConfig(cache=CacheSettings(enabled=False))
 
 
-ONE_KEY = replace(uncached(), keys=KeySettings(providers={"openai": (Secret("k" * 20),)}, max_connections_per_key=1))
+ONE_KEY = replace(
+    uncached(), keys=KeySettings(providers={"openai": (Secret("k" * 20),)}), http=HttpSettings(max_connections=1)
+)
 GPT = LLMRequest(prompt="hi", preferences=Preferences(model="gpt-4o", fallback="none"))
 
 

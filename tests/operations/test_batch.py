@@ -57,7 +57,7 @@ class Counted:
 
     def __call__(self, request: LLMRequest) -> Line:
         self.prompts.append(request.prompt)
-        return ServerError("gpt", 500) if request.prompt in self.bad else request.prompt.upper()
+        return Pause(0.5, ServerError("gpt", 500)) if request.prompt in self.bad else request.prompt.upper()
 
 
 async def told(
@@ -77,10 +77,37 @@ def texts(found: dict[int, Outcome[LLMResponse, LLMError]]) -> dict[int, str]:
 
 
 async def test_every_request_has_its_outcome_and_one_failure_loses_no_other() -> None:
-    async with scripted({"gpt": [moody("n2")] * 9}, config=CONFIG) as context:
+    async with scripted({"gpt": [moody("n2")] * 8}, config=CONFIG) as context:
         found = await told(context, [*ASKED, LLMRequest()])
     assert texts(found) == {0: "N0", 1: "N1", 2: "ServerError", 3: "N3", 4: "N4", 5: "N5", 6: "InvalidRequest"}
     assert isinstance(found[6].failure(), InvalidRequest)
+
+
+@pytest.mark.parametrize("concurrency", [1, 2, 9])
+async def test_a_row_that_fails_for_a_reason_of_its_own_is_asked_three_times_and_keeps_no_other_waiting_for_long(
+    concurrency: int,
+) -> None:
+    script = Counted("n2")
+    async with scripted({"gpt": [script] * 8}, config=CONFIG) as context:
+        found = await told(context, ASKED, concurrency=concurrency)
+        assert context.clock.monotonic() == 4.5, "three tries, and pauses of one and of two seconds"
+    assert texts(found) == {0: "N0", 1: "N1", 2: "ServerError", 3: "N3", 4: "N4", 5: "N5"}
+    assert script.prompts.count("n2") == 3
+
+
+async def test_rows_that_all_fail_wait_for_the_end_of_it() -> None:
+    """What fails them is not theirs: none of them is lost, and few requests are sent meanwhile."""
+    asked = 0
+
+    def away_for_five_minutes(request: LLMRequest) -> Line:
+        nonlocal asked
+        asked += 1
+        return Pause(0.5, ServerError("gpt", 500) if context.clock.monotonic() < 300 else request.prompt.upper())
+
+    async with scripted({"gpt": [away_for_five_minutes] * 99}, config=CONFIG) as context:
+        found = await told(context, ASKED, concurrency=2)
+    assert texts(found) == {number: f"N{number}" for number in range(6)}
+    assert asked < 30
 
 
 async def test_outcomes_come_as_they_are_ready() -> None:
@@ -114,12 +141,12 @@ async def test_requests_are_taken_as_there_is_room_for_them() -> None:
 
 async def test_a_second_run_asks_only_what_failed() -> None:
     kept: MutableMapping[tuple[str, int], str] = {}
-    first, second = Counted("n2", "n4"), Counted()
-    async with scripted({"gpt": [first] * 9}, config=CONFIG) as context:
+    first, second = Counted("n2", "n5"), Counted()
+    async with scripted({"gpt": [first] * 10}, config=CONFIG) as context:
         before = await told(context, ASKED, journal=memory_journal(kept))
     async with scripted({"gpt": [second] * 9}, config=CONFIG) as context:
         after = await told(context, ASKED, journal=memory_journal(kept))
-    assert sorted(second.prompts) == ["n2", "n4"]
+    assert sorted(second.prompts) == ["n2", "n5"]
     assert texts(after) == {number: f"N{number}" for number in range(6)}
     assert all(after[index] == outcome for index, outcome in before.items() if isinstance(outcome, Success))
 

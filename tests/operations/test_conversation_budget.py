@@ -42,9 +42,9 @@ pytestmark = pytest.mark.anyio
 
 PRICED = LLMConfig(
     models={"gpt": ModelSettings(prompt_usd=1000.0, completion_usd=1000.0, max_output_tokens=100)},
-    retry=RetrySettings(ambiguous=True, base_s=0.0),
+    retry=RetrySettings(base_s=0.0),
 )
-"""A model that costs a tenth of a cent a token; a try of a short question may cost a little more than a tenth."""
+"""A model that costs a tenth of a cent a token; an attempt of a short question may cost a little more than a tenth."""
 
 ANSWER = LLMResponse(content="x", model="gpt", usage=Usage(prompt_tokens=5, completion_tokens=20))
 PERHAPS_BILLED = NetworkError("gpt", ambiguous=True)
@@ -76,18 +76,18 @@ async def test_a_try_that_may_have_been_billed_counts_beside_the_answer() -> Non
 
 
 async def test_a_turn_that_failed_at_a_price_is_one_without_messages() -> None:
-    async with layer(*[PERHAPS_BILLED] * 4) as context:
+    async with layer(*[PERHAPS_BILLED] * 2) as context:
         id_ = await begun(context)
         failed = await run(continue_conversation(id_, "hi"), context)
         now = await whole(context, id_)
         assert failed == Failure(PERHAPS_BILLED)
-        assert (spent(now), now.version, now.messages) == ((0.0, 0.42), 2, ())
+        assert (spent(now), now.version, now.messages) == ((0.0, 0.21), 2, ())
         assert spent(await whole(context, (await run(fork_conversation(id_), context)).unwrap())) == (0.0, 0.0)
 
 
 async def test_what_failed_leaves_less_for_the_next_turn() -> None:
-    async with layer(*[PERHAPS_BILLED] * 4, "never said") as context:
-        id_ = await begun(context, 0.5)
+    async with layer(*[PERHAPS_BILLED] * 2, "never said") as context:
+        id_ = await begun(context, 0.25)
         await run(continue_conversation(id_, "hi"), context)
         refused = await run(continue_conversation(id_, "hi"), context)
     assert isinstance(refused.failure(), BudgetExceeded)
@@ -135,10 +135,10 @@ async def test_a_stream_that_was_read_to_its_end_is_stored_once() -> None:
 
 
 async def test_a_stream_that_never_began_counts_too() -> None:
-    async with layer(*[PERHAPS_BILLED] * 4) as context:
+    async with layer(*[PERHAPS_BILLED] * 2) as context:
         id_ = await begun(context)
         assert isinstance(await run(continue_conversation_stream(id_, "hi"), context), Failure)
-        assert spent(await whole(context, id_)) == (0.0, 0.42)
+        assert spent(await whole(context, id_)) == (0.0, 0.21)
 
 
 @pytest.mark.parametrize("way", [continue_conversation, continue_conversation_stream])
@@ -178,13 +178,13 @@ async def test_an_answer_that_came_too_late_counts() -> None:
 
 
 async def test_money_that_was_lost_meanwhile_is_in_no_turns_way() -> None:
-    lines: list[Line] = [Pause(1.0, PERHAPS_BILLED), Pause(2.0, ANSWER), *[PERHAPS_BILLED] * 3]
+    lines: list[Line] = [Pause(1.0, PERHAPS_BILLED), Pause(2.0, ANSWER), PERHAPS_BILLED]
     async with layer(*lines) as context:
         id_ = await begun(context)
         outcomes = await at_once(context, id_, "fails", "is answered")
         now = await whole(context, id_)
     assert (outcomes["fails"], isinstance(outcomes["is answered"], Success)) == (Failure(PERHAPS_BILLED), True)
-    assert (contents(now), now.version, spent(now)) == (["is answered", "x"], 3, (0.025, 0.424))
+    assert (contents(now), now.version, spent(now)) == (["is answered", "x"], 3, (0.025, 0.212))
 
 
 @pytest.mark.parametrize("line", [PERHAPS_BILLED, ANSWER])

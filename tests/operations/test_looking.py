@@ -9,6 +9,7 @@ from returns.result import Failure, Success
 
 from llm_manager import (
     AllModelsFailed,
+    BreakerSettings,
     CircuitOpen,
     ConfigurationError,
     InvalidRequest,
@@ -60,7 +61,8 @@ async def test_what_generate_does_is_inside_the_plan() -> None:
 
 
 async def test_an_open_circuit_is_passed_over_in_the_plan_and_by_select_model() -> None:
-    async with scripted({"gpt": [BUSY] * 5, "claude": ["x"] * 9}, config=ONCE) as context:
+    config = replace(ONCE, circuit_breaker=BreakerSettings(open_s=60.0))
+    async with scripted({"gpt": [BUSY] * 5, "claude": ["x"] * 9}, config=config) as context:
         assert await run(select_model(ASK), context) == Success("gpt")
         for number in range(5):
             await run(generate(LLMRequest(prompt=str(number))), context)
@@ -69,6 +71,16 @@ async def test_an_open_circuit_is_passed_over_in_the_plan_and_by_select_model() 
         assert isinstance(route.targets[0].skipped, CircuitOpen)
         alone = await run(select_model(only("gpt")), context)
         assert isinstance(alone.failure(), CircuitOpen)
+
+
+async def test_a_circuit_that_is_open_for_a_moment_is_asked_last_and_alone_is_waited_for() -> None:
+    async with scripted({"gpt": [BUSY] * 5, "claude": ["x"] * 9}, config=ONCE) as context:
+        for number in range(5):
+            await run(generate(LLMRequest(prompt=str(number))), context)
+        route = (await run(plan(ASK), context)).unwrap()
+        assert [target.model for target in route.targets if target.skipped is None] == ["claude", "gpt"]
+        assert await run(select_model(ASK), context) == Success("claude")
+        assert await run(select_model(only("gpt")), context) == Success("gpt")
 
 
 async def test_a_wrong_request_cannot_be_planned() -> None:

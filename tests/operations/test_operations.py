@@ -10,10 +10,12 @@ from returns.result import Failure, Success
 from llm_manager import (
     AllModelsFailed,
     AuthenticationFailed,
+    BreakerSettings,
     CircuitOpen,
     ConfigurationError,
     ContentFiltered,
     ContextTooLarge,
+    HttpSettings,
     InvalidRequest,
     KeySettings,
     LimiterSettings,
@@ -55,7 +57,7 @@ async def test_generate_retries_falls_back_and_keeps_the_whole_account() -> None
     lines = response.metadata.attempts
     assert [(line.model, line.outcome) for line in lines] == [("gpt", "ServerError")] * 4 + [("claude", "ok")]
     assert response.metadata.retry_count == 4
-    assert lines[-1].latency_ms == 2000.0
+    assert lines[-1].latency_ms == pytest.approx(2000.0)
     assert response.metadata.latency_ms == pytest.approx(2000 + 1000 * sum(line.waited_s for line in lines))
 
 
@@ -111,8 +113,18 @@ async def test_a_model_whose_circuit_is_open_is_passed_over() -> None:
             response = (await run(generate(LLMRequest(prompt=str(number))), context)).unwrap()
             assert response.model == "claude"
         assert len([each for each in received(context.providers["custom"]) if each.target.model == "gpt"]) == 5
-        error = (await run(generate(only("gpt")), context)).failure()
-        assert isinstance(error, CircuitOpen)
+
+
+async def test_a_call_without_another_model_waits_for_an_open_circuit_up_to_ten_seconds() -> None:
+    for open_s, waited_s in ((10.0, 10.0), (10.5, None)):
+        config = replace(ONCE, circuit_breaker=BreakerSettings(failure_threshold=1, open_s=open_s))
+        async with scripted({"gpt": [BUSY, "back"]}, config=config) as context:
+            await run(generate(only("gpt")), context)
+            outcome = await run(generate(only("gpt")), context)
+            if waited_s is None:
+                assert outcome == Failure(CircuitOpen("gpt", open_s))
+            else:
+                assert (outcome.unwrap().content, context.clock.monotonic()) == ("back", waited_s)
 
 
 async def test_the_deadline_of_a_request_bounds_everything() -> None:
@@ -123,12 +135,22 @@ async def test_the_deadline_of_a_request_bounds_everything() -> None:
         assert context.clock.monotonic() == 3.0
 
 
-async def test_an_ambiguous_failure_goes_no_further_without_the_opt_in() -> None:
-    lost = NetworkError("gpt", ambiguous=True, cause="reset")
-    script: dict[str, list[Line]] = {"gpt": [lost], "claude": ["second"]}
-    assert await provide(generate(ASK), scripted(script)) == Failure(lost)
-    allowed = LLMConfig(retry=RetrySettings(ambiguous=True, max_retries=0))
-    assert (await provide(generate(ASK), scripted(script, config=allowed))).unwrap().content == "second"
+LOST = NetworkError("gpt", ambiguous=True, cause="reset")
+CAREFUL = LLMConfig(retry=RetrySettings(ambiguous=False))
+
+
+async def test_an_ambiguous_failure_goes_to_the_next_model_at_once_unless_that_is_switched_off() -> None:
+    script: dict[str, list[Line]] = {"gpt": [LOST, "late"], "claude": ["second"]}
+    response = (await provide(generate(ASK), scripted(script))).unwrap()
+    assert (response.content, response.metadata.latency_ms) == ("second", 0.0)
+    assert await provide(generate(ASK), scripted(script, config=CAREFUL)) == Failure(LOST)
+
+
+async def test_an_ambiguous_failure_of_the_only_model_is_repeated_once_unless_that_is_switched_off() -> None:
+    script: dict[str, list[Line]] = {"gpt": [LOST, "then"]}
+    assert (await provide(generate(only("gpt")), scripted(script))).unwrap().content == "then"
+    assert await provide(generate(only("gpt")), scripted({"gpt": [LOST, LOST, "never"]})) == Failure(LOST)
+    assert await provide(generate(only("gpt")), scripted(script, config=CAREFUL)) == Failure(LOST)
 
 
 async def test_a_filtered_answer_goes_no_further_without_the_opt_in() -> None:
@@ -183,7 +205,9 @@ async def test_every_key_is_tried_before_the_model_is_given_up() -> None:
         async def models(self, target: Target, keys: object, /) -> Outcome[tuple[str, ...], AuthenticationFailed]:
             return Failure(AuthenticationFailed(target.model))
 
-    layer = scripted({}, config=LLMConfig(keys=keys)) | replacing(providers={"openai": Refusing()})
+    layer = scripted({}, config=LLMConfig(keys=keys, http=HttpSettings(max_connections=1))) | replacing(
+        providers={"openai": Refusing()}
+    )
     outcome = await provide(generate(only("gpt-4o")), layer)
     assert outcome == Failure(AuthenticationFailed("gpt-4o", message="revoked"))
     assert used == ["a", "b"]
@@ -222,7 +246,7 @@ async def test_nothing_configured_says_what_would_help() -> None:
 
 
 async def test_a_cancelled_call_gives_its_key_back() -> None:
-    keys = KeySettings(providers={"openai": (Secret("a" * 20),)}, max_connections_per_key=1)
+    keys = KeySettings(providers={"openai": (Secret("a" * 20),)})
     answers: list[float] = [1000.0, 0.0]
 
     class Slow(Unstreamed):
@@ -233,7 +257,9 @@ async def test_a_cancelled_call_gives_its_key_back() -> None:
         async def models(self, target: Target, keys: object, /) -> Outcome[tuple[str, ...], ModelUnavailable]:
             return Success(())
 
-    layer = scripted({}, config=LLMConfig(keys=keys)) | replacing(providers={"openai": Slow()})
+    layer = scripted({}, config=LLMConfig(keys=keys, http=HttpSettings(max_connections=1))) | replacing(
+        providers={"openai": Slow()}
+    )
     async with layer as context:
         late = await run(generate(replace(only("gpt-4o"), deadline_s=1)), context)
         assert isinstance(late.failure(), RequestTimedOut)

@@ -9,13 +9,12 @@ import pytest
 
 from llm_manager import (
     BreakerSettings,
-    KeySettings,
+    HttpSettings,
     LimiterSettings,
     ModelUnavailable,
     RequestTimedOut,
     RetrySettings,
     SchemaMismatch,
-    Secret,
     StreamFailed,
     TextDelta,
     cached,
@@ -30,6 +29,7 @@ from llm_manager import (
     stream_with_schema,
 )
 from llm_manager.domain.events import RequestLeft, SpanFinished
+from llm_manager.policies.targets import resolve
 from llm_manager.testing import Line, Pieces, scripted
 from tests.operations.streaming import (
     ASK,
@@ -83,7 +83,7 @@ async def test_a_stream_that_breaks_counts_against_the_breaker_and_one_that_is_l
         async with await opened(context, GPT) as stream:
             await anext(stream)
         await collect(await opened(context, GPT))
-        assert (await run(generate(GPT), context)).failure().tag == "CircuitOpen"
+        assert (await context.breakers.state(resolve(config, "gpt-4o").unwrap().key, 0.0))[0] == "open"
 
 
 async def test_the_limiter_settles_on_what_a_whole_stream_has_used() -> None:
@@ -133,9 +133,8 @@ async def test_a_schema_stream_settles_on_its_value() -> None:
 
 async def test_streams_that_nobody_will_get_are_closed() -> None:
     """The loser of a dead heat, and those beside one that did not begin."""
-    keys = KeySettings(providers={"openai": (Secret("k" * 20),)}, max_connections_per_key=2)
     words: list[Line] = [WORDS, WORDS, WORDS, ModelUnavailable("gpt-4o"), "next"]
-    async with keyed(words, replace(uncached(), keys=keys)) as context:
+    async with keyed(words, replace(ONE_KEY, http=HttpSettings(max_connections=2))) as context:
         ask = generate_stream(GPT)
         async with (await run(race(ask, ask), context)).unwrap() as winner:
             assert (await collect(winner)).unwrap().content == "one two three"

@@ -7,6 +7,7 @@ on.
 
 from __future__ import annotations
 
+from math import inf
 from typing import TypeAlias, TypeVar, final
 
 from returns.result import Success
@@ -31,28 +32,41 @@ Route: TypeAlias = tuple[str | None, str]
 
 @final
 class _Lane:
-    """What is known of one route: when the rows of it may go on, and since when none has been answered."""
+    """What is known of one route: when the rows of it may go on, since when none has been answered, and which row, or
+    that several, have been refused since."""
 
-    __slots__ = ("_answered_s", "_paused_s", "_pauses", "_refused_s", "opens_s")
+    __slots__ = ("_answered_s", "_has_several", "_paused_s", "_pauses", "_refused_row", "_refused_s", "opens_s")
 
     def __init__(self, now_s: float) -> None:
         self.opens_s = self._paused_s = now_s
         self._answered_s: float | None = None
         self._refused_s: float | None = None
+        self._refused_row: object | None = None
+        self._has_several = False
         self._pauses = 0
 
     def answered(self, began_s: float, now_s: float) -> None:
         """A row that *began* was answered: the others may go on, unless it was sent before they were kept back."""
         self._answered_s = now_s
         if began_s >= self._paused_s:
-            self._refused_s, self._pauses = None, 0
+            self._refused_s, self._refused_row, self._has_several, self._pauses = None, None, False, 0
             self.opens_s = min(self.opens_s, now_s)
 
-    def may_repeat(self, refusal: Refusal, began_s: float, rounds: int, now_s: float) -> bool:
-        """Is a row that *began* and was refused now asked again: as often as *refusal* allows while others are
-        answered, and for :data:`PATIENCE_S` while none is?"""
-        if self._answered_s is not None and self._answered_s >= began_s:
-            return rounds < refusal.rounds
+    def may_repeat(self, row: object, refusal: Refusal, began_s: float, rounds: int, now_s: float) -> bool:
+        """Is *row*, which *began* and was refused now, asked again: as often as *refusal* allows while others are
+        answered, and for :data:`PATIENCE_S` while none is?
+
+        Where no other was refused since the last answer, the reason may be the row's own, and it does not keep the
+        others waiting for so long.
+        """
+        self._has_several |= self._refused_row not in (None, row)
+        self._refused_row = row
+        are_answered = self._answered_s is not None and self._answered_s >= began_s
+        if are_answered or not self._has_several:
+            if rounds >= refusal.rounds:
+                return False
+            if are_answered:
+                return True
         return self._refused_s is None or now_s - self._refused_s <= PATIENCE_S
 
     def pause(self, refusal: Refusal, now_s: float) -> bool:
@@ -81,7 +95,7 @@ class Feed:
         """*op*, which asks *request*, begun when its lane is open, and again when a refusal has ended."""
 
         async def pacing(context: Context) -> Outcome[A, LLMError]:
-            lane, clock, rounds = self._lane(request, context), context.clock, 0
+            lane, clock, rounds, row = self._lane(request, context), context.clock, 0, object()
             while True:
                 while (wait_s := lane.opens_s - clock.monotonic()) > 0:
                     await clock.sleep(wait_s)
@@ -92,9 +106,9 @@ class Feed:
                     lane.answered(began_s, now_s)
                     return outcome
                 refusal = refusal_of(context.config, outcome.failure())
-                if refusal is None or not lane.may_repeat(refusal, began_s, rounds, now_s):
+                if refusal is None or not lane.may_repeat(row, refusal, began_s, rounds, now_s):
                     return outcome
-                rounds += 1
+                rounds += refusal.rounds < inf
                 _pause(lane, refusal, outcome.failure(), context)
 
         return effect(pacing)

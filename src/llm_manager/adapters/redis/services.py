@@ -16,7 +16,7 @@ from llm_manager.adapters.limits.breakers import MemoryBreakers
 from llm_manager.adapters.limits.keys import MAX_CONNECTIONS, MemoryKeys
 from llm_manager.adapters.limits.limiter import MemoryLimiter
 from llm_manager.adapters.limits.retry_budgets import MemoryRetryBudgets
-from llm_manager.domain.arguments import check_finite
+from llm_manager.domain.arguments import check_count, check_finite
 from llm_manager.domain.errors import ConfigurationError
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.problem import Problem
@@ -89,9 +89,10 @@ def redis_keys(
     The keys themselves stay here. *max_connections* (``http.max_connections``) bounds the calls of this process, a
     single key's too. The calls of a process that was silent for a minute do not count until it speaks again.
     """
-    write = "redis_keys(redis, settings, longest_call_s=300)"
-    check_finite(
-        longest_call_s, "redis_keys takes the seconds of the longest call, more than 0", write, is_zero_right=False
+    check_count(
+        max_connections,
+        "redis_keys takes a number of connections, 1 or more",
+        "redis_keys(redis, settings, max_connections=100)",
     )
     to = _redis(redis, shared)
     from llm_manager.adapters.redis.keys import RedisKeys  # noqa: PLC0415  # an extra
