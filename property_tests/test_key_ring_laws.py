@@ -185,12 +185,12 @@ class Against(RuleBasedStateMachine):
     def rest_s(self, error: LLMError, in_a_row: int) -> float:
         match error:
             case AuthenticationFailed():
-                return min(REFUSED_REST_S * 2 ** (in_a_row - 1), LONGEST_REFUSED_REST_S)
+                return min(REFUSED_REST_S * 2.0 ** (in_a_row - 1), LONGEST_REFUSED_REST_S)
             case RateLimitExceeded(retry_after_s=asked_s):
                 rest_s = self.settings.cool_down_s if asked_s is None else min(asked_s, LONGEST_REST_S)
                 if in_a_row == 1:
                     return rest_s
-                return max(rest_s, min(self.settings.cool_down_s * 2 ** (in_a_row - 2), LONGEST_DOUBLED_REST_S))
+                return max(rest_s, min(self.settings.cool_down_s * 2.0 ** (in_a_row - 2), LONGEST_DOUBLED_REST_S))
             case _:
                 return QUOTA_REST_S
 

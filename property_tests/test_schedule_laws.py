@@ -7,7 +7,7 @@ from random import Random as Chance
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llm_manager.combinators.retry import at_once
+from llm_manager.combinators.retry import unless
 from llm_manager.domain.errors import LLMError, RateLimitExceeded, ServerError
 from llm_manager.effect.schedule import (
     Continue,
@@ -88,10 +88,19 @@ def test_recurs_goes_on_exactly_so_often(times_: int) -> None:
 
 
 @given(schedule=schedules, at=times, count=st.integers(0, 3))
-def test_what_is_done_at_once_counts_nowhere(schedule: Schedule[object], at: list[float], count: int) -> None:
+def test_what_is_decided_first_counts_nowhere(schedule: Schedule[object], at: list[float], count: int) -> None:
     """The first *count* of those errors cost nothing, and for all others nothing has changed."""
+    to_decide = count
+
+    def first(error: LLMError) -> Decision | None:
+        nonlocal to_decide
+        if error != LIMITED or to_decide == 0:
+            return None
+        to_decide -= 1
+        return Continue(0.0)
+
     errors: list[LLMError] = [BUSY if index % 2 else LIMITED for index in range(len(at))]
-    decide, plain = at_once(lambda error: error == LIMITED, count, schedule).driver(), schedule.driver()
+    decide, plain = unless(first, lambda: schedule).driver(), schedule.driver()
     chance, same = Chance(1), Chance(1)  # noqa: S311  # a fixed source of chance, nothing secret
     left = count
     for now_s, error in zip(at, errors, strict=True):

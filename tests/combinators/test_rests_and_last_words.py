@@ -58,11 +58,19 @@ async def test_a_deadline_of_the_caller_says_nothing_of_the_target_and_the_limit
     assert states == ["closed", "open"]
 
 
+def _never(_: LLMError) -> bool:
+    return False
+
+
+def _always(_: LLMError) -> bool:
+    return True
+
+
 async def test_who_runs_a_breaker_may_say_which_failures_are_the_target_s_own() -> None:
     async with scripted({}, config=LLMConfig(circuit_breaker=BreakerSettings(failure_threshold=1))) as context:
         states: list[str] = []
-        for is_own in (False, True):
-            gate = breaker_gate("k", counts=lambda _, is_own=is_own: is_own)
+        for is_own in (_never, _always):
+            gate = breaker_gate("k", counts=is_own)
             await run(gated(gate)(Saying([ServerError("gpt", 503)]).op), context)
             states.append((await context.breakers.state("k", 0.0))[0])
     assert states == ["closed", "open"]

@@ -103,9 +103,9 @@ NUMBERS: dict[str, tuple[Callable[[Any], object], str]] = {
     "start_conversation.budget_usd": (lambda n: start_conversation(budget_usd=n), "finite above 0"),
     "batch_at_vendor.limit_s": (lambda n: batch_at_vendor([SKY], model="gpt-4o", limit_s=n), "number above 0"),
     "redis_budget.limit_usd": (lambda n: redis_budget("redis://127.0.0.1:1", n), "finite"),
-    "redis_keys.longest_call_s": (
-        lambda n: redis_keys("redis://127.0.0.1:1", llm_manager.KeySettings(), longest_call_s=n),
-        "finite above 0",
+    "redis_keys.max_connections": (
+        lambda n: redis_keys("redis://127.0.0.1:1", llm_manager.KeySettings(), max_connections=n),
+        "count",
     ),
     "sqlite_conversations.timeout_s": (lambda n: sqlite_conversations("chat.db", timeout_s=n), "finite above 0"),
     "postgres_conversations.timeout_s": (

@@ -101,8 +101,7 @@ async def test_the_lease_of_a_probe_that_died_ends_by_the_servers_time(redis: Re
     assert isinstance(await breakers.admit("k", "m", 0.0), Failure)
     await anyio.sleep(0.11)
     assert (await breakers.admit("k", "m", 0.0)).unwrap().probe
-    state, left_s = await breakers.state("k", 0.0)
-    assert (state, 0 < left_s <= 0.1) == ("half-open", True)
+    assert await breakers.state("k", 0.0) == ("half-open", None)
 
 
 async def test_a_clock_that_was_set_back_keeps_no_breaker_open(redis: RedisServer) -> None:
@@ -111,7 +110,9 @@ async def test_a_clock_that_was_set_back_keeps_no_breaker_open(redis: RedisServe
     await breakers.record(permit, "failure", 0.0, 0.0)
     (key,) = cast("list[bytes]", redis.ask("KEYS", "*"))
     redis.ask("SET", key, '["open",1,1e12,0.01]')
-    assert (await breakers.state("k", 0.0))[1] <= 0.011
+    left_s = (await breakers.state("k", 0.0))[1]
+    assert left_s is not None
+    assert left_s <= 0.011
 
 
 async def test_without_a_redis_each_process_has_breakers_of_its_own() -> None:

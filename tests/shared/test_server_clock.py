@@ -100,6 +100,7 @@ async def test_an_open_breaker_stays_open_no_longer_than_settings_ever_let_it(ti
     await breakers.record(permit, "failure", 0.0, 0.0)
     timed.jump(-DAY_S)
     state, left_s = await breakers.state("k", 0.0)
+    assert left_s is not None
     assert (state, 60 < left_s <= 110) == ("open", True)
     timed.jump(600)
     assert await breakers.state("k", 0.0) == ("half-open", 0.0)
