@@ -24,6 +24,7 @@ from llm_manager.effect.context import Context, emit
 from llm_manager.effect.ongoing import Ending, Tell
 from llm_manager.effect.schedule import Continue, Decision, Done
 from llm_manager.policies.asked import Asked, asked_of
+from llm_manager.policies.key_ring import unused
 from llm_manager.policies.latency import is_unusual
 from llm_manager.policies.planning import alternate_keys, key_pool_name
 from llm_manager.ports import Dispatch, Lease, Provider
@@ -154,7 +155,8 @@ class Tries(Generic[A]):
 
     async def _give_back(self, context: Context, lease: Lease, ending: Ending) -> None:
         now_s = context.clock.monotonic()
-        await context.keys.give_back(lease, ending.error, now_s)
+        heard = unused(lease.model) if ending.outcome is None else ending.error
+        await context.keys.give_back(lease, heard, now_s)
         is_limited = isinstance(ending.error, RateLimitExceeded) and self._other_keys > 0
         if is_limited and await context.keys.usable(lease.pool, lease.model, now_s):
             self._of_one_key = ending.error

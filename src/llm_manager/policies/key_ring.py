@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from math import inf, log2
 from typing import TypeAlias
 
-from llm_manager.domain.errors import AuthenticationFailed, LLMError, QuotaExhausted, RateLimitExceeded
+from llm_manager.domain.errors import AuthenticationFailed, LLMError, NetworkError, QuotaExhausted, RateLimitExceeded
 from llm_manager.domain.settings import KeySettings
 
 QUOTA_REST_S = 3600.0
@@ -138,10 +138,16 @@ def _unavailable(keys: Sequence[KeyState], model: str, now_s: float) -> Wait | K
     return AuthenticationFailed(model, message="" if why is None else why.message)
 
 
+def unused(model: str) -> NetworkError:
+    """What a lease is given back with of which nothing was heard: of a call that was not sent, or was cancelled."""
+    return NetworkError(model, cause="local", message="nothing was heard")
+
+
 def given_back(
     ring: Ring, chosen: Chosen, model: str, error: LLMError | None, now_s: float, settings: KeySettings
 ) -> Ring:
-    """The call is over; what the provider said about the key is remembered. The longer of two rests wins."""
+    """The call is over; what the provider said about the key is remembered, None for an answer. The longer of two rests
+    wins."""
     index, key = chosen.index, ring.keys[chosen.index]
     is_news = chosen.epoch == key.epoch  # else others have told since of what it ran into
     key = _ended(key, refusals=0 if error is None and is_news else key.refusals)

@@ -47,7 +47,8 @@ class Keys(Protocol):
         ...
 
     async def give_back(self, lease: Lease, error: LLMError | None, now_s: float, /) -> None:
-        """The call is over; *error* is what the provider said, which may disable the key or let it rest."""
+        """The call is over; *error* is what the provider said, which may disable the key or let it rest, and None for
+        an answer."""
         ...
 
     async def usable(self, pool: str, model: str, now_s: float, /) -> bool:

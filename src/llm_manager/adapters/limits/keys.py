@@ -106,9 +106,9 @@ class MemoryKeys:
             self._serve(found)
         waiter = _Waiter(model, now_s + max_wait_s)
         answer = self._answer(found, waiter)
-        if not isinstance(answer, float):
+        if not isinstance(answer, key_ring.Wait):
             return answer
-        found.next_s = min(found.next_s, answer)
+        found.next_s = min(found.next_s, _moment_s(answer))
         return await self._wait(found, waiter, clock)
 
     async def give_back(self, lease: Lease, error: LLMError | None, now_s: float, /) -> None:
@@ -141,9 +141,8 @@ class MemoryKeys:
             pool = self._pools[name] = _Pool(name, (None,), (), (self._most, self._most))
         return pool
 
-    def _answer(self, pool: _Pool, waiter: _Waiter) -> Answer | float:
-        """A lease, why there is none, or the next moment at which a key opens (inf: when a call ends) while the caller
-        has to wait and may."""
+    def _answer(self, pool: _Pool, waiter: _Waiter) -> Answer | key_ring.Wait:
+        """A lease, why there is none, or what there is to wait for while the caller has to wait and may."""
         pool.ring, choice = key_ring.choose(pool.ring, waiter.model, pool.now_s)
         match choice:
             case key_ring.Chosen(index=index, epoch=epoch):
@@ -152,10 +151,8 @@ class MemoryKeys:
                     pool=pool.name, model=waiter.model, key_id=key_id, secret=secret, index=index, epoch=epoch
                 )
                 return Success(lease)
-            case key_ring.Wait(until_s=until_s, is_busy=is_busy, why=why):
-                if not is_busy and until_s is not None and until_s > waiter.until_s:
-                    return Failure(why)
-                return inf if until_s is None else until_s
+            case key_ring.Wait() as wait:
+                return Failure(wait.why) if not wait.is_busy and _moment_s(wait) > waiter.until_s else wait
             case refusal:
                 return Failure(refusal)
 
@@ -174,10 +171,11 @@ class MemoryKeys:
             if waiter.model in blocked and blocked[waiter.model] <= waiter.until_s:
                 continue
             answer = self._answer(pool, waiter)
-            if isinstance(answer, float):
-                blocked[waiter.model] = answer  # a key that it may not use can still serve another model
-                pool.next_s = min(pool.next_s, answer)
-                if answer == inf and key_ring.serves_all_alike(pool.ring):
+            if isinstance(answer, key_ring.Wait):
+                at_s = _moment_s(answer)
+                blocked[waiter.model] = at_s  # a key that it may not use can still serve another model
+                pool.next_s = min(pool.next_s, at_s)
+                if at_s == inf and key_ring.serves_all_alike(pool.ring):
                     break
                 continue
             waiter.answer = answer
@@ -196,7 +194,7 @@ class MemoryKeys:
                 pool.queue.remove(waiter)
                 self._pass_on(pool)
             elif isinstance(waiter.answer, Success):  # asyncio's own cancel() can hit between answer and waking
-                self._return(pool, waiter.answer.unwrap(), None, pool.now_s)
+                self._return(pool, waiter.answer.unwrap(), key_ring.unused(waiter.model), pool.now_s)
             raise
         self._pass_on(pool)
         return waiter.answer
@@ -214,6 +212,11 @@ class MemoryKeys:
         """The clock is for the next head to watch."""
         if pool.queue:
             pool.queue[0].wake()
+
+
+def _moment_s(wait: key_ring.Wait) -> float:
+    """When a key opens by itself, inf where only the end of a call opens one."""
+    return inf if wait.until_s is None else wait.until_s
 
 
 def most_in_flight(settings: KeySettings, pool: str, max_connections: int) -> tuple[int, int]:

@@ -31,6 +31,7 @@ from llm_manager.domain.errors import (
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.secret import Secret
 from llm_manager.domain.settings import KeySettings, RedisSettings
+from llm_manager.policies.key_ring import unused
 from llm_manager.ports import Clock, Keys, Lease
 
 LOOK_AGAIN_S = 0.05
@@ -123,9 +124,9 @@ class RedisKeys:
                     if refused % len(desk.marks) == 0:
                         await clock.sleep(LOOK_AGAIN_S)
             except BaseException:
-                await self._own.give_back(lease, _unused(model), clock.monotonic())
+                await self._own.give_back(lease, unused(model), clock.monotonic())
                 raise
-            await self._own.give_back(lease, _unused(model), clock.monotonic())
+            await self._own.give_back(lease, unused(model), clock.monotonic())
 
     async def give_back(self, lease: Lease, error: LLMError | None, now_s: float, /) -> None:
         """The call is over: what it said about the key is remembered here first, and then told to all."""
@@ -210,11 +211,6 @@ class RedisKeys:
                         self._own.rest(desk.pool, index, until_s, _why(reason))
             case _:
                 pass
-
-
-def _unused(model: str) -> LLMError:
-    """What ends a lease with which nothing was sent: it says nothing about the key, not even that it is well."""
-    return RateLimitExceeded(model, local=True)
 
 
 def _reason(why: LLMError) -> str:
