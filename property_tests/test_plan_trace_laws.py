@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Coroutine, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
 from typing import Any, TypeVar, cast, get_args
 
 import anyio
@@ -19,11 +18,13 @@ from returns.result import Failure, Success
 
 from llm_manager import (
     AllModelsFailed,
+    CircuitOpen,
     Context,
     LLMConfig,
     LLMError,
     LLMResponse,
     PlannedTarget,
+    RateLimitExceeded,
     RoutePlan,
     UnknownCost,
     collect,
@@ -46,6 +47,7 @@ from llm_manager.domain.events import (
 )
 from llm_manager.domain.outcome import Outcome
 from llm_manager.operations.chain import limit_s
+from llm_manager.policies.patience import TURNS
 from llm_manager.testing import Line, scripted
 from property_tests.histories import ERRORS, Step, configurations, scripts, steps
 
@@ -141,11 +143,14 @@ def hold_to_its_plan(heard: Heard) -> None:
         return
     planned = heard.planned.unwrap()
     asked = [target for target in planned.targets if target.skipped is None]
-    attempted = [model for model, _ in groupby(heard.of(AttemptStarted), lambda started: started.model)]
-    assert is_within(attempted, [target.model for target in asked]), "in the plan's order, and no other"
+    order = [target.model for target in asked]
+    attempted = list(dict.fromkeys(started.model for started in heard.of(AttemptStarted)))
+    assert set(attempted) <= set(order), "no other"
+    waited_for = {each.model for each in heard.of(FellBack) if isinstance(each.error, CircuitOpen | RateLimitExceeded)}
+    assert is_within([model for model in attempted if model not in waited_for], order), "in the plan's order"
     for target in asked:
         hold_target(heard, target)
-    assert len(heard.of(AttemptStarted)) <= planned.worst_attempts
+    assert len(heard.of(AttemptStarted)) - rate_limited(heard.of(AttemptFinished)) <= planned.worst_attempts
     assert cost_usd(heard.of(AttemptFinished)) <= at_most(planned.worst_cost_usd, is_continued(heard))
     assert heard.settled_s is not None
     assert heard.settled_s - heard.began.at_s <= planned.worst_latency_s + ROUNDING
@@ -155,12 +160,19 @@ def hold_to_its_plan(heard: Heard) -> None:
 def hold_target(heard: Heard, target: PlannedTarget) -> None:
     tries = [event for event in heard.of(AttemptFinished) if event.attempt.model == target.model]
     started = [event for event in heard.of(AttemptStarted) if event.model == target.model]
-    assert len(tries) <= len(started) <= target.worst_attempts
+    assert len(tries) <= len(started)
+    assert len(started) - rate_limited(tries) <= target.worst_attempts
+    assert rate_limited(tries) <= 2 * TURNS
     assert sum(each.attempt.waited_s for each in tries) <= target.worst_wait_s + ROUNDING
     assert cost_usd(tries) <= at_most(target.worst_cost_usd, is_continued(heard))
     for each in tries:
         one_usd = None if target.worst_cost_usd is None else target.worst_cost_usd / target.worst_attempts
         assert cost_usd([each]) <= at_most(one_usd, is_continued(heard))
+
+
+def rate_limited(tries: Sequence[AttemptFinished]) -> int:
+    """How many were refused by a rate limit: they cost nothing, and are in no plan."""
+    return sum(isinstance(each.error, RateLimitExceeded) for each in tries)
 
 
 def hold_what_is_told(heard: Heard, planned: RoutePlan) -> None:
@@ -171,7 +183,9 @@ def hold_what_is_told(heard: Heard, planned: RoutePlan) -> None:
     answer = heard.answer
     order = [target.model for target in planned.targets]
     if isinstance(answer, AllModelsFailed) and answer.failures:
-        assert is_within([model for model, _ in answer.failures], order)
+        failed = [model for model, _ in answer.failures]
+        assert set(failed) <= set(order)
+        assert len(failed) == len(set(failed)), "each model once, with what it failed with last"
     assert {each.next_model for each in heard.of(FellBack)} <= set(order)
     assert {each.model for each in heard.of(RetryScheduled)} <= set(order)
     if isinstance(answer, LLMResponse) and not answer.metadata.cached and heard.began.operation != "generate_stream":
