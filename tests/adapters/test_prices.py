@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -15,7 +16,9 @@ from llm_manager import (
     LLMRequest,
     ModelSettings,
     Preferences,
+    RoutingSettings,
     Secret,
+    Tool,
     UnknownCost,
     custom,
     generate,
@@ -25,6 +28,7 @@ from llm_manager import (
 )
 from llm_manager.domain.catalog import Price
 from llm_manager.domain.models import AS_OF, MODELS
+from llm_manager.policies.targets import resolve
 from llm_manager.testing.simulator import Say, Simulator
 
 pytestmark = pytest.mark.anyio
@@ -73,6 +77,25 @@ def test_what_is_named_is_looked_up_and_what_is_stated_or_unknown_stays() -> Non
     assert not {"nonsense", "openai/no-such-model", "lm_studio/mine"} & listed.keys()
 
 
+def test_every_name_of_a_model_is_looked_up_whatever_it_is_called_by() -> None:
+    config = LLMConfig(
+        models={"by prefix": ModelSettings(model="llama-3.1-8b-instant"), "o3-mini": ModelSettings(window_tokens=9)},
+        routing=RoutingSettings(chains={"job": ("groq/qwen/qwen3-32b", "by prefix")}),
+    )
+    names = {"groq/llama-3.1-8b-instant", "openai/o3-mini", "groq/qwen/qwen3-32b", LLAMA, "openai/o1"}
+    assert names <= priced(config, "o1", on=DAY).prices.keys()
+
+
+def test_a_rate_of_an_alias_is_completed_by_the_table() -> None:
+    config = LLMConfig(
+        keys=KeySettings(providers={"groq": (Secret("any-key-will-do-here"),)}),
+        models={"mine": ModelSettings(model="llama-3.1-8b-instant", prompt_usd=9.0)},
+    )
+    price = resolve(priced(config, on=DAY), "mine").unwrap().facts.price
+    listed = priced(config, on=DAY).prices["groq/llama-3.1-8b-instant"]
+    assert price == replace(listed, prompt_usd=9.0, source=f"configuration; {listed.source}")
+
+
 def test_a_file_may_state_prices_of_its_own() -> None:
     stated = {"prompt_usd": 1.0, "completion_usd": 2.0, "as_of": "2026-11-01", "source": "a contract"}
     config = parse_config({"prices": {"groq/some-model": stated}}).unwrap()
@@ -96,3 +119,18 @@ async def test_an_answer_of_a_model_outside_the_catalog_has_a_cost_when_its_pric
             async with custom(each) as context:
                 costs.append((await run(generate(ask), context)).unwrap().usage.cost)
     assert costs == [UnknownCost(), ComputedCost(0.00138)]
+
+
+async def test_a_model_that_takes_tools_only_without_reasoning_is_told_so_wherever_its_name_leads() -> None:
+    """The catalog's fact arrives at the wire through a resolved target, whatever the settings change of the row."""
+    async with Simulator() as simulator:
+        config = LLMConfig(
+            keys=KeySettings(providers={"openai": (Secret("any-key-will-do-here"),)}),
+            http=HttpSettings(base_urls={"openai": f"{simulator.url}/v1"}),
+            models={"mine": ModelSettings(model="gpt-5.6-terra", prompt_usd=1.0, window_tokens=9_000)},
+        )
+        async with custom(config) as context:
+            for name in ("gpt", "mine"):
+                ask = LLMRequest(prompt=name, tools=(Tool(name="look"),), preferences=Preferences(model=name))
+                (await run(generate(ask), context)).unwrap()
+        assert [each.json["reasoning_effort"] for each in simulator.received] == ["none", "none"]

@@ -251,7 +251,8 @@ async def test_a_hundred_abandoned_streams_leave_a_pool_of_five_whole(library: A
         if library is not None:
             limits = library.Limits(max_connections=5)
             client = await stack.enter_async_context(library.AsyncClient(limits=limits))
-        context = await stack.enter_async_context(custom(config(simulator.url), http_client=client))
+        patient = config(simulator.url, first_byte_s=20.0, idle_s=20.0)  # it is about connections, not about time
+        context = await stack.enter_async_context(custom(patient, http_client=client))
         simulator.script("gpt-4o", [Say("one two three", gap_s=0.01)] * 100)
         for _ in range(100):
             async with (await run(generate_stream(ASK), context)).unwrap() as stream:

@@ -11,6 +11,7 @@ from typing import cast
 import anyio
 
 from llm_manager.domain.conversation import Opening, Turn
+from programs import started
 from tests.conversations.killed import Found
 from tests.conversations.racing import Raced
 from tests.conversations.stores import store_at
@@ -35,7 +36,7 @@ def race(url: str, times: int, within_s: float) -> tuple[list[Raced], list[str]]
     """What two processes that continue one conversation *times* times each say, and what is stored of it in the end."""
     anyio.run(_begin, url)
     racers = [
-        subprocess.Popen(  # noqa: S603  # our own program
+        started(
             [sys.executable, "-m", "tests.conversations.racing", url, loop, loop, str(times)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -220,3 +220,34 @@ def test_accounts_of_keys_that_do_not_exist_are_told() -> None:
     wish = {"keys": {"providers": {"openai": ["sk-canary-1234567890"]}, "groups": {"openai": ["ours", "theirs"]}}}
     problem = parse_config(wish).failure().problems[0]
     assert (problem.path, problem.message) == ("keys.groups.openai", "names the accounts of 2 keys, but openai has 1")
+
+
+def test_a_part_of_a_price_that_nothing_completes_is_a_problem_with_its_source(tmp_path: Path) -> None:
+    file = tmp_path / "llm.toml"
+    file.write_text(
+        """
+        [models.mine]
+        provider = "openai"
+        model = "m"
+        prompt_usd = 1.0
+        [models.gpt]
+        prompt_usd = 1.0
+        [models."groq/listed"]
+        completion_usd = 1.0
+        [models.llama]
+        cached_usd = 1.0
+        [models.nonsense]
+        cached_usd = 1.0
+        [prices."groq/listed"]
+        prompt_usd = 1.0
+        completion_usd = 1.0
+        as_of = "2026-11-21"
+        source = "our contract"
+        """,
+        encoding="utf-8",
+    )
+    found = problems({"LLM_MANAGER_CONFIG": str(file)})
+    assert {path: source for path, (source, _) in found.items()} == {
+        "models.mine.prompt_usd": str(file),
+        "models.llama.cached_usd": str(file),
+    }

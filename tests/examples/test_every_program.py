@@ -16,6 +16,7 @@ import pytest
 
 from llm_manager.testing import Simulator
 from llm_manager.testing.simulator import Fault
+from programs import started
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples"
 PROGRAMS = {path.name for path in EXAMPLES.glob("*.py")}
@@ -82,7 +83,7 @@ def test_ctrl_c_ends_a_program_without_a_traceback(program: str, vendor: Simulat
         vendor.script(path, [Fault("hang")] * 10)
     arguments = [each.format(data=EXAMPLES / "data", url=vendor.url) for each in STOPPED[program]]
     command = [sys.executable, str(EXAMPLES / program), *arguments]
-    running = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=tmp_path)  # noqa: S603  # ours
+    running = started(command, stderr=subprocess.PIPE, text=True, cwd=tmp_path)
     with running:
         try:
             arrival(vendor)

@@ -112,6 +112,7 @@ async def test_a_good_configuration_is_valid_and_a_bad_one_says_everything() -> 
             "one": ModelSettings(provider="nobody"),
             "two": ModelSettings(provider="openai", model="m"),
             "three": ModelSettings(model="no-such-model"),
+            "four": ModelSettings(provider="custom", model="m", prompt_usd=1.0),
         },
         routing=RoutingSettings(chains={"poetry": ("gpt", "no-such-model")}),
     )
@@ -119,6 +120,7 @@ async def test_a_good_configuration_is_valid_and_a_bad_one_says_everything() -> 
     assert isinstance(error, ConfigurationError)
     paths = {problem.path for problem in error.problems}
     assert {"models.one.provider", "models.two", "models.three", "routing.chains.poetry"} <= paths
+    assert "models.four.prompt_usd" in paths
     nothing = (await provide(validate_config(), scripted({}))).failure()
     assert isinstance(nothing, ConfigurationError)
 

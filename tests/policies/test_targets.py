@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from returns.result import Failure, Success
 
-from llm_manager.domain.catalog import FREE, PROVIDERS, Capability, ModelFacts, Price
+from llm_manager.domain.catalog import FREE, PROVIDERS, Capability, LongRates, ModelFacts, Price
 from llm_manager.domain.config import LLMConfig
 from llm_manager.domain.errors import (
     AuthenticationFailed,
@@ -154,6 +154,18 @@ def test_an_alias_of_another_providers_model_takes_none_of_its_facts() -> None:
     assert (target.facts, target.key) == (facts, "custom||gpt-4o")
 
 
+LONG = LongRates(above_tokens=200, prompt_usd=4.0, completion_usd=15.0, cached_usd=0.4)
+LISTED = Price(
+    prompt_usd=2.0,
+    completion_usd=10.0,
+    cached_usd=0.2,
+    cache_hour_usd=4.0,
+    long=(LONG,),
+    service_tiers=frozenset({"priority"}),
+    as_of="2026-11-21",
+    source="a page",
+)
+
 MINE = ModelSettings(
     provider="openai",
     model="gpt-4o",
@@ -181,10 +193,64 @@ def test_what_the_configuration_states_goes_before_the_catalog() -> None:
 
 
 @pytest.mark.parametrize(
-    "half", [ModelSettings(model="gpt-4o", prompt_usd=1.0), ModelSettings(model="gpt-4o", completion_usd=1.0)]
+    ("settings", "price"),
+    [
+        (ModelSettings(prompt_usd=3.0), replace(LISTED, prompt_usd=3.0)),
+        (ModelSettings(completion_usd=7.0), replace(LISTED, completion_usd=7.0)),
+        (ModelSettings(cached_usd=0.1), replace(LISTED, cached_usd=0.1)),
+        (ModelSettings(prompt_usd=9.0), replace(LISTED, prompt_usd=9.0, long=(replace(LONG, prompt_usd=9.0),))),
+        (ModelSettings(prompt_usd=0.1), replace(LISTED, prompt_usd=0.1, cached_usd=0.1)),
+        (
+            ModelSettings(reasoning_usd=30.0),
+            replace(LISTED, reasoning_usd=30.0, long=(replace(LONG, reasoning_usd=30.0),)),
+        ),
+    ],
 )
-def test_half_a_price_is_none(half: ModelSettings) -> None:
-    assert resolve(replace(OPENAI, models={"mine": half}), "mine").unwrap().facts == MODELS["gpt-4o"]
+@pytest.mark.parametrize("provider", ["openai", "ollama"])
+def test_a_rate_by_itself_completes_the_listed_price(settings: ModelSettings, price: Price, provider: str) -> None:
+    model = f"{provider}/listed"
+    urls = {"ollama": "http://127.0.0.1:11434"}
+    config = replace(OPENAI, prices={model: LISTED}, http=HttpSettings(base_urls=urls), models={model: settings})
+    assert resolve(config, model).unwrap().facts.price == replace(price, source="configuration; a page")
+
+
+def test_a_rate_by_itself_completes_the_catalogs_row() -> None:
+    row = MODELS["gpt-4o"]
+    assert row.price is not None
+    price = replace(row.price, completion_usd=1.0, source=f"configuration; {row.price.source}")
+    config = replace(OPENAI, models={"mine": ModelSettings(model="gpt-4o", completion_usd=1.0)})
+    assert resolve(config, "mine").unwrap().facts == replace(row, price=price)
+
+
+@pytest.mark.parametrize(
+    ("settings", "at", "missing"),
+    [
+        (ModelSettings(provider="openai", prompt_usd=1.0), "prompt_usd", "completion_usd"),
+        (ModelSettings(provider="openai", completion_usd=1.0), "completion_usd", "prompt_usd"),
+        (ModelSettings(model="gpt-99", cached_usd=0.0), "cached_usd", "prompt_usd and completion_usd"),
+        (ModelSettings(model="openai/new", prompt_usd=1.0, reasoning_usd=1.0), "prompt_usd", "completion_usd"),
+        (ModelSettings(model="ollama/new", prompt_usd=1.0), "prompt_usd", "completion_usd"),
+        (ModelSettings(model="llama", prompt_usd=1.0), "prompt_usd", "completion_usd"),
+        (ModelSettings(provider="openai", model="openai/gpt-oss-120b", prompt_usd=1.0), "prompt_usd", "completion_usd"),
+    ],
+)
+def test_a_rate_that_nothing_completes_says_what_is_missing(settings: ModelSettings, at: str, missing: str) -> None:
+    urls = {"ollama": "http://127.0.0.1:11434"}
+    config = replace(OPENAI, http=HttpSettings(base_urls=urls), models={"mine": settings})
+    error = resolve(config, "mine").failure()
+    assert isinstance(error, ConfigurationError)
+    [problem] = error.problems
+    assert problem.path == f"models.mine.{at}"
+    assert problem.message.startswith(f"is no price without {missing}, ")
+
+
+def test_what_is_missing_of_a_price_says_what_to_write() -> None:
+    config = replace(OPENAI, models={"mine": ModelSettings(provider="openai", model="m", prompt_usd=1.0)})
+    said = (
+        "is no price without completion_usd, and none is listed of openai/m to complete it: "
+        "write completion_usd too, in US dollars for a million tokens (0 where it is free)"
+    )
+    assert resolve(config, "mine") == Failure(ConfigurationError((Problem("models.mine.prompt_usd", said),)))
 
 
 def test_what_the_configuration_does_not_state_stays_as_the_catalog_has_it() -> None:

@@ -20,7 +20,6 @@ from llm_manager import (
     Preferences,
     RetrySettings,
     Secret,
-    TimeoutSettings,
     custom,
     generate,
     run,
@@ -50,8 +49,6 @@ def configured(url: str) -> LLMConfig:
     return LLMConfig(
         keys=KeySettings(providers={"openai": (Secret("any-key-will-do-here"),)}, max_connections_per_key=CALLS),
         http=HttpSettings(base_urls={"openai": f"{url}/v1"}, max_connections=50),
-        # who waits for one of the 50 connections for longer than this has made an attempt that no server sees
-        timeouts=TimeoutSettings(connect_s=600.0),
         retry=RetrySettings(max_retries=15, base_s=0.01, cap_s=0.1, budget=RetryBudgetSettings(capacity=1_000)),
         circuit_breaker=BreakerSettings(failure_threshold=100, failure_rate=1.0),
     )

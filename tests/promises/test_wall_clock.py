@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from programs import started
 from wall_clock import DAY_S, WallClock, library
 
 pytestmark = pytest.mark.skipif(library() is None, reason="no libfaketime works on this machine")
@@ -41,7 +42,7 @@ AS_EVER = {
 )
 def test_a_wall_clock_that_jumps_changes_nothing(loop: str, jumps: list[float], tmp_path: Path) -> None:
     wall = WallClock(tmp_path)
-    worker = subprocess.Popen(  # noqa: S603  # our own program
+    worker = started(
         [sys.executable, str(WORKER), loop],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

@@ -15,6 +15,7 @@ import pytest
 from returns.result import Success
 
 from llm_manager import redis_breakers, redis_budget, redis_client
+from programs import started
 from redis_server import RedisServer
 from tests.shared.situations import falls_silent
 from tests.shared.worker import BREAKER, LIMIT_USD, LIMITS, PATIENT, RETRIES, TOKENS, TWO_KEYS
@@ -30,9 +31,7 @@ class Together:
 
     def __init__(self, url: str) -> None:
         self._workers = [
-            subprocess.Popen(  # noqa: S603  # our own program
-                [sys.executable, str(WORKER), loop, url], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-            )
+            started([sys.executable, str(WORKER), loop, url], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
             for loop in ("asyncio", "trio", "asyncio", "trio")
         ]
 

@@ -12,9 +12,11 @@ from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from llm_manager.domain.catalog import PROVIDERS, LongRates, Price
+from llm_manager.domain.catalog import FAMILIES, LongRates, Price
 from llm_manager.domain.config import LLMConfig
+from llm_manager.domain.model_names import named_models
 from llm_manager.domain.models import MODELS
+from llm_manager.domain.settings import ModelSettings
 
 if TYPE_CHECKING:
     from genai_prices.types import Tier, TieredPrices
@@ -28,27 +30,22 @@ _THEIR_NAMES: Final[Mapping[str, str]] = {"gemini": "google"}
 def priced(config: LLMConfig, *names: str, on: date) -> LLMConfig:
     """*config* with the prices of genai-prices as they were, or are, *on* that day.
 
-    They are those of the catalog's models, of the models that *config* names, and of the *names* given as
-    ``provider/model``. Prices that *config* states itself are kept, and what is not in the table stays as it was. As in
-    the catalog, they are those of standard service, with the dearer ones of long prompts. Without the extra ``prices``
-    it raises ``ImportError``.
+    They are those of the catalog's models, of every model that *config* or one of its chains names, and of *names*:
+    ``provider/model``, or any other name of a model that a request can have. Prices that *config* states itself are
+    kept, and what is not in the table stays as it was. As in the catalog, they are those of standard service, with the
+    dearer ones of long prompts. Without the extra ``prices`` it raises ``ImportError``.
     """
-    wanted = dict.fromkeys((*_named(config), *names))
+    wanted = dict.fromkeys(_named(config, names))
     found = ((name, _price(name, on)) for name in wanted)
     listed = {name: price for name, price in found if price is not None}
     return replace(config, prices={**listed, **config.prices})
 
 
-def _named(config: LLMConfig) -> Iterator[str]:
-    for row in MODELS.values():
-        yield f"{row.provider}/{row.name}"
-    for alias, settings in config.models.items():
-        model = settings.model or alias
-        prefix, slash, _ = model.partition("/")
-        if settings.provider is not None:
-            yield f"{settings.provider}/{model}"
-        elif slash and prefix in PROVIDERS:
-            yield model
+def _named(config: LLMConfig, names: tuple[str, ...]) -> Iterator[str]:
+    chained = (name for chain in config.routing.chains.values() for name in chain)
+    for name in (*MODELS, *FAMILIES, *config.models, *chained, *names):
+        for provider, model in named_models(name, config.models.get(name, ModelSettings())):
+            yield f"{provider.name}/{model}"
 
 
 def _price(name: str, day: date) -> Price | None:

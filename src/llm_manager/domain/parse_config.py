@@ -16,6 +16,7 @@ from llm_manager.domain.conversation_place import conversation_place
 from llm_manager.domain.decode import FOUND_LENGTH, decoded, nearest
 from llm_manager.domain.environment import Layered
 from llm_manager.domain.errors import ConfigurationError
+from llm_manager.domain.model_names import price_problems
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.problem import Problem
 from llm_manager.domain.redis_address import redis_address
@@ -94,6 +95,7 @@ def _models(config: LLMConfig) -> Iterator[Problem]:
             yield from _provider(f"models.{alias}.provider", settings.provider)
         if settings.virtual_key is not None:
             yield from _key(f"models.{alias}.virtual_key", settings.virtual_key)
+    yield from price_problems(config)
 
 
 def _redis(settings: RedisSettings) -> Iterator[Problem]:

@@ -10,23 +10,16 @@ from typing import TypeAlias
 
 from returns.result import Failure, Success
 
-from llm_manager.domain.catalog import (
-    FAMILIES,
-    FREE,
-    PORTKEY_URL,
-    PROVIDERS,
-    Capability,
-    ModelFacts,
-    Price,
-    ProviderFacts,
-)
+from llm_manager.domain.catalog import FAMILIES, FREE, PORTKEY_URL, PROVIDERS, Capability, ModelFacts, ProviderFacts
 from llm_manager.domain.config import LLMConfig
 from llm_manager.domain.errors import AuthenticationFailed, ConfigurationError, InvalidRequest
+from llm_manager.domain.model_names import facts_of, listed_price, missing_rates, provider_and_model, stated_rates
 from llm_manager.domain.models import MODELS
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.problem import Problem
 from llm_manager.domain.settings import ModelSettings
 from llm_manager.domain.target import Target
+from llm_manager.policies.stated_facts import with_settings
 
 NoTarget: TypeAlias = InvalidRequest | AuthenticationFailed | ConfigurationError
 
@@ -42,6 +35,16 @@ def resolve(config: LLMConfig, name: str) -> Outcome[Target, NoTarget]:
     no provider can be told, with ``AuthenticationFailed`` when its provider has no key.
     """
     settings = config.models.get(name, _NOTHING)
+    found = _resolve_settings(config, name, settings)
+    if isinstance(found, Failure):
+        return found
+    target = found.unwrap()
+    listed = listed_price(config, facts_of(target.provider, target.model))
+    problems = () if listed is not None else tuple(missing_rates(name, settings, target.facts))
+    return Failure(ConfigurationError(problems)) if problems else found
+
+
+def _resolve_settings(config: LLMConfig, name: str, settings: ModelSettings) -> Outcome[Target, NoTarget]:
     if settings.provider is not None:
         return _resolve_alias(config, name, settings, settings.provider)
     wanted = name if settings.model is None else settings.model
@@ -88,27 +91,15 @@ def _resolve_alias(
     if provider.wire == "llama_cpp" and settings.path is None:
         problem = Problem(f"models.{name}.path", "a model of llama_cpp needs the path of its GGUF file")
         return Failure(ConfigurationError((problem,)))
-    facts = MODELS.get(model)
-    if facts is None or facts.provider != provider.name:
-        facts = ModelFacts(name=model, provider=provider.name, capabilities=provider.capabilities)
-    return _target(config, model, provider, facts, settings)
+    return _target(config, model, provider, facts_of(provider, model), settings)
 
 
 def _resolve_model(config: LLMConfig, wanted: str, settings: ModelSettings) -> Outcome[Target, NoTarget]:
-    facts = MODELS.get(wanted)
-    if facts is not None:
-        return _target(config, wanted, PROVIDERS[facts.provider], facts, settings)
-    prefix, slash, rest = wanted.partition("/")
-    provider = PROVIDERS.get(prefix) if slash and rest else None
-    model = wanted if provider is None else rest
-    if provider is None:
-        provider = next((row for row in PROVIDERS.values() if wanted.startswith(row.prefixes)), None)
-    if provider is None or provider.wire == "llama_cpp":
+    found = provider_and_model(wanted)
+    if found is None:
         return Failure(_unknown(config, wanted))
-    known = MODELS.get(model)
-    if known is None or known.provider != provider.name:
-        known = ModelFacts(name=model, provider=provider.name, capabilities=provider.capabilities)
-    return _target(config, model, provider, known, settings)
+    provider, model = found
+    return _target(config, model, provider, facts_of(provider, model), settings)
 
 
 def _target(
@@ -125,9 +116,7 @@ def _target(
         Target(
             model=model,
             provider=provider,
-            facts=_merged(
-                _priced(config, facts, provider), settings, provider.lost_behind_gateway if gateway else frozenset()
-            ),
+            facts=with_settings(_known_facts(config, facts, provider, settings, has_gateway=gateway), settings),
             service="portkey" if gateway else provider.name,
             base_url=base_url,
             key=f"{provider.name}|{base_url}|{settings.path or model}",
@@ -136,6 +125,17 @@ def _target(
             settings=settings,
         )
     )
+
+
+def _known_facts(
+    config: LLMConfig, facts: ModelFacts, provider: ProviderFacts, settings: ModelSettings, *, has_gateway: bool
+) -> ModelFacts:
+    """*facts* with the listed price (no cost for a self-hosted model without one), less what the gateway loses."""
+    price = listed_price(config, facts)
+    if price is None and provider.self_hosted and not stated_rates(settings):
+        price = FREE
+    lost = provider.lost_behind_gateway if has_gateway else frozenset[Capability]()
+    return replace(facts, price=price, capabilities=facts.capabilities - lost)
 
 
 def _address(url: str, version_path: str) -> str:
@@ -155,39 +155,6 @@ def _missing(
         said = f"{provider.name} has no address: set {provider.url_variable}"
         return ConfigurationError((Problem(f"http.base_urls.{provider.name}", said),))
     return None
-
-
-def _priced(config: LLMConfig, facts: ModelFacts, provider: ProviderFacts) -> ModelFacts:
-    """*facts* with the price that the configuration gives, or no cost at all for a self-hosted one without."""
-    price = config.prices.get(f"{facts.provider}/{facts.name}")
-    if price is None and facts.price is None and provider.self_hosted:
-        price = FREE
-    return facts if price is None else replace(facts, price=price)
-
-
-def _merged(facts: ModelFacts, settings: ModelSettings, lost: frozenset[Capability]) -> ModelFacts:
-    """The catalog's facts, without what is *lost* on the way, where the configuration states none of its own."""
-    price = facts.price
-    if settings.prompt_usd is not None and settings.completion_usd is not None:
-        price = Price(
-            prompt_usd=settings.prompt_usd,
-            completion_usd=settings.completion_usd,
-            cached_usd=settings.cached_usd,
-            cache_write_usd=settings.cache_write_usd,
-            reasoning_usd=settings.reasoning_usd,
-            as_of="",
-            source="configuration",
-        )
-    return ModelFacts(
-        name=facts.name,
-        provider=facts.provider,
-        capabilities=facts.capabilities - lost if settings.capabilities is None else settings.capabilities,
-        window_tokens=settings.window_tokens or settings.context_tokens or facts.window_tokens,
-        max_output_tokens=settings.max_output_tokens or facts.max_output_tokens,
-        price=price,
-        unsupported=facts.unsupported,
-        typical_latency_ms=facts.typical_latency_ms,
-    )
 
 
 def _hints(error: NoTarget) -> Iterable[str]:
