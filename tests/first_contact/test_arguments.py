@@ -115,7 +115,7 @@ NUMBERS: dict[str, tuple[Callable[[Any], object], str]] = {
 }
 """How to give each number of the public functions, and which numbers are right."""
 
-IS_NO_ARGUMENT = {"default_schedule.keys", "default_schedule.rest_s"}
+IS_NO_ARGUMENT = {"default_schedule.keys"}
 """What is worked out from settings, which are checked as such."""
 
 

@@ -10,7 +10,7 @@ from typing import TypeAlias, final
 import anyio
 from returns.result import Failure, Success
 
-from llm_manager.domain.errors import LLMError
+from llm_manager.domain.errors import LLMError, RateLimitExceeded
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.secret import Secret
 from llm_manager.domain.settings import KeySettings
@@ -158,6 +158,8 @@ class MemoryKeys:
 
     def _return(self, pool: _Pool, lease: Lease, error: LLMError | None, now_s: float) -> None:
         pool.now_s = max(pool.now_s, now_s)
+        if lease.secret is None and not isinstance(error, RateLimitExceeded):
+            error = None  # what is said of a key that is not ours lets no queue rest
         chosen = key_ring.Chosen(lease.index, lease.epoch)
         pool.ring = key_ring.given_back(pool.ring, chosen, lease.model, error, pool.now_s, self._settings)
         if pool.queue:
