@@ -112,6 +112,7 @@ async def _openai(url: str) -> AsyncGenerator[Client, None]:
 async def _litellm(url: str) -> AsyncGenerator[Client, None]:
     os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # else importing it asks the network
     litellm: Any = import_module("litellm")
+    litellm.suppress_debug_info = True  # else each failure prints where to report it
     named = {"model": f"openai/{MODEL}", "api_base": url, "api_key": KEY}
 
     async def ask(prompt: str, limit_s: float) -> str:

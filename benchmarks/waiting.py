@@ -100,6 +100,7 @@ async def _openai(url: str, setup: Setup) -> AsyncGenerator[Client | None, None]
 async def _litellm(url: str, setup: Setup) -> AsyncGenerator[Client, None]:
     os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # else importing it asks the network
     litellm: Any = import_module("litellm")
+    litellm.suppress_debug_info = True  # else each failure prints where to report it
     limit = {} if setup.per_minute is None else {"rpm": setup.per_minute}
     router = litellm.Router(
         model_list=[_deployment("first", MODEL, url, limit), _deployment("second", SECOND, url, {})],
@@ -200,6 +201,8 @@ async def _five_of_forty_fail(client: Client, simulator: Simulator) -> str:
 
 
 async def _over_an_outage(client: Client, simulator: Simulator, *, lasts_s: float, count: int) -> str:
+    await client.ask("one before")  # connecting for the first time may take as long as the outage
+    simulator.received.clear()
     async with asyncio.TaskGroup() as group:
         group.create_task(_down(simulator, lasts_s))
         await asyncio.sleep(0)
