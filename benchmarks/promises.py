@@ -91,7 +91,7 @@ def _got(outcome: Outcome[A, LLMError]) -> A:
 @asynccontextmanager
 async def _openai(url: str) -> AsyncGenerator[Client, None]:
     openai: Any = import_module("openai")
-    httpx: Any = import_module("httpx")
+    httpx: Any = import_module("httpx2")  # what openai 3 comes with; httpx 0.28 loses connections that are cancelled
     limits = httpx.Limits(max_connections=POOL)
     async with openai.AsyncOpenAI(base_url=url, api_key=KEY, http_client=httpx.AsyncClient(limits=limits)) as client:
 
