@@ -21,6 +21,7 @@ from typing import Any, Final, TypeAlias, TypeVar
 
 from returns.result import Failure
 
+from benchmarks.waiting import section
 from llm_manager import (
     HttpSettings,
     KeySettings,
@@ -64,7 +65,7 @@ class Client:
 async def _ours(url: str) -> AsyncGenerator[Client, None]:
     config = LLMConfig(
         models={"gpt": ModelSettings(provider="openai", model=MODEL)},
-        keys=KeySettings(providers={"openai": (Secret(KEY),)}, max_connections_per_key=1_000),
+        keys=KeySettings(providers={"openai": (Secret(KEY),)}),
         http=HttpSettings(base_urls={"openai": url}, max_connections=POOL),
     )
 
@@ -90,7 +91,7 @@ def _got(outcome: Outcome[A, LLMError]) -> A:
 @asynccontextmanager
 async def _openai(url: str) -> AsyncGenerator[Client, None]:
     openai: Any = import_module("openai")
-    httpx: Any = import_module("httpx")
+    httpx: Any = import_module("httpx2")  # what openai 3 comes with; httpx 0.28 loses connections that are cancelled
     limits = httpx.Limits(max_connections=POOL)
     async with openai.AsyncOpenAI(base_url=url, api_key=KEY, http_client=httpx.AsyncClient(limits=limits)) as client:
 
@@ -111,6 +112,7 @@ async def _openai(url: str) -> AsyncGenerator[Client, None]:
 async def _litellm(url: str) -> AsyncGenerator[Client, None]:
     os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # else importing it asks the network
     litellm: Any = import_module("litellm")
+    litellm.suppress_debug_info = True  # else each failure prints where to report it
     named = {"model": f"openai/{MODEL}", "api_base": url, "api_key": KEY}
 
     async def ask(prompt: str, limit_s: float) -> str:
@@ -240,6 +242,7 @@ PLAYS: Mapping[str, Play] = {
 
 
 async def _played() -> str:
+    """What goes wrong, in Markdown."""
     lines = [f"| what goes wrong | {' | '.join(CLIENTS)} |", f"|---|{'---|' * len(CLIENTS)}"]
     for what, play in PLAYS.items():
         found: list[str] = []
@@ -255,10 +258,10 @@ async def _played() -> str:
 
 def main() -> None:
     """Play all, and tell."""
-    table = asyncio.run(_played())
+    table, waiting = asyncio.run(_played()), asyncio.run(section())
     versions = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
     where = f"Python {platform.python_version()}; {versions}; each with the settings it comes with."
-    RESULTS.write_text(f"# When things go wrong\n\n{where}\n\n{table}\n", encoding="utf-8")
+    RESULTS.write_text(f"# When things go wrong\n\n{where}\n\n{table}\n\n{waiting}", encoding="utf-8")
 
 
 if __name__ == "__main__":
