@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from returns.result import Failure, Success
+from returns.result import Success
 
 from llm_manager import LLMConfig, NetworkError, RoutingSettings, StreamBroken, provide, to_json
 from llm_manager.templates import ComponentGeneration, ComponentInput
 from llm_manager.testing import Pieces, Simulator, scripted
 from llm_manager.testing.simulator import Fault, Say, Status
+from tests.paid import unpaid
 from ui_component import drawn, main
 
 STAR = ComponentGeneration(
@@ -60,7 +61,8 @@ async def test_a_model_that_takes_over_is_drawn_from_its_start() -> None:
 async def test_a_stream_that_breaks_is_its_failure() -> None:
     broken = StreamBroken("gpt", to_json(STAR)[:40])
     models = scripted({"gpt": [Pieces([to_json(STAR)[:40]], broken)]})
-    assert await provide(drawn(WANTED, lambda _: None), models) == Failure(broken)
+    outcome = await provide(drawn(WANTED, lambda _: None), models)
+    assert unpaid(outcome.failure()) == broken
 
 
 def test_a_whole_component_is_written_with_its_style_sheet(

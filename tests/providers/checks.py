@@ -225,7 +225,7 @@ ERRORS: Mapping[str, tuple[Status, Callable[[str], LLMError]]] = {
 
 async def errors(provider: Provider) -> None:
     for name, (status, error) in ERRORS.items():
-        outcome, _ = await asked(provider, ASK, status)
+        outcome, _ = await asked(provider, replace(ASK, deadline_s=5.0), status)
         assert replace(outcome.failure(), message="") == error(provider.model), name
     outcome, _ = await asked(provider, ASK, Status(400))
     assert outcome.failure().tag == "InvalidRequest"

@@ -12,7 +12,7 @@ from tests.shared.situations import FOREIGN, NOWHERE, PATIENT, QUICK, litter
 
 pytestmark = pytest.mark.anyio
 
-TWO = RetryBudgetSettings(capacity=2, per_second=0)
+TWO = RetryBudgetSettings(capacity=2, per_success=0.1, per_second=0)
 
 
 def budgets(url: str, shared: RedisSettings = PATIENT) -> RetryBudgets:

@@ -49,6 +49,7 @@ class Tries(Generic[A]):
         "_has_head",
         "_is_unusual",
         "_lease",
+        "_left_s",
         "_mode",
         "_of_one_key",
         "_other_keys",
@@ -66,7 +67,7 @@ class Tries(Generic[A]):
         self._target = target
         self._ask = ask
         self._since_s = since_s
-        self._queue_s = queue_s
+        self._queue_s = self._left_s = queue_s
         self._other_keys = keys - 1
         self._lease: Lease | None = None
         self._sent_s: float | None = None
@@ -91,13 +92,14 @@ class Tries(Generic[A]):
         return self.was_sent() and (is_dripping or self._is_unusual)
 
     def decide_first(self, error: LLMError) -> Decision | None:
-        """What needs no schedule: another key is taken at once, a refusal of the queue for keys is final."""
+        """What needs no schedule: another key is taken at once; a refusal of the queue for keys is final, and so is the
+        vendor's where there is no time to stand in it."""
         if not isinstance(error, RateLimitExceeded):
             return None
         if error is self._of_one_key and self._other_keys > 0:
             self._other_keys -= 1
             return Continue(0.0)
-        return None if self.was_sent() else Done()
+        return None if self.was_sent() and (error.retry_after_s or 0.0) <= self._left_s else Done()
 
     async def circuit_gate(self, context: Context) -> Outcome[None, LLMError]:
         """The first gate: a new attempt begins, unless it would wait for money, room or a key to be refused at the end
@@ -109,17 +111,19 @@ class Tries(Generic[A]):
 
     async def key_gate(self, context: Context) -> Outcome[Tell, LLMError]:
         """The gate of the keys: waits for one, or in the queue of a target that has none."""
-        clock, max_wait_s = context.clock, self._queue_s
+        clock = context.clock
         now_s = clock.monotonic()
-        if context.deadline_s is not None:
-            max_wait_s = min(max_wait_s, context.deadline_s - now_s)
         pool = key_pool_name(context.config, self._target)
-        leased = await context.keys.lease(pool, self._target.model, max_wait_s, clock)
+        leased = await context.keys.lease(pool, self._target.model, self._max_wait_s(context, now_s), clock)
         self._queue_s -= clock.monotonic() - now_s  # all turns together
         if not isinstance(leased, Success):
             return leased
         self._lease = lease = leased.unwrap()
         return Success(partial(self._give_back, context, lease))
+
+    def _max_wait_s(self, context: Context, now_s: float) -> float:
+        """How long the attempt may still stand in the queue for keys that rest."""
+        return self._queue_s if context.deadline_s is None else min(self._queue_s, context.deadline_s - now_s)
 
     async def ledger(self, context: Context) -> Outcome[Tell, LLMError]:
         """The gate of the ledger: an attempt gets its line when it is over, if it was sent."""
@@ -155,6 +159,7 @@ class Tries(Generic[A]):
 
     async def _give_back(self, context: Context, lease: Lease, ending: Ending) -> None:
         now_s = context.clock.monotonic()
+        self._left_s = self._max_wait_s(context, now_s)
         heard = unused(lease.model) if ending.outcome is None else ending.error
         await context.keys.give_back(lease, heard, now_s)
         is_limited = isinstance(ending.error, RateLimitExceeded) and self._other_keys > 0
