@@ -255,7 +255,7 @@ def test_what_came_over_a_wire_comes_back_without_one_and_without_a_key(
             simulator.script(provider.model, REPLIES)
             config = replace(
                 provider.config(simulator.url),
-                retry=RetrySettings(base_s=0.01),
+                retry=RetrySettings(base_s=0.01, ambiguous=False),
                 cache=CacheSettings(enabled=False),
                 routing=RoutingSettings(chains={"general": ("mine",)}),
             )

@@ -136,7 +136,7 @@ async def test_a_provider_that_hangs_gives_up_by_itself_when_nobody_else_does() 
 
     scenario = Scenario(duration_s=600.0, traffic=(at_once(),), models={"gpt": bad(Hang())})
     report = (await simulate(scenario, operation)).unwrap()
-    assert (report.causes, report.ended_s) == ({"gpt-5.6-terra RequestTimedOut": 1}, 60.0)
+    assert (report.causes, report.ended_s) == ({"gpt-5.6-terra RequestTimedOut": 1}, 600.0)
 
 
 async def test_a_pipeline_of_ones_own_can_be_played() -> None:
@@ -215,5 +215,6 @@ async def test_keys_of_the_user_are_left_alone_and_seen_nowhere() -> None:
 
 async def test_a_first_token_that_comes_too_late_is_left_to_the_timeout() -> None:
     config = replace(ONE_MODEL, timeouts=TimeoutSettings(first_byte_s=0.5))
-    report, _ = await played(Scenario(duration_s=60.0, traffic=(at_once(),), models={"gpt": bad()}), config)
+    traffic = (at_once(streaming=True),)
+    report, _ = await played(Scenario(duration_s=60.0, traffic=traffic, models={"gpt": bad()}), config)
     assert report.causes == {"gpt-5.6-terra RequestTimedOut": 1}
