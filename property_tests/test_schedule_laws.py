@@ -7,7 +7,7 @@ from random import Random as Chance
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llm_manager.combinators.retry import at_once
+from llm_manager.combinators.retry import unless
 from llm_manager.domain.errors import LLMError, RateLimitExceeded, ServerError
 from llm_manager.effect.schedule import (
     Continue,
@@ -91,12 +91,17 @@ def test_recurs_goes_on_exactly_so_often(times_: int) -> None:
 def test_what_is_done_at_once_counts_nowhere(schedule: Schedule[object], at: list[float], count: int) -> None:
     """The first *count* of those errors cost nothing, and for all others nothing has changed."""
     errors: list[LLMError] = [BUSY if index % 2 else LIMITED for index in range(len(at))]
-    decide, plain = at_once(lambda error: error == LIMITED, count, schedule).driver(), schedule.driver()
-    chance, same = Chance(1), Chance(1)  # noqa: S311  # a fixed source of chance, nothing secret
     left = count
+
+    def first(error: LLMError) -> Decision | None:
+        nonlocal left
+        if error != LIMITED or left == 0:
+            return None
+        left -= 1
+        return Continue(0.0)
+
+    decide, plain = unless(first, schedule).driver(), schedule.driver()
+    chance, same = Chance(1), Chance(1)  # noqa: S311  # a fixed source of chance, nothing secret
     for now_s, error in zip(at, errors, strict=True):
-        if error == LIMITED and left > 0:
-            left -= 1
-            assert decide(now_s, chance, error) == Continue(0.0)
-        else:
-            assert decide(now_s, chance, error) == plain(now_s, same, error)
+        expected = Continue(0.0) if error == LIMITED and left > 0 else plain(now_s, same, error)
+        assert decide(now_s, chance, error) == expected

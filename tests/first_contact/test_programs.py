@@ -247,7 +247,7 @@ def test_with_nothing_configured_a_program_fails_with_what_to_set() -> None:
 
 def test_an_answer_and_an_error_can_be_read_when_they_are_printed() -> None:
     assert repr(Failure(BudgetExceeded(None, 0.25, "its price is not known"))) == (
-        "<Failure: BudgetExceeded(limit_usd=None, spent_usd=0.25, message='its price is not known')>"
+        "<Failure: BudgetExceeded(limit_usd=None, spent_usd=0.25, message='its price is not known', reserved_usd=0.0)>"
     )
     assert repr(anyio.run(provide(ANSWER, LAYER))).startswith("<Success: LLMResponse(content='Hello.', model='gpt'")
     assert isinstance(anyio.run(provide(ANSWER, LAYER)), Success)
