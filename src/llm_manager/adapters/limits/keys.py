@@ -10,7 +10,7 @@ from typing import TypeAlias, final
 import anyio
 from returns.result import Failure, Success
 
-from llm_manager.domain.errors import LLMError
+from llm_manager.domain.errors import AuthenticationFailed, LLMError, QuotaExhausted
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.secret import Secret
 from llm_manager.domain.settings import KeySettings
@@ -162,6 +162,8 @@ class MemoryKeys:
     def _return(self, pool: _Pool, lease: Lease, error: LLMError | None, now_s: float) -> None:
         pool.now_s = max(pool.now_s, now_s)
         chosen = key_ring.Chosen(lease.index, lease.epoch)
+        if lease.secret is None and isinstance(error, AuthenticationFailed | QuotaExhausted):
+            error = None  # there is no key that could be at fault, and none that could be spared
         pool.ring = key_ring.given_back(pool.ring, chosen, lease.model, error, pool.now_s, self._settings)
         if pool.queue:
             self._serve(pool)
