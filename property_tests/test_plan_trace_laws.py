@@ -24,6 +24,7 @@ from llm_manager import (
     LLMError,
     LLMResponse,
     PlannedTarget,
+    RateLimitExceeded,
     RoutePlan,
     UnknownCost,
     collect,
@@ -46,6 +47,7 @@ from llm_manager.domain.events import (
 )
 from llm_manager.domain.outcome import Outcome
 from llm_manager.operations.chain import limit_s
+from llm_manager.policies.patience import TURNS
 from llm_manager.testing import Line, scripted
 from property_tests.histories import ERRORS, Step, configurations, scripts, steps
 
@@ -141,21 +143,45 @@ def hold_to_its_plan(heard: Heard) -> None:
         return
     planned = heard.planned.unwrap()
     asked = [target for target in planned.targets if target.skipped is None]
-    attempted = [model for model, _ in groupby(heard.of(AttemptStarted), lambda started: started.model)]
-    assert is_within(attempted, [target.model for target in asked]), "in the plan's order, and no other"
+    order = [target.model for target in asked]
+    first, again = attempted(heard)
+    assert is_within(first, order), "in the plan's order, and no other"
+    assert len(set(again)) == len(again), "once more at the end, in whatever order they recover"
+    assert set(again) <= set(order)
     for target in asked:
         hold_target(heard, target)
-    assert len(heard.of(AttemptStarted)) <= planned.worst_attempts
+    assert len(heard.of(AttemptStarted)) - len(limited(heard)) <= planned.worst_attempts
     assert cost_usd(heard.of(AttemptFinished)) <= at_most(planned.worst_cost_usd, is_continued(heard))
     assert heard.settled_s is not None
     assert heard.settled_s - heard.began.at_s <= planned.worst_latency_s + ROUNDING
     hold_what_is_told(heard, planned)
 
 
+def attempted(heard: Heard) -> tuple[list[str], list[str]]:
+    """The models in the order in which they were asked, and those that were asked again when all others had failed."""
+    events = [event for event in heard.events if isinstance(event, AttemptStarted | FellBack)]
+    returns = (at for at, each in enumerate(events) if isinstance(each, FellBack) and each.model == each.next_model)
+    turn = next(returns, len(events))
+    return models_of(events[:turn]), models_of(events[turn:])
+
+
+def models_of(events: Sequence[AttemptStarted | FellBack]) -> list[str]:
+    started = (event.model for event in events if isinstance(event, AttemptStarted))
+    return [model for model, _ in groupby(started)]
+
+
+def limited(heard: Heard, model: str | None = None) -> list[AttemptFinished]:
+    """The attempts that cost nothing but time, of *model* or of all."""
+    refused = [each for each in heard.of(AttemptFinished) if isinstance(each.error, RateLimitExceeded)]
+    return [each for each in refused if model in (None, each.attempt.model)]
+
+
 def hold_target(heard: Heard, target: PlannedTarget) -> None:
     tries = [event for event in heard.of(AttemptFinished) if event.attempt.model == target.model]
     started = [event for event in heard.of(AttemptStarted) if event.model == target.model]
-    assert len(tries) <= len(started) <= target.worst_attempts
+    refused = limited(heard, target.model)
+    assert len(tries) <= len(started) <= target.worst_attempts + len(refused)
+    assert len(refused) <= target.worst_attempts + 2 * TURNS
     assert sum(each.attempt.waited_s for each in tries) <= target.worst_wait_s + ROUNDING
     assert cost_usd(tries) <= at_most(target.worst_cost_usd, is_continued(heard))
     for each in tries:
@@ -171,7 +197,12 @@ def hold_what_is_told(heard: Heard, planned: RoutePlan) -> None:
     answer = heard.answer
     order = [target.model for target in planned.targets]
     if isinstance(answer, AllModelsFailed) and answer.failures:
-        assert is_within([model for model, _ in answer.failures], order)
+        open_ones = {target.model for target in planned.targets if "its breaker is open" in target.why}
+        told = [model for model, _ in answer.failures]
+        assert set(told) <= set(order)
+        assert is_within([each for each in told if each not in open_ones], order), (
+            "a model that is asked last keeps its line"
+        )
     assert {each.next_model for each in heard.of(FellBack)} <= set(order)
     assert {each.model for each in heard.of(RetryScheduled)} <= set(order)
     if isinstance(answer, LLMResponse) and not answer.metadata.cached and heard.began.operation != "generate_stream":
