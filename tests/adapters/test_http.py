@@ -59,7 +59,7 @@ def config(url: str, **timeouts: float) -> LLMConfig:
         keys=KeySettings(providers={"openai": (Secret(CANARY),)}),
         http=HttpSettings(engine=CHOSEN.engine, base_urls={"openai": f"{url}/v1"}),
         retry=RetrySettings(max_retries=0),
-        timeouts=replace(TimeoutSettings(first_byte_s=0.3, idle_s=0.3), **timeouts),
+        timeouts=replace(TimeoutSettings(attempt_s=0.3, idle_s=0.3), **timeouts),
     )
 
 
@@ -79,8 +79,8 @@ async def failure(replies: Sequence[Reply], **timeouts: float) -> LLMError:
 EXPECTED: dict[FaultKind, LLMError] = {
     "reset": NetworkError("gpt-4o", ambiguous=True, cause="reset"),
     "reset_in_headers": NetworkError("gpt-4o", ambiguous=True, cause="reset"),
-    "hang": RequestTimedOut("gpt-4o", 0.3, "first_byte"),
-    "slow_headers": RequestTimedOut("gpt-4o", 0.3, "first_byte"),
+    "hang": RequestTimedOut("gpt-4o", 0.3, "attempt"),
+    "slow_headers": RequestTimedOut("gpt-4o", 0.3, "attempt"),
     "short_body": MalformedResponse("gpt-4o", "truncated"),
     "cut_chunks": MalformedResponse("gpt-4o", "truncated"),
     "reset_in_body": MalformedResponse("gpt-4o", "truncated"),
@@ -100,7 +100,7 @@ EXPECTED: dict[FaultKind, LLMError] = {
 
 @pytest.mark.parametrize("kind", EXPECTED)
 async def test_each_fault_is_the_error_of_the_matrix(kind: FaultKind) -> None:
-    waits = {} if isinstance(EXPECTED[kind], RequestTimedOut) else {"first_byte_s": 30.0, "idle_s": 30.0}
+    waits = {} if isinstance(EXPECTED[kind], RequestTimedOut) else {"attempt_s": 30.0, "idle_s": 30.0}
     found = await failure([Fault(kind)], **waits)  # a busy machine may take longer than a short limit
     assert unpaid(replace(found, message="")) == EXPECTED[kind]
 
@@ -115,7 +115,7 @@ async def test_a_slow_drip_ends_at_the_deadline() -> None:
 
 
 async def test_a_body_that_stops_is_an_idle_timeout() -> None:
-    found = await failure([Fault("drip")], idle_s=0.02)
+    found = await failure([Fault("drip")], idle_s=0.02, attempt_s=30.0)
     assert found == RequestTimedOut("gpt-4o", 0.02, "idle")
 
 
@@ -168,14 +168,14 @@ async def test_a_compressed_answer_is_read() -> None:
         assert (await provide(generate(ASK), custom(config(simulator.url)))).unwrap().content == "packed"
 
 
-async def asking(context: Context) -> None:
-    await run(generate(ASK), context)
+async def asking(context: Context, request: LLMRequest = ASK) -> None:
+    await run(generate(request), context)
 
 
 async def test_cancelled_calls_give_their_connections_back() -> None:
     """A pool of three: after thirty cancelled calls the next one is answered."""
     async with Simulator() as simulator:
-        small = config(simulator.url, first_byte_s=5.0)
+        small = config(simulator.url, attempt_s=5.0)
         small = replace(small, http=replace(small.http, max_connections=3), cache=replace(small.cache, enabled=False))
         simulator.script("gpt-4o", [Fault("hang")] * 30)
         async with custom(small) as context:
@@ -190,11 +190,19 @@ async def test_cancelled_calls_give_their_connections_back() -> None:
 
 async def test_when_every_connection_is_in_use_the_failure_is_our_own() -> None:
     async with Simulator() as simulator:
-        small = config(simulator.url, connect_s=0.05, first_byte_s=5.0)
-        small = replace(small, http=replace(small.http, max_connections=1), cache=replace(small.cache, enabled=False))
-        simulator.script("gpt-4o", [Fault("hang")])
+        small = config(simulator.url, connect_s=0.05, attempt_s=5.0)
+        urls = {**small.http.base_urls, "lm_studio": f"{simulator.url}/v1"}
+        small = replace(
+            small,
+            models={**small.models, "elsewhere": ModelSettings(provider="lm_studio", model="gpt-4o-mini")},
+            keys=KeySettings(providers={**small.keys.providers, "lm_studio": (Secret("with-a-queue-of-its-own"),)}),
+            http=replace(small.http, max_connections=1, base_urls=urls),
+            cache=replace(small.cache, enabled=False),
+        )
+        simulator.script("gpt-4o-mini", [Fault("hang")])
         async with custom(small) as context, anyio.create_task_group() as group:
-            group.start_soon(asking, context)
+            elsewhere = replace(ASK, preferences=replace(ASK.preferences, model="elsewhere"))
+            group.start_soon(asking, context, elsewhere)
             while not simulator.received:
                 await anyio.lowlevel.checkpoint()
             found = (await run(generate(ASK), context)).failure()

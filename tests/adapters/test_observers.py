@@ -27,7 +27,9 @@ from llm_manager.domain.events import (
     AttemptFinished,
     AttemptStarted,
     CacheRead,
+    ConcurrencyLimited,
     Event,
+    FeedPaused,
     FellBack,
     GatewayTimed,
     Reasked,
@@ -75,6 +77,8 @@ EVENTS: tuple[Event, ...] = (
     SpanStarted(at_s=0, name="mine"),
     SpanFinished(at_s=0, name="mine", latency_ms=1.0, error=None),
     StoreChanged(at_s=0, store="redis", error=StoreUnavailable("redis", "cache.example: cannot be reached")),
+    FeedPaused(at_s=0, model="gpt", wait_s=7.0, error=BUSY),
+    ConcurrencyLimited(at_s=0, model="gpt", concurrency=10, limit=5),
     VendorBatchSeen(at_s=0, model="gpt", provider="p", batch=VendorBatch(id="b", status="validating", ended=False)),
     RequestFinished(at_s=1, operation="generate", latency_ms=30.0, request=REQUEST, answer=ANSWER),
     RequestFinished(at_s=1, operation="generate", latency_ms=30.0, request=REQUEST, answer=BUSY),
@@ -130,7 +134,7 @@ def logged(**settings: object) -> str:
 def test_every_event_is_one_json_line_and_failures_are_warnings() -> None:
     lines = [json.loads(line) for line in logged(log="json").splitlines()]
     assert [line["event"] for line in lines] == [type(event).__name__ for event in EVENTS]
-    assert [line["level"] for line in lines].count("warning") == 6
+    assert [line["level"] for line in lines].count("warning") == 7
     assert lines[-3]["cost_usd"] == 0.5
 
 

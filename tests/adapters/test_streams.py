@@ -63,7 +63,7 @@ CANARY = "sk-canary-0123456789-abcdef"
 def config(url: str, **timeouts: float) -> LLMConfig:
     return LLMConfig(
         models={"gpt": ModelSettings(provider="openai", model="gpt-4o")},
-        keys=KeySettings(providers={"openai": (Secret(CANARY),)}, max_connections_per_key=100),
+        keys=KeySettings(providers={"openai": (Secret(CANARY),)}),
         http=HttpSettings(engine=CHOSEN.engine, base_urls={"openai": url}, max_connections=5),
         retry=RetrySettings(max_retries=0),
         cache=CacheSettings(enabled=False),
@@ -186,7 +186,7 @@ async def test_steady_pings_do_not_outlive_the_deadline() -> None:
 @pytest.mark.parametrize("status", [400, 401, 429, 503])
 async def test_a_status_is_the_same_error_as_without_a_stream(status: int) -> None:
     async with Simulator() as simulator:
-        simulator.script("gpt-4o", [Status(status, headers={"retry-after": "7"})] * 2)
+        simulator.script("gpt-4o", [Status(status, headers={"retry-after": "3600"})] * 2)
         streamed = await provide(generate_stream(ASK), custom(config(simulator.url)))
         assert streamed.failure() == (await provide(generate(ASK), custom(config(simulator.url)))).failure()
 

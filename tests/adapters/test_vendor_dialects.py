@@ -229,9 +229,9 @@ ERRORS: list[tuple[str, int, Mapping[str, Any], LLMError]] = [
     ("anthropic", 404, _error("not_found_error"), ModelUnavailable("m-1", "said")),
     ("anthropic", 413, _error("request_too_large"), REFUSED),
     ("anthropic", 429, _error("rate_limit_error"), RateLimitExceeded("m-1", 7.0, "said")),
-    ("anthropic", 529, _error("overloaded_error"), ServerError("m-1", 529, "said")),
-    ("anthropic", 200, _error("overloaded_error"), ServerError("m-1", 529, "said")),
-    ("anthropic", 200, _error("a_new_error"), ServerError("m-1", 500, "said")),
+    ("anthropic", 529, _error("overloaded_error"), ServerError("m-1", 529, "said", retry_after_s=7.0)),
+    ("anthropic", 200, _error("overloaded_error"), ServerError("m-1", 529, "said", retry_after_s=7.0)),
+    ("anthropic", 200, _error("a_new_error"), ServerError("m-1", 500, "said", retry_after_s=7.0)),
     ("gemini", 400, _google("INVALID_ARGUMENT", 400), REFUSED),
     (
         "gemini",
@@ -269,8 +269,8 @@ ERRORS: list[tuple[str, int, Mapping[str, Any], LLMError]] = [
         _google("RESOURCE_EXHAUSTED", 429, _quota("RequestsPerDayPerProject-FreeTier"), {"retryDelay": "34s"}),
         QuotaExhausted("m-1", "said"),
     ),
-    ("gemini", 503, _google("UNAVAILABLE", 503), ServerError("m-1", 503, "said")),
-    ("gemini", 200, _google("UNAVAILABLE", 503), ServerError("m-1", 503, "said")),
+    ("gemini", 503, _google("UNAVAILABLE", 503), ServerError("m-1", 503, "said", retry_after_s=7.0)),
+    ("gemini", 200, _google("UNAVAILABLE", 503), ServerError("m-1", 503, "said", retry_after_s=7.0)),
     ("gemini", 200, {"error": {"status": "RESOURCE_EXHAUSTED"}}, RateLimitExceeded("m-1", 7.0)),
     ("gemini", 200, {"promptFeedback": {"blockReason": "SAFETY"}}, ContentFiltered("m-1", "SAFETY")),
     ("gemini", 200, _candidate(reason="PROHIBITED_CONTENT"), ContentFiltered("m-1", "PROHIBITED_CONTENT")),
@@ -283,7 +283,7 @@ ERRORS: list[tuple[str, int, Mapping[str, Any], LLMError]] = [
     ("ollama", 400, {"error": "said"}, REFUSED),
     ("ollama", 404, {"error": "said"}, ModelUnavailable("m-1", "said")),
     ("ollama", 429, {"error": "said"}, RateLimitExceeded("m-1", 7.0, "said")),
-    ("ollama", 503, {"error": "said"}, ServerError("m-1", 503, "said")),
+    ("ollama", 503, {"error": "said"}, ServerError("m-1", 503, "said", retry_after_s=7.0)),
     ("ollama", 200, {"error": "said"}, ServerError("m-1", 500, "said")),
 ]
 

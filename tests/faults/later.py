@@ -43,7 +43,7 @@ LATER: tuple[FaultRow, ...] = (
         "stream past the deadline",
         idle,
         RequestTimedOut(MODEL, 0.3, "total"),
-        *("n", "n", "y", "-"),
+        *("n", "n", "n", "-"),
         STREAM,
         deadline_s=0.3,
     ),
@@ -60,7 +60,7 @@ LATER: tuple[FaultRow, ...] = (
         "gap in later tool calls",
         then(*chunks(called(1, "a"))),
         MalformedResponse(MODEL, "protocol"),
-        *("n", "n", "y", "-"),
+        *("n", "y", "y", "-"),
         STREAM,
     ),
     FaultRow(

@@ -76,6 +76,7 @@ def called(index: int, *names: str) -> str:
 NO_CONNECTION = NetworkError(MODEL)
 RESET = NetworkError(MODEL, ambiguous=True, cause="reset")
 NO_HEAD = RequestTimedOut(MODEL, WAIT_S, "first_byte")
+TOO_LONG = RequestTimedOut(MODEL, WAIT_S, "attempt")
 SILENCE = RequestTimedOut(MODEL, WAIT_S, "idle")
 TRUNCATED = MalformedResponse(MODEL, "truncated")
 OVERSIZE = MalformedResponse(MODEL, "oversize")
@@ -91,6 +92,7 @@ INVALID = InvalidRequest(())
 TOO_LARGE = ContextTooLarge(MODEL, None, 8192)
 
 elsewhere = replying(Fault("redirect", location="https://elsewhere.invalid/"))
+conflict = streaming(*chunks(called(0, "a", "b")))
 stuck = replying(Fault("drip", gap_s=30.0))
 look = replying(CallTools({"look": {"at": "sky"}}))
 too_long = status(400, "context_length_exceeded")
@@ -115,8 +117,16 @@ BEFORE_HTTP = (
 BROKEN_OFF = (
     FaultRow("reset after the request was sent", fault("reset"), RESET, "A", "A", "y", "-"),
     FaultRow("reset inside the headers", fault("reset_in_headers"), RESET, "A", "A", "y", "-"),
-    FaultRow("server hangs", fault("hang"), NO_HEAD, "A", "A", "y", "-", waits="first_byte_s"),
-    FaultRow("slow headers", fault("slow_headers"), NO_HEAD, "A", "A", "y", "-", WHOLE, waits="first_byte_s"),
+    FaultRow("server hangs", fault("hang"), TOO_LONG, "A", "A", "y", "-", WHOLE, waits="attempt_s"),
+    FaultRow("stream without a head", fault("hang"), NO_HEAD, "A", "A", "y", "-", STREAM, waits="first_byte_s"),
+    FaultRow("slow headers", fault("slow_headers"), TOO_LONG, "A", "A", "y", "-", WHOLE, waits="attempt_s"),
+    FaultRow(
+        "deadline shorter than the answer takes",
+        fault("hang"),
+        RequestTimedOut(MODEL, 0.3, "total"),
+        *("n", "n", "n", "-"),
+        deadline_s=0.3,
+    ),
     FaultRow(
         "slow drip past the deadline",
         fault("drip"),
@@ -145,12 +155,12 @@ UNUSABLE = (
     FaultRow("redirect", elsewhere, MalformedResponse(MODEL, "redirect"), "n", "n", "n", "-"),
     FaultRow("no choices", fault("no_choices"), EMPTY, "once", "y", "n", "-"),
     FaultRow("neither text nor a tool call", fault("null_content"), EMPTY, "once", "y", "n", "-"),
-    FaultRow("gap in tool calls", streaming(*chunks(called(1, "a"))), PROTOCOL, "n", "n", "y", "-", STREAM),
-    FaultRow("tool calls in conflict", streaming(*chunks(called(0, "a", "b"))), PROTOCOL, "n", "n", "y", "-", STREAM),
+    FaultRow("gap in tool calls", streaming(*chunks(called(1, "a"))), PROTOCOL, "once", "y", "y", "-", STREAM),
+    FaultRow("tool calls in conflict", conflict, PROTOCOL, "once", "y", "y", "-", STREAM),
 )
 
 REFUSED = (
-    FaultRow("401", status(401), AuthenticationFailed(MODEL), "other key", "y", "n", "disabled"),
+    FaultRow("401", status(401), AuthenticationFailed(MODEL), "other key", "y", "n", 60.0),
     FaultRow("403", status(403), AuthenticationFailed(MODEL, forbidden=True), "n", "y", "n", "disabled for the model"),
     FaultRow("quota exhausted", status(429, "insufficient_quota"), NO_QUOTA, "other key", "y", "n", 3600.0),
     FaultRow("402", status(402), NO_QUOTA, "other key", "y", "n", 3600.0),
@@ -165,8 +175,8 @@ REFUSED = (
 )
 
 LIMITS = (
-    FaultRow("429 with seconds", replying(RETRY_AFTER["seconds"]), LIMITED_7_S, "other key, y", "y", "n", 7.0),
-    FaultRow("429 with a date", replying(RETRY_AFTER["a date"]), LIMITED_7_S, "other key, y", "y", "n", 7.0),
+    FaultRow("429 with seconds", replying(RETRY_AFTER["seconds"]), LIMITED_7_S, "other key, queue", "y", "n", 7.0),
+    FaultRow("429 with a date", replying(RETRY_AFTER["a date"]), LIMITED_7_S, "other key, queue", "y", "n", 7.0),
     FaultRow(
         "429 beyond the deadline",
         replying(RETRY_AFTER["seconds"]),
@@ -195,10 +205,13 @@ LIMITS = (
 )
 
 BROKEN_SERVERS = (
+    FaultRow("498", status(498), ServerError(MODEL, 498), "y", "y", "y", "-"),
     FaultRow("500", status(500), ServerError(MODEL, 500), "y", "y", "y", "-"),
     FaultRow("502", status(502), ServerError(MODEL, 502), "A", "A", "y", "-"),
     FaultRow("503", status(503), ServerError(MODEL, 503), "y", "y", "y", "-"),
     FaultRow("504", status(504), ServerError(MODEL, 504), "A", "A", "y", "-"),
+    FaultRow("520", status(520), ServerError(MODEL, 520), "A", "A", "y", "-"),
+    FaultRow("524", status(524), ServerError(MODEL, 524), "A", "A", "y", "-"),
     FaultRow("529", status(529), ServerError(MODEL, 529), "y", "y", "y", "-"),
 )
 

@@ -1,9 +1,10 @@
 """What a row of the fault matrix says: how a fault is made, which error it is, and what becomes of all concerned.
 
 The letters: R may the same target be asked again, F may the next model, B does it count against the circuit breaker,
-K what becomes of the API key. ``A`` is "only with the opt-in for ambiguous failures": the model may have done the work,
-and billed it, although no answer came. What is expected to be seen follows from the letters, in :func:`sent` and
-:func:`falls_back`.
+K what becomes of the API key. ``A`` is "unless ``retry.ambiguous`` is off", for the model may have done the work, and
+billed it, although no answer came: the next model comes first, and only where there is none is the same one asked once
+more. A ``queue`` is waited for where there is no other model. What is expected to be seen follows from the letters, in
+:func:`sent` and :func:`falls_back`.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ from typing import Literal, TypeAlias, assert_never
 from llm_manager import LLMError, LLMResponse
 from tests.faults.places import Opening
 
-Again: TypeAlias = Literal["y", "once", "other key", "other key, y", "A", "n"]
+Again: TypeAlias = Literal["y", "once", "other key", "other key, y", "other key, queue", "A", "n"]
 NextModel: TypeAlias = Literal["y", "A", "after_filter", "n"]
-Key: TypeAlias = Literal["-", "disabled", "disabled for the model"] | float
+Key: TypeAlias = Literal["-", "disabled for the model"] | float
 """Seconds of rest, or what else becomes of it."""
 
 Way: TypeAlias = Literal["whole", "stream"]
@@ -53,26 +54,24 @@ class FaultRow:
     breaker: Literal["y", "n"]
     key: Key
     ways: tuple[Way, ...] = BOTH
-    waits: Literal["connect_s", "first_byte_s", "idle_s"] | None = field(default=None, kw_only=True)
+    waits: Literal["connect_s", "first_byte_s", "idle_s", "attempt_s"] | None = field(default=None, kw_only=True)
     deadline_s: float | None = field(default=None, kw_only=True)
     occupied: bool = field(default=False, kw_only=True)
     second_window_tokens: int = field(default=1_000_000, kw_only=True)
 
 
-def sent(again: Again, *, allowed: bool) -> int:
-    """How many requests the first model gets when there is room for two retries and a second key."""
+def sent(again: Again) -> int:
+    """How many requests the first model gets when there are two retries, a second key and a second model."""
     match again:
         case "y":
             return 1 + RETRIES
         case "once":
             return 2
-        case "other key":
+        case "other key" | "other key, queue":
             return KEYS
         case "other key, y":
             return KEYS + RETRIES
-        case "A":
-            return 1 + RETRIES if allowed else 1
-        case "n":
+        case "A" | "n":
             return 1
         case _:
             assert_never(again)

@@ -41,7 +41,7 @@ async def test_a_cancelled_call_is_sent_once_and_leaves_no_mark_on_breaker_or_ke
     async with Simulator() as simulator:
         place = Place(f"{simulator.url}/v1")
         config = once(configured(ROW, place, simulator.url, allowed=True))
-        one = replace(config, keys=replace(config.keys, max_connections_per_key=1))
+        one = replace(config, http=replace(config.http, max_connections=1))
         one = replace(one, circuit_breaker=BreakerSettings(failure_threshold=1, success_threshold=1))
         async with opened(place, one, Counter()) as context:
             simulator.script(MODEL, [Status(500), reply, Say("back")])

@@ -26,6 +26,8 @@ FORBIDDEN = [
 ]
 """What an opt-in could change, whether it does or not."""
 
+AMBIGUOUS = [case for case in FORBIDDEN if case[0].again == "A"]
+
 NAMES = ("row", "way", "anyio_backend")
 
 
@@ -42,7 +44,7 @@ def named(value: object) -> str:
 
 def expected(row: FaultRow, *, allowed: bool) -> Tried:
     """What *row* says of a request with retries and a second model at hand."""
-    return Tried(sent(row.again, allowed=allowed), falls_back(row.next_model, allowed=allowed))
+    return Tried(sent(row.again), falls_back(row.next_model, allowed=allowed))
 
 
 @pytest.mark.parametrize(NAMES, CASES, indirect=["anyio_backend"], ids=named)
@@ -61,6 +63,14 @@ async def test_a_fault_is_told_and_marked_as_the_matrix_says(row: FaultRow, way:
 async def test_a_fault_is_retried_and_passed_on_as_the_matrix_says(row: FaultRow, way: Way) -> None:
     """How many requests arrived, and whether the next model was asked."""
     assert await tried(row, way, allowed=False) == expected(row, allowed=False)
+
+
+@pytest.mark.parametrize(NAMES, AMBIGUOUS, indirect=["anyio_backend"], ids=named)
+async def test_an_ambiguous_fault_of_the_only_model_is_repeated_once_unless_that_is_switched_off(
+    row: FaultRow, way: Way
+) -> None:
+    seen = [await tried(row, way, allowed=allowed, fallback="none") for allowed in (True, False)]
+    assert seen == [Tried(sent=2, fell_back=False), Tried(sent=1, fell_back=False)]
 
 
 @pytest.mark.parametrize(NAMES, FORBIDDEN, indirect=["anyio_backend"], ids=named)

@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncGenerator
 from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import anyio
 import anyio.lowlevel
@@ -44,8 +45,9 @@ from llm_manager import (
 from llm_manager.domain.events import AttemptStarted, Event
 from llm_manager.domain.response import ResponseMetadata, UnknownCost
 from llm_manager.domain.settings import MidStream
-from llm_manager.policies.key_ring import QUOTA_REST_S
+from llm_manager.policies.key_ring import QUOTA_REST_S, REFUSED_REST_S
 from llm_manager.policies.targets import resolve
+from llm_manager.ports import Lease
 from llm_manager.testing.simulator import Simulator
 from tests.adapters.chosen import CHOSEN
 from tests.faults.places import MODEL, OCCUPIER, Place
@@ -53,6 +55,8 @@ from tests.faults.rows import CAP_BYTES, RETRIES, WAIT_S, FaultRow, Key, Way
 from tests.paid import unpaid
 
 PATIENT_S = 30.0
+ONCE_S = 6.0
+"""Too short to wait for a key that has to rest for seven seconds."""
 TRIES_AT_A_DEADLINE = 4
 """More tries for a machine that is busy: one that wakes too late has no time left for last words."""
 ASK = LLMRequest(prompt="hi", preferences=Preferences(model="first"))
@@ -106,13 +110,22 @@ class Marked:
     key: Key
 
 
-async def tried(row: FaultRow, way: Way, *, allowed: bool, mid_stream: MidStream = "fail") -> Tried:
-    """Ask with two keys, retries and a second model; *allowed* are all opt-ins but *mid_stream*."""
+async def tried(
+    row: FaultRow,
+    way: Way,
+    *,
+    allowed: bool,
+    mid_stream: MidStream = "fail",
+    fallback: Literal["chain", "none"] = "chain",
+) -> Tried:
+    """Ask with two keys, retries and, unless there is no *fallback*, a second model; *allowed* are all opt-ins but
+    *mid_stream*, and what is only allowed while it is not switched off."""
     async with row.opening() as place, Simulator() as healthy:
         config = configured(row, place, healthy.url, allowed=allowed, mid_stream=mid_stream)
         counter = Counter()
-        async with opened(place, config, counter) as context:
-            await _asked(replace(ASK, deadline_s=row.deadline_s), way, context)
+        async with opened(place, config, counter, occupied=row.occupied) as context:
+            request = replace(ASK, preferences=replace(ASK.preferences, fallback=fallback), deadline_s=row.deadline_s)
+            await _asked(request, way, context)
             sent, fell_back = counter.asked.count(MODEL), bool(healthy.received)
         if place.received is not None:
             assert place.received(MODEL) == (0 if row.occupied else sent), "what was sent is what arrived"
@@ -123,16 +136,17 @@ async def marked(row: FaultRow, way: Way) -> Marked:
     """Ask once with one key, under a breaker that opens at the first failure."""
     async with row.opening() as place:
         config = once(configured(row, place, place.url, allowed=False))
-        async with opened(place, config, Counter()) as context:
+        async with opened(place, config, Counter(), occupied=row.occupied) as context:
             alone = replace(ASK.preferences, fallback="none")
             ended = await _asked(replace(ASK, preferences=alone, deadline_s=row.deadline_s), way, context)
             return Marked(plain(ended), await breaker_is_open(context), await fate_of_key(context))
 
 
 def once(config: LLMConfig) -> LLMConfig:
-    """No retry, one key, and a breaker that opens at the first failure."""
+    """No retry, one key that nobody has the time to wait for, and a breaker that opens at the first failure."""
     return replace(
         config,
+        timeouts=replace(config.timeouts, total_s=ONCE_S),
         retry=RetrySettings(max_retries=0),
         circuit_breaker=BreakerSettings(failure_threshold=1),
         keys=replace(config.keys, providers={**config.keys.providers, "openai": (Secret("the-only-key-there-is"),)}),
@@ -143,11 +157,11 @@ def configured(
     row: FaultRow, place: Place, second_url: str, *, allowed: bool, mid_stream: MidStream = "fail"
 ) -> LLMConfig:
     """Two models at two providers; only what *row* says is short, and everything is as it comes otherwise."""
-    patient = TimeoutSettings(connect_s=PATIENT_S, first_byte_s=PATIENT_S, idle_s=PATIENT_S)
+    patient = TimeoutSettings(connect_s=PATIENT_S, first_byte_s=PATIENT_S, idle_s=PATIENT_S, attempt_s=PATIENT_S)
     return LLMConfig(
         models={
             "first": ModelSettings(provider="openai", model=MODEL),
-            "occupier": ModelSettings(provider="openai", model=OCCUPIER),
+            "occupier": ModelSettings(provider="lm_studio", model=OCCUPIER),
             "second": ModelSettings(provider="groq", model="second", window_tokens=row.second_window_tokens),
         },
         routing=RoutingSettings(chains={"general": ("second",)}, after_filter=allowed, mid_stream=mid_stream),
@@ -155,11 +169,12 @@ def configured(
             providers={
                 "openai": (Secret("the-first-key-of-two"), Secret("the-second-key-of-two")),
                 "groq": (Secret("another-key-altogether"),),
+                "lm_studio": (Secret("a-key-with-a-queue-of-its-own"),),
             }
         ),
         http=HttpSettings(
             engine=CHOSEN.engine,
-            base_urls={"openai": place.url, "groq": f"{second_url}/openai/v1"},
+            base_urls={"openai": place.url, "lm_studio": place.url, "groq": f"{second_url}/openai/v1"},
             max_connections=1 if row.occupied else 100,
             max_body_bytes=CAP_BYTES,
         ),
@@ -170,9 +185,11 @@ def configured(
 
 
 @asynccontextmanager
-async def opened(place: Place, config: LLMConfig, counter: Counter) -> AsyncGenerator[Context, None]:
+async def opened(
+    place: Place, config: LLMConfig, counter: Counter, *, occupied: bool = False
+) -> AsyncGenerator[Context, None]:
     async with custom(config) | replacing(clock=SkippingClock(), observer=counter) as context:
-        if config.http.max_connections > 1:
+        if not occupied:
             yield context
             return
         async with anyio.create_task_group() as group:
@@ -202,25 +219,35 @@ async def breaker_is_open(context: Context) -> bool:
     return (await context.breakers.state(key, context.clock.monotonic()))[0] == "open"
 
 
+A_WHILE_S = 5.0
+"""Longer than a test takes."""
+
+
 async def fate_of_key(context: Context) -> Key:
     """What the next one who wants the only key of the first model is told."""
-    now_s = context.clock.monotonic()
-    leased = await context.keys.lease("openai", MODEL, now_s)
+    leased = await _leased(context, MODEL)
     match leased:
         case Success(lease):
-            await context.keys.give_back(lease, None, now_s)
+            await context.keys.give_back(lease, None, context.clock.monotonic())
             return "-"
-        case Failure(AuthenticationFailed(forbidden=forbidden)):
-            other = await context.keys.lease("openai", "another model", now_s)
-            assert isinstance(other, Success) == forbidden
-            return "disabled for the model" if forbidden else "disabled"
+        case Failure(AuthenticationFailed(forbidden=True)):
+            assert isinstance(await _leased(context, "another model"), Success)
+            return "disabled for the model"
         case Failure(RateLimitExceeded(retry_after_s=rest_s)):
             return math.ceil(rest_s or 0.0)
-        case Failure(QuotaExhausted()):
-            assert isinstance(await context.keys.lease("openai", MODEL, now_s + QUOTA_REST_S), Success)
-            return QUOTA_REST_S
+        case Failure(AuthenticationFailed() | QuotaExhausted() as why):
+            rest_s = QUOTA_REST_S if isinstance(why, QuotaExhausted) else REFUSED_REST_S
+            await context.clock.sleep(rest_s - A_WHILE_S)
+            assert isinstance(await _leased(context, MODEL), Failure)
+            await context.clock.sleep(A_WHILE_S)
+            assert isinstance(await _leased(context, MODEL), Success)
+            return rest_s
         case _:
             raise AssertionError(leased)
+
+
+async def _leased(context: Context, model: str) -> Outcome[Lease, LLMError]:
+    return await context.keys.lease("openai", model, 0.0, context.clock)
 
 
 def plain(ended: Outcome[LLMResponse, LLMError]) -> LLMError | LLMResponse:
@@ -233,6 +260,8 @@ def plain(ended: Outcome[LLMResponse, LLMError]) -> LLMError | LLMResponse:
     match error:
         case InvalidRequest():
             return replace(error, problems=())
+        case RateLimitExceeded(retry_after_s=float(wait_s)):
+            return replace(error, retry_after_s=float(math.ceil(wait_s)))  # by the pool, which has counted since
         case RequestTimedOut(phase="total", timeout_s=limit_s):
             return replace(error, timeout_s=math.ceil(limit_s * 10) / 10)  # what was left when the try began
         case _:

@@ -20,6 +20,7 @@ from llm_manager import (
     NetworkError,
     Outcome,
     Preferences,
+    QuotaExhausted,
     RateLimitExceeded,
     RetrySettings,
     RoutingSettings,
@@ -73,6 +74,19 @@ async def told(
 
 def said(outcome: Outcome[LLMResponse, LLMError]) -> str | LLMError:
     return outcome.failure() if isinstance(outcome, Failure) else outcome.unwrap().content
+
+
+@pytest.mark.parametrize(
+    "refused",
+    [AuthenticationFailed("gpt"), AuthenticationFailed("gpt", forbidden=True), QuotaExhausted("gpt")],
+    ids=["refused", "forbidden", "no quota"],
+)
+async def test_where_there_are_no_keys_none_rests_for_what_is_said_of_one(refused: LLMError) -> None:
+    """A model behind a gateway, or an engine of one's own: nothing is gained by not asking."""
+    alone = LLMRequest(prompt="hi", preferences=Preferences(model="gpt", fallback="none"))
+    async with scripted({"gpt": [refused, "here"]}) as context:
+        assert await run(generate(alone), context) == Failure(refused)
+        assert (said(await run(generate(alone), context)), context.clock.monotonic()) == ("here", 0.0)
 
 
 async def test_the_other_key_is_taken_at_once_after_a_rate_limit() -> None:

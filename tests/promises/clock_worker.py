@@ -35,6 +35,9 @@ from llm_manager.testing.simulator import Fault, Reply, Say, Simulator, Status
 
 Told = list[object]
 
+HURRY_S = 1.0
+"""Who has no more time than this does not wait for a circuit or for a key that rests."""
+
 LONG_S = 10.0
 """No wait of ours takes so long on the busiest machine; every wait would that a day was added to."""
 
@@ -99,10 +102,10 @@ async def breaker(scene: Scene) -> None:
     """Two failures open it for three seconds; half-open it lets a probe through."""
     await scene.ask()
     await scene.ask()
-    await scene.ask()
+    await scene.ask(deadline_s=HURRY_S)
     opened_s = time.monotonic()
     await scene.moment.comes()
-    await scene.ask()
+    await scene.ask(deadline_s=HURRY_S)
     await anyio.sleep(3.4 - (time.monotonic() - opened_s))  # up to a tenth is added to the time that it is open
     await scene.ask()
 
@@ -118,11 +121,11 @@ async def limiter(scene: Scene) -> None:
 
 async def key_rests(scene: Scene) -> None:
     """Told to wait three seconds, the key waits three seconds."""
-    await scene.ask()
+    await scene.ask(deadline_s=HURRY_S)
     told_s = time.monotonic()
-    await scene.ask()
+    await scene.ask(deadline_s=HURRY_S)
     await scene.moment.comes()
-    await scene.ask()
+    await scene.ask(deadline_s=HURRY_S)
     await anyio.sleep(3.1 - (time.monotonic() - told_s))
     await scene.ask()
 
