@@ -157,25 +157,6 @@ def hold_to_its_plan(heard: Heard) -> None:
     hold_what_is_told(heard, planned)
 
 
-def attempted(heard: Heard) -> tuple[list[str], list[str]]:
-    """The models in the order in which they were asked, and those that were asked again when all others had failed."""
-    events = [event for event in heard.events if isinstance(event, AttemptStarted | FellBack)]
-    returns = (at for at, each in enumerate(events) if isinstance(each, FellBack) and each.model == each.next_model)
-    turn = next(returns, len(events))
-    return models_of(events[:turn]), models_of(events[turn:])
-
-
-def models_of(events: Sequence[AttemptStarted | FellBack]) -> list[str]:
-    started = (event.model for event in events if isinstance(event, AttemptStarted))
-    return [model for model, _ in groupby(started)]
-
-
-def limited(heard: Heard, model: str | None = None) -> list[AttemptFinished]:
-    """The attempts that cost nothing but time, of *model* or of all."""
-    refused = [each for each in heard.of(AttemptFinished) if isinstance(each.error, RateLimitExceeded)]
-    return [each for each in refused if model in (None, each.attempt.model)]
-
-
 def hold_target(heard: Heard, target: PlannedTarget) -> None:
     tries = [event for event in heard.of(AttemptFinished) if event.attempt.model == target.model]
     started = [event for event in heard.of(AttemptStarted) if event.model == target.model]

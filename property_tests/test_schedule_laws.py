@@ -103,16 +103,9 @@ def test_what_is_decided_first_counts_nowhere(schedule: Schedule[object], at: li
     decide, plain = unless(first, lambda: schedule).driver(), schedule.driver()
     chance, same = Chance(1), Chance(1)  # noqa: S311  # a fixed source of chance, nothing secret
     left = count
-
-    def first(error: LLMError) -> Decision | None:
-        nonlocal left
-        if error != LIMITED or left == 0:
-            return None
-        left -= 1
-        return Continue(0.0)
-
-    decide, plain = unless(first, schedule).driver(), schedule.driver()
-    chance, same = Chance(1), Chance(1)  # noqa: S311  # a fixed source of chance, nothing secret
     for now_s, error in zip(at, errors, strict=True):
-        expected = Continue(0.0) if error == LIMITED and left > 0 else plain(now_s, same, error)
-        assert decide(now_s, chance, error) == expected
+        if error == LIMITED and left > 0:
+            left -= 1
+            assert decide(now_s, chance, error) == Continue(0.0)
+        else:
+            assert decide(now_s, chance, error) == plain(now_s, same, error)

@@ -214,7 +214,7 @@ async def usage(provider: Provider) -> None:
 
 
 ERRORS: Mapping[str, tuple[Status, Callable[[str], LLMError]]] = {
-    "rate limit": (Status(429, headers={"retry-after": "3600"}), lambda model: RateLimitExceeded(model, 3600.0)),
+    "rate limit": (Status(429, headers={"retry-after": "7"}), lambda model: RateLimitExceeded(model, 7.0)),
     "bad key": (Status(401), AuthenticationFailed),
     "forbidden": (Status(403), lambda model: AuthenticationFailed(model, forbidden=True)),
     "unknown model": (Status(404), ModelUnavailable),

@@ -161,8 +161,6 @@ class MemoryKeys:
         if lease.secret is None and not isinstance(error, RateLimitExceeded):
             error = None  # what is said of a key that is not ours lets no queue rest
         chosen = key_ring.Chosen(lease.index, lease.epoch)
-        if lease.secret is None and isinstance(error, AuthenticationFailed | QuotaExhausted):
-            error = None  # there is no key that could be at fault, and none that could be spared
         pool.ring = key_ring.given_back(pool.ring, chosen, lease.model, error, pool.now_s, self._settings)
         if pool.queue:
             self._serve(pool)
