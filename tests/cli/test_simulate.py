@@ -50,25 +50,25 @@ Ten minutes without Claude
 1h of virtual time, 54 calls, seed 1
 
 answered  54 of 54 (100 %), 0 from the cache
-sent      65 (1.20 a call), 10 retries, 13 fallbacks
+sent      65 (1.20 a call), 10 retries, 10 fallbacks
 waited    8s before retries, 0s for keys, 0s at our own limits
 latency   p50 1.0 s, p95 2.8 s, p99 5.9 s, longest 5.9 s
-cost      $0.1672
+cost      $0.1660
 
 MODEL              CALLS  SENT  LOAD   FAILED  SKIPPED  P50    P95    COST
 -----------------  -----  ----  -----  ------  -------  -----  -----  -------
-claude-sonnet-5-5  49     52    x1.06  11      12       1.0 s  1.0 s  $0.1230
-gpt-5.6-terra      13     13    x1.00  0       0        2.0 s  2.0 s  $0.0442
+claude-sonnet-5-5  52     55    x1.06  11      9        1.0 s  1.0 s  $0.1320
+gpt-5.6-terra      10     10    x1.00  0       0        2.0 s  2.0 s  $0.0340
 
                    0s          15m         30m         45m         1h
 calls              ▃ ▁▁▁ ▃▁▁▄▁▁▄▁▃ ▄▁▃  ▁ ▄▄  ▃▁▁  ▁▁▃ ▃▁▁▃ ▁ ▁▄ ▁▁  peak 3
-claude-sonnet-5-5  ▃ ▁▁▁ ▃▁▁▄▁▁▄▁▃ █▁▃  ▁ ▁   ▃▁▁  ▁▁▃ ▃▁▁▃ ▁ ▁▄ ▁▁  peak 6
+claude-sonnet-5-5  ▃ ▁▁▁ ▃▁▁▄▁▁▄▁▃ █▁▃  ▁ ▁▄  ▃▁▁  ▁▁▃ ▃▁▁▃ ▁ ▁▄ ▁▁  peak 6
   failed                           █▁▃  ▁ ▁                          11
-  breaker open                     ▃██████████▄                      23%
-gpt-5.6-terra                      ▄▁▃  ▁ ▄▄                         peak 3
+  breaker open                     ▃███████▆                         17%
+gpt-5.6-terra                      ▄▁▃  ▁ ▄                          peak 3
 
 claude-sonnet-5-5 failed: NetworkError 11
-claude-sonnet-5-5 breaker open from 20m47s to 34m23s, failed probes: 6
+claude-sonnet-5-5 breaker open from 20m47s to 30m57s, failed probes: 6
 """
 
 
@@ -137,13 +137,13 @@ Ten minutes without Claude
 
 CONFIG        ANSWERED     CACHED  SENT  LOAD   P50    P95    P99    COST
 ------------  -----------  ------  ----  -----  -----  -----  -----  -------
-patient.toml  54 (100 %)   0       65    x1.20  1.0 s  2.8 s  5.9 s  $0.1672
-alone.toml    41 (75.9 %)  0       53    x1.10  1.0 s  1.0 s  1.0 s  $0.1230
+patient.toml  54 (100 %)   0       65    x1.20  1.0 s  2.8 s  5.9 s  $0.1660
+alone.toml    44 (81.4 %)  0       56    x1.10  1.0 s  1.0 s  1.0 s  $0.1320
 
                      0s          15m         30m         45m         1h
 calls                ▅ ▃▃▃ ▅▃▃█▃▃█▃▅ █▃▅  ▃ ██  ▅▃▃  ▃▃▅ ▅▃▃▅ ▃ ▃█ ▃▃  peak 3
 patient.toml failed                                                    0
-alone.toml failed                    █▃▅  ▃ ██                         13
+alone.toml failed                    █▃▅  ▃ █                          10
 """
 
 
@@ -158,7 +158,7 @@ def test_several_configurations_are_compared(
     assert capsys.readouterr() == (COMPARED, "")
     assert main([*both, "--json"]) == 0
     reports = from_json(dict[str, Report], capsys.readouterr().out).unwrap()
-    assert [(name, report.answered) for name, report in reports.items()] == [("patient.toml", 54), ("alone.toml", 41)]
+    assert [(name, report.answered) for name, report in reports.items()] == [("patient.toml", 54), ("alone.toml", 44)]
     assert main([*both, "--trace", "trace.jsonl"]) == 2
     assert capsys.readouterr().err == "llm-manager: --trace is for one --config: leave the others out\n"
     assert not (tmp_path / "trace.jsonl").exists()
