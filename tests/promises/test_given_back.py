@@ -17,8 +17,11 @@ from llm_manager import (
     KeySettings,
     LimiterSettings,
     LLMConfig,
+    LLMError,
     LLMRequest,
+    LLMResponse,
     ModelSettings,
+    Outcome,
     Preferences,
     RateLimitExceeded,
     Secret,
@@ -140,7 +143,7 @@ async def test_a_wait_for_money_ends_with_its_deadline() -> None:
         assert context.budget is not None
         assert await context.budget.reserve(0.999, 0.0, context.clock) == Success(None)
         op = within_budget(5.0)(generate(question(0, deadline_s=2.0)))
-        outcomes: list[object] = []
+        outcomes: list[Outcome[LLMResponse, LLMError]] = []
 
         async def wait() -> None:
             outcomes.append(await run(op, context))
