@@ -177,8 +177,8 @@ async def test_what_the_fault_matrix_permits_is_done_again_at_once(
     assert saying.runs == runs
 
 
-async def test_a_success_earns_its_target_a_tenth_of_a_retry() -> None:
-    settings = RetryBudgetSettings(capacity=1.0, per_second=0.0)
+async def test_a_success_earns_its_target_as_much_of_a_retry_as_is_set() -> None:
+    settings = RetryBudgetSettings(capacity=1.0, per_success=0.1, per_second=0.0)
     config = LLMConfig(retry=RetrySettings(budget=settings))
     again = retry(recurs(1), budget="k")
     async with scripted({}, config=config) as context:

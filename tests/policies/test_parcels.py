@@ -87,7 +87,7 @@ def test_a_batch_has_the_vendors_price_for_batches_and_names_both_sources() -> N
     assert (groq.prompt_usd, groq.cached_usd) == (0.075, 0.075)
     own = at_batch_price(target("mine")).facts.price
     assert own is not None
-    assert (own.prompt_usd, own.completion_usd, own.cached_usd) == (5.0, 10.0, None)
+    assert (own.prompt_usd, own.completion_usd, own.cached_usd) == (5.0, 10.0, 0.625)
 
 
 @pytest.mark.parametrize("name", ["ollama/llama3.2", "openai/unheard-of"])

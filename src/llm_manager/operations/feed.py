@@ -17,6 +17,7 @@ from llm_manager.domain.errors import LLMError, RateLimitExceeded
 from llm_manager.domain.events import ConcurrencyLimited, Event, FeedPaused, RetryScheduled
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.request import LLMRequest
+from llm_manager.domain.request_problems import request_problems
 from llm_manager.domain.verdicts import model_of
 from llm_manager.effect.context import Context, Op, emit
 from llm_manager.effect.op import effect, run
@@ -95,6 +96,8 @@ class Feed:
         """*op*, which asks *request*, begun when its lane is open, and again when a refusal has ended."""
 
         async def pacing(context: Context) -> Outcome[A, LLMError]:
+            if request_problems(request):  # it fails for a reason of its own, and before it is routed
+                return await run(op, context)
             lane, clock, rounds, row = self._lane(request, context), context.clock, 0, object()
             while True:
                 while (wait_s := lane.opens_s - clock.monotonic()) > 0:
