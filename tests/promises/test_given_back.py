@@ -122,11 +122,11 @@ async def test_money_goes_to_those_who_wait_in_the_order_of_their_arrival() -> N
         await budget.settle(usd, 0.0)
 
     async with anyio.create_task_group() as group:
-        for name, usd in (("much", 0.9), ("little", 0.1), ("less", 0.1)):
+        for name, usd in (("most", 0.9), ("much", 0.6), ("more", 0.55)):
             group.start_soon(want, name, usd)
             await clock.sleep(0.1)
         await budget.settle(0.8, 0.0)
-    assert served == ["much", "little", "less"]
+    assert served == ["most", "much", "more"]
 
 
 async def test_more_than_is_left_is_refused_at_once_with_what_is_spent_and_what_is_reserved() -> None:
