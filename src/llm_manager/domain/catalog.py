@@ -19,7 +19,7 @@ Wire: TypeAlias = Literal["openai", "anthropic", "gemini", "ollama", "llama_cpp"
 Capability: TypeAlias = Literal["vision", "tools", "json_mode", "json_schema"]
 
 
-Wish: TypeAlias = Literal["temperature", "top_p", "seed", "image_urls", "tool_choice"]
+Wish: TypeAlias = Literal["temperature", "top_p", "seed", "stop", "image_urls", "tool_choice"]
 """What a request may ask for beside its capabilities. ``image_urls`` are pictures that the provider is to fetch,
 ``tool_choice`` is that some tool must be called."""
 
@@ -92,6 +92,8 @@ class ModelFacts:
 
     *unsupported* is what this model refuses and others of its provider take. Where *reasons_with_tools* is false, it
     takes tools only when it is told not to reason.
+    *window_tokens* bounds the prompt and the answer together, and *max_prompt_tokens* the prompt alone, where the
+    vendor states such a bound. *ends_on* is the day, as ``YYYY-MM-DD``, from which the vendor refuses the model.
     *typical_latency_ms* is a guess from the vendor's own words (fast, slow), good for ranking until something has been
     observed and for nothing else.
     """
@@ -100,8 +102,10 @@ class ModelFacts:
     provider: str
     capabilities: frozenset[Capability] = frozenset()
     window_tokens: int | None = None
+    max_prompt_tokens: int | None = None
     max_output_tokens: int | None = None
     price: Price | None = None
+    ends_on: str | None = None
     unsupported: frozenset[Wish] = frozenset()
     reasons_with_tools: bool = True
     typical_latency_ms: float | None = None

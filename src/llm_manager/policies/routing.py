@@ -226,6 +226,8 @@ def _wants(wish: Wish, request: LLMRequest, images: Sequence[ImagePart]) -> bool
             return request.preferences.top_p is not None
         case "seed":
             return request.preferences.seed is not None
+        case "stop":
+            return bool(request.preferences.stop)
         case "image_urls":
             return any(image.url is not None and not image.url.startswith("data:") for image in images)
         case "tool_choice":
