@@ -18,6 +18,7 @@ from llm_manager.adapters.dialects.statuses import MESSAGE_LENGTH, read_object
 from llm_manager.adapters.frames import Texts
 from llm_manager.adapters.http.driver import Http, HttpAnswer, HttpStream
 from llm_manager.adapters.http.engine import HttpCall
+from llm_manager.adapters.http.loop_share import LoopShare
 from llm_manager.domain.errors import LLMError, MalformedResponse, RequestTimedOut, ServerError
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.request import LLMRequest
@@ -117,7 +118,7 @@ class HostedBatches:
 class _Results:
     """Lines on their way."""
 
-    __slots__ = ("_desk", "_ended", "_frames", "_masks", "_stream", "_wire")
+    __slots__ = ("_desk", "_ended", "_frames", "_masks", "_share", "_stream", "_wire")
 
     def __init__(self, stream: HttpStream, wire: BatchWire, desk: Desk, most_bytes: int) -> None:
         self._stream = stream
@@ -125,6 +126,7 @@ class _Results:
         self._desk = desk
         self._frames = Texts(most_bytes)
         self._masks = _masks(desk.keys)
+        self._share = LoopShare()
         self._ended = False
 
     async def pull(self) -> Outcome[Sequence[Result] | None, LLMError]:
@@ -135,6 +137,8 @@ class _Results:
         if isinstance(got, Failure):
             return got
         chunk = got.unwrap()
+        if self._share.is_used_up(0 if chunk is None else len(chunk)):
+            await self._share.give_way()
         self._ended = chunk is None
         lines = self._frames.feed(b"\n" if chunk is None else chunk)  # the last line may have no end of its own
         if lines is None:

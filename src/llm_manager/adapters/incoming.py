@@ -10,12 +10,17 @@ from returns.result import Failure, Success
 from llm_manager.adapters.dialects.dialect import AnswerReader, Framing
 from llm_manager.adapters.frames import Events, Frames, Texts
 from llm_manager.adapters.http.driver import HttpStream
+from llm_manager.adapters.http.loop_share import SHARE_BYTES, LoopShare
 from llm_manager.domain.errors import LLMError, MalformedResponse
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.response import LLMResponse, Usage
 from llm_manager.domain.secret import Secret
 from llm_manager.domain.settings import HttpSettings
 from llm_manager.domain.stream import Delta, deltas_of, size_of
+
+STREAM_BODIES = 16
+"""How many times ``http.max_body_bytes`` a stream may be, all its events and comments taken together: what wraps a word
+of an answer is some fifty times as long as the word."""
 
 
 @final
@@ -56,8 +61,11 @@ class Streamed:
         "_model",
         "_next",
         "_reader",
+        "_rest",
+        "_share",
         "_size",
         "_stream",
+        "_stream_bytes",
         "longest_pull_s",
     )
 
@@ -81,16 +89,24 @@ class Streamed:
         self.longest_pull_s = idle_s
         self._keys = tuple((key.reveal().encode(), repr(key).encode()) for key in keys.values())
         self._size = 0
+        self._rest: bytes | memoryview = b""
+        self._share = LoopShare()
+        self._stream_bytes = 0
         self._ended: Outcome[LLMResponse, LLMError] | None = None
 
     async def pull(self) -> Outcome[Sequence[Delta] | LLMResponse, LLMError]:
         """The pieces that the next bytes bring, which may be none."""
         if self._ended is not None:
             return self._ended
+        if self._rest:
+            return Success(await self._read_share(self._rest))
         got = await self._next()
         if not isinstance(got, Success):
             self._ended = Failure(self._broken(got.failure()))
         elif (chunk := got.unwrap()) is not None:
+            self._stream_bytes += len(chunk)
+            if self._share.is_used_up(len(chunk)):
+                return Success(await self._read_share(chunk))
             return Success(self._read(chunk))
         else:
             self._ended = self._reader.end()
@@ -104,6 +120,14 @@ class Streamed:
     async def aclose(self) -> None:
         """Close the connection, unless all has been said and it can be used again."""
         await self._stream.aclose(said_all=self._reader.finished)
+
+    async def _read_share(self, chunk: bytes | memoryview) -> Sequence[Delta]:
+        """What as much of *chunk* says as the event loop can wait for; the rest is kept for the next pull."""
+        await self._share.give_way()
+        if self._stream_bytes > STREAM_BODIES * self._cap:
+            return self._oversize("the stream")
+        self._rest = memoryview(chunk)[SHARE_BYTES:]
+        return self._read(bytes(chunk[:SHARE_BYTES]))
 
     def _read(self, chunk: bytes) -> Sequence[Delta]:
         frames = self._frames.feed(chunk)

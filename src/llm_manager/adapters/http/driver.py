@@ -18,6 +18,7 @@ import anyio
 from returns.result import Failure, Success
 
 from llm_manager.adapters.http.engine import Coming, Engine, HttpCall
+from llm_manager.adapters.http.loop_share import LoopShare
 from llm_manager.domain.errors import (
     ConfigurationError,
     InvalidRequest,
@@ -30,8 +31,12 @@ from llm_manager.domain.parse_config import is_encrypted_or_local
 from llm_manager.domain.problem import Problem
 from llm_manager.domain.settings import HttpSettings, TimeoutSettings
 
-PIECE_BYTES = 64 * 1024
+PIECE_BYTES = 16 * 1024
 """The most that is unpacked at once, so that a few bytes of a bomb never become many."""
+
+MAX_RATIO, ANY_RATIO_BYTES = 200, 1024 * 1024
+"""A body that unpacks to more than the second is refused where it is more than the first times as large as it was sent.
+Streams of small events reach 20 to 30, and deflate 1,032 at the most."""
 
 LEFTOVERS_S = 0.05
 """How long to wait for the end of a body that has said all it had to say, so that its connection can be used again."""
@@ -50,13 +55,15 @@ class HttpAnswer:
 class HttpStream:
     """An answer that is read while it comes. Whoever opened it closes it."""
 
-    __slots__ = ("_coming", "_model", "_packed", "_unpack")
+    __slots__ = ("_coming", "_model", "_packed", "_packed_bytes", "_unpack", "_unpacked_bytes")
 
     def __init__(self, coming: Coming, unpack: _Unpack | None, model: str) -> None:
         self._coming = coming
         self._unpack = unpack
         self._model = model
         self._packed = b""
+        self._packed_bytes = 0
+        self._unpacked_bytes = 0
 
     @property
     def status(self) -> int:
@@ -89,15 +96,20 @@ class HttpStream:
             if chunk is None or unpack is None:
                 return got
             packed = chunk
+            self._packed_bytes += len(chunk)
         try:
             piece, self._packed = unpack(packed)
         except zlib.error:
             return Failure(MalformedResponse(self._model, "undecodable", "the compressed body is damaged"))
+        self._unpacked_bytes += len(piece)
+        if self._unpacked_bytes > max(ANY_RATIO_BYTES, MAX_RATIO * self._packed_bytes):
+            message = f"the compressed body unpacks to more than {MAX_RATIO} times its size"
+            return Failure(MalformedResponse(self._model, "oversize", message))
         return Success(piece)
 
     async def whole(self, cap: int) -> Outcome[bytes, LLMError]:
         """All that comes, if it stays within *cap* bytes; never more than that and one piece in memory."""
-        body = bytearray()
+        body, share = bytearray(), LoopShare()
         while True:
             got = await self.read()
             if not isinstance(got, Success):
@@ -106,6 +118,8 @@ class HttpStream:
             if piece is None:
                 return Success(bytes(body))
             body += piece
+            if share.is_used_up(len(piece)):
+                await share.give_way()
             if len(body) > cap:
                 return Failure(MalformedResponse(self._model, "oversize", f"the body is larger than {cap} bytes"))
 
@@ -119,8 +133,10 @@ class HttpStream:
             await self._coming.aclose()
 
     async def _leftovers(self) -> None:
-        while isinstance(got := await self._coming.read(), Success) and got.unwrap() is not None:
-            pass
+        share = LoopShare()
+        while isinstance(got := await self._coming.read(), Success) and (piece := got.unwrap()) is not None:
+            if share.is_used_up(len(piece)):
+                await share.give_way()
 
 
 @final

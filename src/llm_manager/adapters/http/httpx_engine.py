@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol, final
 from returns.result import Failure, Success
 
 from llm_manager.adapters.http.engine import OVER, Coming, HttpCall
+from llm_manager.adapters.http.loop_share import LoopShare
 from llm_manager.adapters.http.surroundings import certificates, proxy_for
 from llm_manager.domain.errors import (
     ConfigurationError,
@@ -167,9 +168,11 @@ class _Coming:
 
         Left alone they would be finalized by the garbage collector, outside any task.
         """
+        share = LoopShare()
         with suppress(self._errors.TransportError, self._errors.StreamError):
-            async for _ in self._chunks:
-                pass
+            async for chunk in self._chunks:
+                if share.is_used_up(len(chunk)):
+                    await share.give_way()
 
     def _in_body(self, bad: Exception) -> LLMError:
         if isinstance(bad, self._errors.TimeoutException):
