@@ -32,6 +32,7 @@ from llm_manager.domain.events import (
     FeedPaused,
     FellBack,
     GatewayTimed,
+    ObserverFailed,
     Reasked,
     RequestFinished,
     RequestLeft,
@@ -77,6 +78,7 @@ EVENTS: tuple[Event, ...] = (
     SpanStarted(at_s=0, name="mine"),
     SpanFinished(at_s=0, name="mine", latency_ms=1.0, error=None),
     StoreChanged(at_s=0, store="redis", error=StoreUnavailable("redis", "cache.example: cannot be reached")),
+    ObserverFailed(at_s=0, observer="Mine", error="OSError"),
     FeedPaused(at_s=0, model="gpt", wait_s=7.0, error=BUSY),
     ConcurrencyLimited(at_s=0, model="gpt", concurrency=10, limit=5),
     VendorBatchSeen(at_s=0, model="gpt", provider="p", batch=VendorBatch(id="b", status="validating", ended=False)),
@@ -134,7 +136,7 @@ def logged(**settings: object) -> str:
 def test_every_event_is_one_json_line_and_failures_are_warnings() -> None:
     lines = [json.loads(line) for line in logged(log="json").splitlines()]
     assert [line["event"] for line in lines] == [type(event).__name__ for event in EVENTS]
-    assert [line["level"] for line in lines].count("warning") == 7
+    assert [line["level"] for line in lines].count("warning") == 8
     assert lines[-3]["cost_usd"] == 0.5
 
 

@@ -39,6 +39,7 @@ from llm_manager.domain.events import (
     AttemptFinished,
     AttemptStarted,
     Event,
+    ObserverFailed,
     RequestFinished,
     RequestLeft,
     RequestStarted,
@@ -61,7 +62,7 @@ def only(model: str) -> LLMRequest:
 
 
 def run_of(event: Event) -> Run | None:
-    return None if isinstance(event, StoreChanged) else event.run
+    return None if isinstance(event, StoreChanged | ObserverFailed) else event.run
 
 
 def assert_all_ended(events: Sequence[Event]) -> None:

@@ -227,6 +227,16 @@ class VendorBatchSeen:
     run: Run | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObserverFailed:
+    """An *observer* raised *error*, both by the names of their classes. Only metrics are notified of it: the call that
+    it observed goes on, and what the error says may hold a prompt."""
+
+    at_s: float
+    observer: str
+    error: str
+
+
 Event: TypeAlias = (
     RequestStarted
     | RequestFinished
@@ -245,5 +255,6 @@ Event: TypeAlias = (
     | FeedPaused
     | ConcurrencyLimited
     | StoreChanged
+    | ObserverFailed
     | VendorBatchSeen
 )

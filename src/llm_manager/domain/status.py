@@ -64,7 +64,7 @@ class ModelMetrics:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricsSnapshot:
-    """Totals over all operations, the same per model over its attempts, and the cache.
+    """Totals over all operations, the same per model over its attempts, the cache, and what observers failed to hear.
 
     Tokens, cost and first pieces of the totals are those of all attempts, for an answer from the cache uses nothing.
     When a program names very many models, the later ones are counted together as ``(other models)``.
@@ -74,6 +74,7 @@ class MetricsSnapshot:
     models: Mapping[str, ModelMetrics] = field(default_factory=dict[str, ModelMetrics])
     cache_hits: int = 0
     cache_misses: int = 0
+    observer_failures: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

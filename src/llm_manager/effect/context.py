@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Protocol, TypeAlias, TypeVar
+from typing import Protocol, TypeAlias, TypeVar, final
+from warnings import warn
 
 from returns.context import RequiresContextFutureResult
 
 from llm_manager.domain.changed import changed
 from llm_manager.domain.config import LLMConfig
 from llm_manager.domain.errors import LLMError
-from llm_manager.domain.events import Event
+from llm_manager.domain.events import Event, ObserverFailed
 from llm_manager.domain.request import LLMRequest
 from llm_manager.domain.run import Run
 from llm_manager.effect.strands import Stranded
@@ -95,9 +97,48 @@ class Context(Stranded):
 
 
 def emit(context: Context, event: Event) -> None:
-    """Tell the metrics and the observer: the one place from which events leave a pipeline."""
-    context.metrics.notify(event)
-    context.observer.notify(event)
+    """Notify the metrics and the observer: the one place from which events leave a pipeline.
+
+    What they raise never reaches the caller, whose answer may have been paid for: it is counted as
+    ``MetricsSnapshot.observer_failures`` and warned of once.
+    """
+    try:
+        context.metrics.notify(event)
+    except Exception as bad:  # noqa: BLE001  # any code may be behind the port
+        _warn_of(context.metrics, bad)
+    observe(context, event)
+
+
+def observe(context: Context, event: Event) -> None:
+    """Notify the observer alone: what an observer that wraps another one does with an event that it has heard."""
+    try:
+        context.observer.notify(event)
+    except Exception as bad:  # noqa: BLE001  # any code may be behind the port
+        _warn_of(context.observer, bad)
+        observer, error = type(context.observer).__name__, type(bad).__name__
+        with suppress(Exception):
+            context.metrics.notify(ObserverFailed(at_s=context.clock.monotonic(), observer=observer, error=error))
+
+
+@final
+class Emitter:
+    """An observer for those that hold no context: what it hears leaves by :func:`emit`."""
+
+    __slots__ = ("_context",)
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def notify(self, event: Event, /) -> None:
+        """Pass it on."""
+        emit(self._context, event)
+
+
+def _warn_of(observer: object, bad: Exception) -> None:
+    """Warn once of each kind of failure. A warning that cannot be written, or is an error, changes nothing either."""
+    message = f"the observer {type(observer).__name__} raised {type(bad).__name__}: what it raises for is not observed"
+    with suppress(Exception):
+        warn(message, RuntimeWarning, stacklevel=1)  # one place, so that it is shown once
 
 
 def trace_id_of(context: Context) -> str:

@@ -22,7 +22,7 @@ from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.request import LLMRequest
 from llm_manager.domain.response import Attempt, LLMResponse, Usage
 from llm_manager.domain.run import Run
-from llm_manager.effect.context import Context, emit, trace_id_of
+from llm_manager.effect.context import Context, emit, observe, trace_id_of
 
 
 @final
@@ -55,7 +55,7 @@ class Account:
             self._attempts.append(event.attempt)
         elif isinstance(event, GatewayTimed):  # told by an adapter, which knows of no runs
             event = changed(event, run=self._run)
-        self._outer.observer.notify(event)
+        observe(self._outer, event)
 
     async def closing(self, answering: Awaitable[Outcome[LLMResponse, LLMError]]) -> Outcome[LLMResponse, LLMError]:
         """What *answering* gives, with the account closed; also when cancellation or a bug goes through it."""

@@ -19,7 +19,7 @@ from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.request import LLMRequest
 from llm_manager.domain.request_problems import request_problems
 from llm_manager.domain.verdicts import model_of
-from llm_manager.effect.context import Context, Op, emit
+from llm_manager.effect.context import Context, Op, emit, observe
 from llm_manager.effect.op import effect, run
 from llm_manager.policies.feed import PATIENCE_S, Refusal, pause_s, refusal_of
 from llm_manager.policies.planning import max_in_flight
@@ -150,7 +150,7 @@ class _Listener:
 
     def notify(self, event: Event, /) -> None:
         """Pause the lane for a rate limit, and pass everything on."""
-        self._context.observer.notify(event)
+        observe(self._context, event)
         if isinstance(event, RetryScheduled) and isinstance(event.error, RateLimitExceeded):
             refusal = refusal_of(self._context.config, event.error)
             if refusal is not None:

@@ -20,7 +20,7 @@ from llm_manager.domain.request import LLMRequest
 from llm_manager.domain.response import Attempt, LLMResponse, SchemaMode
 from llm_manager.domain.target import Target, server_of
 from llm_manager.domain.verdicts import counts_against_breaker
-from llm_manager.effect.context import Context, emit
+from llm_manager.effect.context import Context, Emitter, emit
 from llm_manager.effect.ongoing import Ending, Tell
 from llm_manager.effect.schedule import Continue, Decision, Done
 from llm_manager.policies.asked import Asked, asked_of
@@ -222,7 +222,7 @@ def _dispatch(
         keys=keys,
         trace_id=context.trace_id,
         headers={} if context.tracing is None or context.run is None else context.tracing.headers(context.run),
-        observer=context.observer,
+        observer=Emitter(context),
         run=context.run,
         on_head=on_head,
     )

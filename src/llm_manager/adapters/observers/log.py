@@ -19,6 +19,7 @@ from llm_manager.domain.events import (
     FeedPaused,
     FellBack,
     GatewayTimed,
+    ObserverFailed,
     Reasked,
     RequestFinished,
     RequestLeft,
@@ -60,7 +61,7 @@ class LogObserver:
 
     def notify(self, event: Event, /) -> None:
         """Write it."""
-        run = None if isinstance(event, StoreChanged) else event.run
+        run = None if isinstance(event, StoreChanged | ObserverFailed) else event.run
         trace = {} if run is None or run.trace_id is None else {"trace": run.trace_id}
         has_text = self._settings.prompts and isinstance(event, RequestStarted | RequestFinished | RequestLeft)
         log = self._logger
@@ -86,6 +87,8 @@ def _has_failed(event: Event) -> bool:
             return error is not None or reason == "raised"
         case RequestLeft(reason=reason):
             return reason == "raised"
+        case ObserverFailed():
+            return True
         case _:  # nothing has gone wrong yet
             return False
 
@@ -129,6 +132,8 @@ def _fields(event: Event, *, with_text: bool) -> dict[str, Any]:  # noqa: C901, 
             return {"model": model, "concurrency": concurrency, "limit": limit}
         case StoreChanged(store=store, error=error):
             return {"store": store, "away": error is not None, **_error(error)}
+        case ObserverFailed(observer=observer, error=error):
+            return {"observer": observer, "error": error}
         case VendorBatchSeen(model=model, batch=batch):
             counts = {"total": batch.total, "succeeded": batch.succeeded, "failed": batch.failed}
             return {"model": model, "batch": batch.id, "status": batch.status, **counts}

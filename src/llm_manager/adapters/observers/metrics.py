@@ -11,6 +11,7 @@ from llm_manager.domain.events import (
     CacheRead,
     Event,
     FellBack,
+    ObserverFailed,
     RequestFinished,
     RequestLeft,
     RetryScheduled,
@@ -177,7 +178,7 @@ class _Tally:
 class MemoryMetrics:
     """Counts per model over its attempts, and totals over whole operations."""
 
-    __slots__ = ("_hits", "_misses", "_models", "_most_models", "_totals")
+    __slots__ = ("_hits", "_misses", "_models", "_most_models", "_observer_failures", "_totals")
 
     def __init__(self, most_models: int = MOST_MODELS) -> None:
         self._most_models = most_models
@@ -189,6 +190,7 @@ class MemoryMetrics:
         self._models: dict[str, _Tally] = {}
         self._hits = 0
         self._misses = 0
+        self._observer_failures = 0
 
     def notify(self, event: Event, /) -> None:
         """Count it."""
@@ -208,6 +210,8 @@ class MemoryMetrics:
             case CacheRead(hit=hit):
                 self._hits += hit
                 self._misses += not hit
+            case ObserverFailed():
+                self._observer_failures += 1
             case _:  # the other events are about one request and count nothing
                 pass
 
@@ -221,6 +225,7 @@ class MemoryMetrics:
             models={name: tally.snapshot() for name, tally in self._models.items()},
             cache_hits=self._hits,
             cache_misses=self._misses,
+            observer_failures=self._observer_failures,
         )
 
     def _attempted(self, finished: AttemptFinished) -> None:

@@ -28,9 +28,15 @@ class Several:
         self._observers = observers
 
     def notify(self, event: Event, /) -> None:
-        """Tell them all."""
+        """Tell them all, those after one that raises too; what they raised is raised afterwards."""
+        raised: list[Exception] = []
         for observer in self._observers:
-            observer.notify(event)
+            try:
+                observer.notify(event)
+            except Exception as bad:  # noqa: BLE001  # any code may be behind the port
+                raised.append(bad)
+        if raised:
+            raise raised[0] if len(raised) == 1 else ExceptionGroup("observers failed", raised)
 
 
 @final

@@ -14,6 +14,7 @@ from llm_manager.domain.events import (
     FeedPaused,
     FellBack,
     GatewayTimed,
+    ObserverFailed,
     Reasked,
     RequestFinished,
     RequestLeft,
@@ -78,6 +79,8 @@ def _facts(happening: Happening) -> dict[str, Fact]:  # noqa: C901, PLR0912  # o
             return {"model": model, "concurrency": concurrency, "limit": limit}
         case StoreChanged(store=store, error=error):
             return {"store": store, **({} if error is None else _failure(error))}
+        case ObserverFailed(observer=observer, error=error):
+            return {"observer": observer, "error": error}
         case SpanStarted(name=name):
             return {"name": name}
         case VendorBatchSeen(model=model, batch=batch):

@@ -32,6 +32,7 @@ from llm_manager.domain.events import (
     FeedPaused,
     FellBack,
     GatewayTimed,
+    ObserverFailed,
     Reasked,
     RequestFinished,
     RequestLeft,
@@ -118,7 +119,7 @@ class OtelObserver:
                 self._mark(event.run, event.at_s, event)
             case TargetSkipped() | Reasked() | SchemaModeChosen() | GatewayTimed() | VendorBatchSeen():
                 self._mark(event.run, event.at_s, event)
-            case StoreChanged() | FeedPaused() | ConcurrencyLimited():  # of no run: the log tells it
+            case StoreChanged() | FeedPaused() | ConcurrencyLimited() | ObserverFailed():  # of no span: for the log
                 pass
 
     @property
