@@ -97,7 +97,7 @@ class AiohttpEngine:
             )
         except (aiohttp.ClientError, OSError, ValueError) as bad:
             pool.free.release()
-            return Failure(_before_headers(bad, call, self._timeouts))
+            return Failure(error_before_head(bad, call, self._timeouts))
         except BaseException:  # cancelled: its place is free again
             pool.free.release()
             raise
@@ -271,23 +271,26 @@ def _text(value: str) -> str:
         return raw.decode("latin-1")
 
 
-def _before_headers(bad: Exception, call: HttpCall, timeouts: TimeoutSettings) -> LLMError:
-    """No answer had begun. What may have been received is ambiguous."""
+def error_before_head(bad: Exception, call: HttpCall, timeouts: TimeoutSettings) -> LLMError:
+    """No answer had begun. What may have been received is ambiguous.
+
+    The most special class comes first: an error of a certificate is a ``ValueError`` too.
+    """
     said = str(bad) or type(bad).__name__
     match bad:
-        case UnicodeError():  # a host that is no name
-            return NetworkError(call.model, cause="dns", message=said)
-        case aiohttp.InvalidURL() | aiohttp.NonHttpUrlClientError() | ValueError():
-            return InvalidRequest((Problem("http", f"cannot be sent: {type(bad).__name__}"),))
         case aiohttp.ConnectionTimeoutError():
             return NetworkError(call.model, cause="connect", message=f"no connection within {timeouts.connect_s:g} s")
+        case aiohttp.ClientSSLError() | aiohttp.ServerFingerprintMismatch() | ssl.SSLError():
+            return NetworkError(call.model, cause="tls", message=said)
         case aiohttp.ClientConnectorDNSError():
             return NetworkError(call.model, cause="dns", message=said)
-        case aiohttp.ClientSSLError() | ssl.SSLError():
-            return NetworkError(call.model, cause="tls", message=said)
         case aiohttp.ClientConnectorError(os_error=ConnectionResetError(errno=None)):
             return NetworkError(call.model, cause="tls", message="the server hung up in the middle of the handshake")
         case aiohttp.ClientConnectorError() | aiohttp.ClientHttpProxyError():
             return NetworkError(call.model, cause="connect", message=said)
+        case UnicodeError():  # a host that is no name
+            return NetworkError(call.model, cause="dns", message=said)
+        case aiohttp.InvalidURL() | aiohttp.NonHttpUrlClientError() | ValueError():
+            return InvalidRequest((Problem("http", f"cannot be sent: {type(bad).__name__}"),))
         case _:
             return NetworkError(call.model, ambiguous=True, cause="reset", message=said)

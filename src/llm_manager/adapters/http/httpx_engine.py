@@ -11,8 +11,9 @@ import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from functools import cache
-from typing import TYPE_CHECKING, Any, Protocol, final
+from typing import TYPE_CHECKING, Any, Final, Protocol, final
 
+import anyio
 from returns.result import Failure, Success
 
 from llm_manager.adapters.http.engine import OVER, Coming, HttpCall
@@ -55,6 +56,16 @@ class Client(Protocol):
     async def aclose(self) -> None: ...
 
 
+FOREIGN: Final = (
+    OSError,  # with it TimeoutError and ssl.SSLError
+    anyio.BrokenResourceError,
+    anyio.BusyResourceError,
+    anyio.ClosedResourceError,
+    anyio.EndOfStream,
+)
+"""What lies below the client and may come through it, above all through a transport of a user's own."""
+
+
 @final
 class HttpxEngine:
     """Give it a *client* to use your own connections; else it opens its own, a small pool a key."""
@@ -91,7 +102,7 @@ class HttpxEngine:
             return Failure(InvalidRequest((Problem("http", f"cannot be sent: {type(bad).__name__}"),)))
         try:
             response = await client.send(request, stream=True, follow_redirects=False)
-        except errors.TransportError as bad:
+        except (errors.TransportError, *FOREIGN) as bad:
             return Failure(_before_headers(errors, bad, call, self._timeouts))
         limits["read"] = self._timeouts.idle_s  # httpcore reads it anew for every read of the body
         return Success(_Coming(response, errors, call.model, self._timeouts.idle_s))
@@ -152,7 +163,7 @@ class _Coming:
                 return Failure(MalformedResponse(self._model, "truncated", "the connection was closed"))
             self.ended = True
             return OVER
-        except (self._errors.TransportError, self._errors.StreamError) as bad:
+        except (self._errors.TransportError, self._errors.StreamError, *FOREIGN) as bad:
             self.ended = True
             return Failure(self._in_body(bad))
 
@@ -169,13 +180,13 @@ class _Coming:
         Left alone they would be finalized by the garbage collector, outside any task.
         """
         share = LoopShare()
-        with suppress(self._errors.TransportError, self._errors.StreamError):
+        with suppress(self._errors.TransportError, self._errors.StreamError, *FOREIGN):
             async for chunk in self._chunks:
                 if share.is_used_up(len(chunk)):
                     await share.give_way()
 
     def _in_body(self, bad: Exception) -> LLMError:
-        if isinstance(bad, self._errors.TimeoutException):
+        if isinstance(bad, self._errors.TimeoutException | TimeoutError):
             return RequestTimedOut(self._model, self._idle_s, "idle")
         return MalformedResponse(self._model, "truncated", str(bad) or type(bad).__name__)
 
@@ -199,9 +210,9 @@ def _before_headers(errors: ModuleType, bad: Exception, call: HttpCall, timeouts
         return NetworkError(call.model, cause="connect", message=f"no connection within {timeouts.connect_s:g} s")
     if isinstance(bad, errors.PoolTimeout):
         return NetworkError(call.model, cause="local", message="all our connections are in use: raise the limit")
-    if isinstance(bad, errors.ConnectError | errors.ProxyError):
+    if isinstance(bad, errors.ConnectError | errors.ProxyError | ssl.SSLError | socket.gaierror):
         return _no_connection(bad, call, said)
-    if isinstance(bad, errors.TimeoutException):
+    if isinstance(bad, errors.TimeoutException | TimeoutError):
         return RequestTimedOut(call.model, timeouts.first_byte_s, "first_byte")
     if isinstance(bad, errors.LocalProtocolError | errors.UnsupportedProtocol):
         # What it says may hold the value of a header, and so a key.
