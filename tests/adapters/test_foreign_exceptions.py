@@ -86,7 +86,8 @@ class Failing(httpx2.AsyncBaseTransport):
     def __init__(self, error: Exception) -> None:
         self._error = error
 
-    async def handle_async_request(self, _request: httpx2.Request) -> httpx2.Response:
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        del request
         raise self._error
 
 
@@ -120,7 +121,7 @@ async def test_an_error_from_below_httpx2_becomes_ours(name: str) -> None:
 
 
 KEY = ConnectionKey("one.example", 443, is_ssl=True, ssl=True, proxy=None, proxy_auth=None, proxy_headers_hash=None)
-INFO = aiohttp.RequestInfo(URL(CALL.url), "POST", CIMultiDictProxy(CIMultiDict()), URL(CALL.url))
+INFO = aiohttp.RequestInfo(URL(CALL.url), "POST", CIMultiDictProxy(CIMultiDict[str]()), URL(CALL.url))
 
 AIOHTTP: dict[str, tuple[Exception, str]] = {
     "ClientConnectionError": (aiohttp.ClientConnectionError("x"), "reset, ambiguous"),

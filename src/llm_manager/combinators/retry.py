@@ -16,6 +16,7 @@ from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.settings import RetrySettings
 from llm_manager.domain.verdicts import LONGEST_WAIT_S, again, is_transient, model_of, retry_after_s
 from llm_manager.effect.context import Context, Op, Policy, emit
+from llm_manager.effect.ongoing import let_go
 from llm_manager.effect.op import effect, pipe, run
 from llm_manager.effect.schedule import (
     Continue,
@@ -63,7 +64,7 @@ def retry(schedule: Schedule[LLMError], *, budget: str | None = None, model: str
                 now_s = context.clock.monotonic()
                 if isinstance(outcome, Success):
                     if budget is not None:
-                        await context.retry_budgets.earn(budget, now_s)
+                        await _earned(context, budget, outcome.unwrap(), now_s)
                     return outcome
                 error = outcome.failure()
                 decide = schedule.driver() if decide is None else decide
@@ -84,6 +85,15 @@ def retry(schedule: Schedule[LLMError], *, budget: str | None = None, model: str
         return effect(retrying)
 
     return around
+
+
+async def _earned(context: Context, budget: str, value: object, now_s: float) -> None:
+    """A success is worth part of a retry. A stream that has begun is not lost where that cannot be written down."""
+    try:
+        await context.retry_budgets.earn(budget, now_s)
+    except BaseException:
+        await let_go((value,))
+        raise
 
 
 async def _is_paid(context: Context, budget: str | None, error: LLMError, now_s: float) -> bool:

@@ -18,7 +18,7 @@ from returns.result import Success
 from llm_manager.domain.errors import LLMError
 from llm_manager.domain.outcome import Outcome
 from llm_manager.effect.context import Context, Op, Policy
-from llm_manager.effect.ongoing import Ending, Tell, when_over
+from llm_manager.effect.ongoing import Ending, Tell, tell_all, when_over
 from llm_manager.effect.op import effect, run
 
 A = TypeVar("A")
@@ -59,9 +59,9 @@ def gated(*gates: Gate) -> Policy:
                     outcome = await run(op, context)
             except BaseException:
                 with anyio.CancelScope(shield=True):
-                    await _tell_all(passed, Ending(None))
+                    await _settle(passed, Ending(None))
                 raise
-            await when_over(outcome, partial(_tell_all, passed))
+            await when_over(outcome, partial(_settle, passed))
             return outcome
 
         return effect(passing)
@@ -69,6 +69,5 @@ def gated(*gates: Gate) -> Policy:
     return around
 
 
-async def _tell_all(passed: Sequence[Tell], ending: Ending) -> None:
-    for tell in reversed(passed):
-        await tell(ending)
+async def _settle(passed: Sequence[Tell], ending: Ending) -> None:
+    await tell_all(reversed(passed), ending)

@@ -64,8 +64,20 @@ class Ongoing:
             return
         self.is_over = True
         with anyio.CancelScope(shield=True):
-            for tell in self._tells:
-                await tell(ending)
+            await tell_all(self._tells, ending)
+
+
+async def tell_all(tells: Iterable[Tell], ending: Ending) -> None:
+    """*tells* how it ended, each of them, whatever one raises: they give back what was taken. What the first has raised
+    is raised afterwards."""
+    first: BaseException | None = None
+    for tell in tells:
+        try:
+            await tell(ending)
+        except BaseException as raised:  # noqa: BLE001  # cancellation, too, ends no one's turn
+            first = first or raised
+    if first is not None:
+        raise first
 
 
 async def let_go(values: Iterable[object]) -> None:

@@ -136,10 +136,13 @@ class Flow(Ongoing):
     async def _end(self, outcome: Outcome[Piece, LLMError] | None) -> None:
         if self.is_over:
             return
-        await _let_go(self._incoming)
-        piece = outcome.unwrap() if isinstance(outcome, Success) else None
-        usage = piece.usage if isinstance(piece, LLMResponse) else self._used(outcome)
-        await self.over(Ending(outcome, usage))
+        usage: Usage | None = None
+        try:
+            await _let_go(self._incoming)
+            piece = outcome.unwrap() if isinstance(outcome, Success) else None
+            usage = piece.usage if isinstance(piece, LLMResponse) else self._used(outcome)
+        finally:  # whatever a foreign provider raises, what was taken is given back
+            await self.over(Ending(outcome, usage))
 
     def _used(self, outcome: Outcome[Piece, LLMError] | None) -> Usage:
         """What was used for an answer that is not whole: as its error says, or else at least what has come of it."""

@@ -81,10 +81,12 @@ class LLMStream(Ongoing):
             return
         self._is_closed = True
         self._events.clear()
-        await self._source.aclose()
-        if self.ended is None:
-            self._account.leave(self.model, self.text)
-            await self.over(Ending(None))
+        try:
+            await self._source.aclose()
+        finally:
+            if self.ended is None:
+                self._account.leave(self.model, self.text)
+                await self.over(Ending(None))
 
     async def whole(self) -> Outcome[LLMResponse, LLMError]:
         """Read it to its end and close it: the whole response, or how it failed."""
