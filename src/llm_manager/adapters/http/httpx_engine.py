@@ -10,7 +10,7 @@ import ssl
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Final, Protocol, final
 
 import anyio
@@ -120,14 +120,14 @@ class HttpxEngine:
         proxy = proxy_for(call.url, self._settings)
         if isinstance(proxy, Failure):
             return proxy
-        limit = self._settings.max_connections
-        transport = httpx2.AsyncHTTPTransport(
+        connect = partial(
+            httpx2.AsyncHTTPTransport,
             trust_env=False,  # what we trust of it is in the proxy and the certificates
             proxy=proxy.unwrap(),
             verify=self._believed(encrypted=call.url.startswith("https:") or proxy.unwrap() is not None),
-            limits=httpx2.Limits(max_connections=limit, max_keepalive_connections=limit),
+            limits=httpx2.Limits(max_connections=1, max_keepalive_connections=1),
         )
-        return Success(Connections(transport))
+        return Success(Connections(connect, self._settings.max_connections))
 
     def _believed(self, *, encrypted: bool) -> ssl.SSLContext:
         """Whose certificates count: nobody's where nothing is encrypted, since to load them takes milliseconds."""
