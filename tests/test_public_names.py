@@ -287,6 +287,7 @@ TEMPLATES = {
     "ComponentGeneration",
     "ComponentInput",
     "Dependency",
+    "DetectedAnomaly",
     "Evidence",
     "Meaning",
     "PromptTemplate",

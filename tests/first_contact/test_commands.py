@@ -219,7 +219,7 @@ def test_a_template_without_the_extra_names_it(bare: dict[str, str]) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=bare, timeout=60)  # noqa: S603
     assert (done.returncode, done.stderr) == (
         2,
-        "llm-manager: the request is invalid: prompt (anomaly-analysis@1): templates are rendered by Jinja2: "
+        "llm-manager: the request is invalid: prompt (anomaly-analysis@2): templates are rendered by Jinja2: "
         "pip install 'llm-manager[templates]'\n",
     )
 
