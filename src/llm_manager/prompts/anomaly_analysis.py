@@ -90,7 +90,8 @@ class AnomalyAnalysis:
         Severity,
         Meaning(
             "How bad it is, as a whole, for those who depend on the system. critical: an outage or loss of data now; "
-            "high: many are affected, or it soon will be critical; medium: some are affected; low: nobody is, or it is no anomaly."
+            "high: many are affected, or it soon will be critical; medium: some are affected; low: nobody is, or it is "
+            "no anomaly."
         ),
     ]
     confidence: Annotated[
