@@ -89,8 +89,8 @@ async def test_an_invalid_request_is_named_as_its_run_is(op: Op[object]) -> None
 
 
 async def rows_of(rows: Batch[LLMResponse], context: Context) -> list[str | None]:
-    async with rows.open(context) as outcomes:
-        return [named(each.failure()) async for _, each in outcomes if isinstance(each, Failure)]
+    told = (await run(rows.collect(), context)).unwrap()
+    return [named(each.failure()) for _, each in told if isinstance(each, Failure)]
 
 
 async def test_each_row_of_a_batch_is_named_as_itself() -> None:

@@ -268,7 +268,10 @@ def _mended(cause: NetworkCause) -> str:
         case "dns":
             return "check the network, the host in its base URL, and whether a proxy is needed (http.proxy)"
         case "tls":
-            return "check its certificate, the base URL, and who is between (a proxy that reads along?)"
+            return (
+                "check its certificate, the base URL, and who is between (a proxy that reads along?); certificates of "
+                "your own, in SSL_CERT_FILE or SSL_CERT_DIR, are believed with http.trust_environment alone"
+            )
         case "reset":
             return "try again, and check what stands between if it happens often"
         case "local":

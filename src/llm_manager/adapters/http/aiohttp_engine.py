@@ -277,14 +277,14 @@ def _before_headers(bad: Exception, call: HttpCall, timeouts: TimeoutSettings) -
     match bad:
         case UnicodeError():  # a host that is no name
             return NetworkError(call.model, cause="dns", message=said)
+        case aiohttp.ClientSSLError() | ssl.SSLError():  # before ValueError: a refused certificate is one, too
+            return NetworkError(call.model, cause="tls", message=said)
         case aiohttp.InvalidURL() | aiohttp.NonHttpUrlClientError() | ValueError():
             return InvalidRequest((Problem("http", f"cannot be sent: {type(bad).__name__}"),))
         case aiohttp.ConnectionTimeoutError():
             return NetworkError(call.model, cause="connect", message=f"no connection within {timeouts.connect_s:g} s")
         case aiohttp.ClientConnectorDNSError():
             return NetworkError(call.model, cause="dns", message=said)
-        case aiohttp.ClientSSLError() | ssl.SSLError():
-            return NetworkError(call.model, cause="tls", message=said)
         case aiohttp.ClientConnectorError(os_error=ConnectionResetError(errno=None)):
             return NetworkError(call.model, cause="tls", message="the server hung up in the middle of the handshake")
         case aiohttp.ClientConnectorError() | aiohttp.ClientHttpProxyError():

@@ -149,8 +149,13 @@ def marked(event: Event) -> Attributes:
             return {}
 
 
+def served_model(answer: LLMResponse) -> str:
+    """The model that gave the answer: as the answer names it, else the one that was asked."""
+    return answer.metadata.served_model or answer.model
+
+
 def _answer(answer: LLMResponse) -> Attributes:
-    told: Attributes = {names.RESPONSE_MODEL: answer.model, names.FINISH_REASONS: (answer.finish_reason,)}
+    told: Attributes = {names.RESPONSE_MODEL: served_model(answer), names.FINISH_REASONS: (answer.finish_reason,)}
     if answer.metadata.response_id is not None:
         told[names.RESPONSE_ID] = answer.metadata.response_id
     if answer.metadata.request_id is not None:
