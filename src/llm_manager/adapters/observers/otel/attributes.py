@@ -102,9 +102,12 @@ def used(usage: Usage, words: Names) -> Attributes:
         names.OUTPUT_TOKENS: usage.completion_tokens,
         words.cache_read: usage.cached_tokens,
         words.cache_write: usage.cache_write_tokens,
+        names.CACHE_HOUR_TOKENS: usage.cache_hour_tokens,
         words.reasoning: usage.reasoning_tokens,
     }
     told: Attributes = {name: count for name, count in counts.items() if name is not None and count is not None}
+    if usage.service_tier is not None:
+        told[names.SERVICE_TIER] = usage.service_tier
     if not isinstance(usage.cost, UnknownCost):
         told[names.COST_USD] = usage.cost.usd
         told[names.COST_KIND] = usage.cost.tag
