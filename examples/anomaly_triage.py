@@ -46,6 +46,7 @@ from llm_manager.templates import (
     ANOMALY_ANALYSIS,
     AnomalyAnalysis,
     AnomalyInput,
+    DetectedAnomaly,
     Evidence,
     RecommendedAction,
     query_template,
@@ -133,6 +134,7 @@ def report(found: Triage) -> str:
 def _lines(anomaly: Anomaly) -> Iterable[str]:
     found = anomaly.analysis
     yield f"{found.severity.upper()} {anomaly.log} ({found.confidence:.0%} sure): {found.summary}"
+    yield from (f"    {each.severity}: {each.service or 'unknown'}: {each.description}" for each in found.anomalies)
     yield from (f"    saw: {each.observation}" for each in found.evidence)
     yield from (f"    {each.urgency}: {each.action}" for each in found.recommended_actions)
 
@@ -198,6 +200,7 @@ def _scripted_answer(request: LLMRequest) -> str:
 _NOTHING = AnomalyAnalysis(
     evidence=(Evidence(observation="bounces of 1 and 2 in 120", significance="within what is usual"),),
     missing_information=("yesterday's figures",),
+    anomalies=(),
     is_anomaly=False,
     severity="low",
     confidence=0.8,
@@ -209,6 +212,14 @@ _NOTHING = AnomalyAnalysis(
 _DISK = AnomalyAnalysis(
     evidence=(Evidence(observation="disk usage 91% at 12:02, 92% at 12:04", significance="full within half an hour"),),
     missing_information=("the size of the disk",),
+    anomalies=(
+        DetectedAnomaly(
+            service="db",
+            description="the disk is 92% full, one more percent every two minutes",
+            severity="high",
+            recommendation="Find out what grows in /var/lib/db.",
+        ),
+    ),
     is_anomaly=True,
     severity="high",
     confidence=0.7,
@@ -223,6 +234,14 @@ _OUTAGE = AnomalyAnalysis(
         Evidence(observation="12:02 upstream=payments connection pool exhausted", significance="it began there"),
     ),
     missing_information=(),
+    anomalies=(
+        DetectedAnomaly(
+            service="checkout",
+            description="no orders since 12:03",
+            severity="critical",
+            recommendation="Look at the health of payments.",
+        ),
+    ),
     is_anomaly=True,
     severity="critical",
     confidence=0.95,

@@ -7,7 +7,8 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llm_manager.adapters.observers.metrics import Latencies, MemoryMetrics
+from llm_manager.adapters.observers.metrics import MemoryMetrics
+from llm_manager.adapters.observers.tally import Latencies
 from llm_manager.domain.events import AttemptFinished
 from llm_manager.domain.response import Attempt, Usage
 from llm_manager.domain.status import OTHER_MODELS, MetricsSnapshot

@@ -147,10 +147,15 @@ if TYPE_CHECKING:
     from llm_manager.effect.layer import Layer as Layer
     from llm_manager.effect.layer import LayerFailed as LayerFailed
     from llm_manager.effect.layer import Program as Program
+    from llm_manager.effect.layer import feed as feed
+    from llm_manager.effect.layer import map_layer as map_layer
+    from llm_manager.effect.layer import merge as merge
     from llm_manager.effect.layer import provide as provide
+    from llm_manager.effect.layer import scoped as scoped
     from llm_manager.effect.op import Effect as Effect
     from llm_manager.effect.op import fail as fail
     from llm_manager.effect.op import flat_map as flat_map
+    from llm_manager.effect.op import local as local
     from llm_manager.effect.op import map_ as map_
     from llm_manager.effect.op import map_error as map_error
     from llm_manager.effect.op import pipe as pipe
@@ -267,8 +272,8 @@ _NAMES_OF = {
     "effect.concurrent": "gather settle",
     "effect.context": "Context Op Policy through",
     "effect.do": "Do do",
-    "effect.layer": "Layer LayerFailed Program provide",
-    "effect.op": "Effect fail flat_map map_ map_error pipe recover run service succeed",
+    "effect.layer": "Layer LayerFailed Program feed map_layer merge provide scoped",
+    "effect.op": "Effect fail flat_map local map_ map_error pipe recover run service succeed",
     "effect.schedule": "Schedule and_then both capped either exponential jittered recurs spaced up_to",
     "effect.scope": "Scope acquire_use_release",
     "effect.stream": "Stream",

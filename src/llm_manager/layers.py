@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from returns.result import Failure, Success
 
@@ -130,30 +130,16 @@ def replacing(
     """A change to a context: ``live() | replacing(cache=mine)``. *providers* and *batches* are added to those that
     are there."""
 
+    given: dict[str, Any] = dict(locals())  # by the names of the fields, so that none is forgotten
+    services = {name: each for name, each in given.items() if each is not None}
+    more_providers, more_batches = services.pop("providers", {}), services.pop("batches", {})
+
     def change(context: Context) -> Context:
-        return Context(
-            config=config or context.config,
-            providers={**context.providers, **(providers or {})},
-            batches={**context.batches, **(batches or {})},
-            cache=cache or context.cache,
-            limiter=limiter or context.limiter,
-            breakers=breakers or context.breakers,
-            retry_budgets=retry_budgets or context.retry_budgets,
-            keys=keys or context.keys,
-            latencies=latencies or context.latencies,
-            flights=flights or context.flights,
-            places=places or context.places,
-            conversations=conversations or context.conversations,
-            budget=budget or context.budget,
-            tracing=tracing or context.tracing,
-            clock=clock or context.clock,
-            random=random or context.random,
-            observer=observer or context.observer,
-            metrics=metrics or context.metrics,
-            started_s=context.started_s,
-            deadline_s=context.deadline_s,
-            trace_id=context.trace_id,
-            run=context.run,
+        return replace(
+            context,
+            providers={**context.providers, **more_providers},
+            batches={**context.batches, **more_batches},
+            **services,
         )
 
     return change

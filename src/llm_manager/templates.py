@@ -14,6 +14,7 @@ from llm_manager.operations.template import query_template as query_template
 from llm_manager.prompts.anomaly_analysis import ANOMALY_ANALYSIS as ANOMALY_ANALYSIS
 from llm_manager.prompts.anomaly_analysis import AnomalyAnalysis as AnomalyAnalysis
 from llm_manager.prompts.anomaly_analysis import AnomalyInput as AnomalyInput
+from llm_manager.prompts.anomaly_analysis import DetectedAnomaly as DetectedAnomaly
 from llm_manager.prompts.anomaly_analysis import Evidence as Evidence
 from llm_manager.prompts.anomaly_analysis import RecommendedAction as RecommendedAction
 from llm_manager.prompts.component_generation import COMPONENT_GENERATION as COMPONENT_GENERATION

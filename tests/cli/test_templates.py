@@ -102,13 +102,13 @@ def test_variables_come_from_a_file_from_standard_input_and_from_files_of_their_
 def test_a_ready_made_template_prints_its_value(simulator: Simulator, capsys: Capture) -> None:
     assert main(["generate", "--template", "anomaly-analysis", "--var", "data=[1, 2, 300]", "--model", "gpt-4o"]) == 0
     value = json.loads(capsys.readouterr().out)
-    assert {"is_anomaly", "severity", "confidence", "root_cause", "evidence"} <= set(value)
+    assert {"anomalies", "is_anomaly", "severity", "confidence", "root_cause", "evidence"} <= set(value)
     assert "[\n  1,\n  2,\n  300\n]" in simulator.received[0].json["messages"][-1]["content"]
 
 
 def test_a_ready_made_template_is_streamed_as_a_value_that_grows(simulator: Simulator, capsys: Capture) -> None:
     assert (
-        main(["generate", "--stream", "--template", "anomaly-analysis@1", "--var", "data=x", "--model", "gpt-4o"]) == 0
+        main(["generate", "--stream", "--template", "anomaly-analysis@2", "--var", "data=x", "--model", "gpt-4o"]) == 0
     )
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert "recommended_actions" in lines[-1]
@@ -162,7 +162,7 @@ def test_what_is_wrong_with_the_variables_is_one_line(
     ("arguments", "said"),
     [
         (["generate", "--template", "anomaly-anlysis"], "did you mean anomaly-analysis?"),
-        (["generate", "--template", "anomaly-analysis@9"], "there are anomaly-analysis@1"),
+        (["generate", "--template", "anomaly-analysis@9"], "there are anomaly-analysis@2"),
         (["generate", "--template", "./none.prompt"], "there is no such file"),
         (["generate", "--var", "a=b", "hello"], "--var and --vars fill in a template: name one with --template"),
         (["generate", "--template", "anomaly-analysis", "--schema", "none.json"], "none.json: cannot be read"),
@@ -194,7 +194,7 @@ def test_what_there_is_is_listed_with_what_it_takes(capsys: Capture, greet: str)
     )
     assert main(["templates"]) == 0
     listed = capsys.readouterr().out
-    assert "anomaly-analysis@1\n  Whether data shows an anomaly" in listed
+    assert "anomaly-analysis@2\n  Which anomalies data shows" in listed
     assert "  Answers with AnomalyAnalysis.\n    data " in listed
 
 

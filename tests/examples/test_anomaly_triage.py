@@ -19,6 +19,7 @@ from llm_manager.testing.simulator import Say, Status
 CALM = AnomalyAnalysis(
     evidence=(),
     missing_information=(),
+    anomalies=(),
     is_anomaly=False,
     severity="low",
     confidence=0.9,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -120,9 +121,10 @@ def test_a_wrong_key_is_told_in_the_vendors_words_without_the_key(vendor: Simula
 
 
 def test_an_unknown_model_is_met_with_those_like_it(vendor: Simulator, capsys: Capture) -> None:
-    assert told(capsys, "generate", "--model", "gtp-4o", "hi", code=2) == (
+    said = told(capsys, "generate", "--model", "gtp-4o", "hi", code=2)
+    assert re.sub("[0-9a-f]{13}", "ID", said) == (
         "llm-manager: the request is invalid: preferences.model: unknown model 'gtp-4o'; did you mean gpt-4o or "
-        "gpt-5.4 or gpt-4.1? (write provider/model for one that is not in the catalog)\n"
+        "gpt-5.4 or gpt-4.1? (write provider/model for one that is not in the catalog) (request ID)\n"
     )
 
 
@@ -219,7 +221,7 @@ def test_a_template_without_the_extra_names_it(bare: dict[str, str]) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=bare, timeout=60)  # noqa: S603
     assert (done.returncode, done.stderr) == (
         2,
-        "llm-manager: the request is invalid: prompt (anomaly-analysis@1): templates are rendered by Jinja2: "
+        "llm-manager: the request is invalid: prompt (anomaly-analysis@2): templates are rendered by Jinja2: "
         "pip install 'llm-manager[templates]'\n",
     )
 

@@ -40,6 +40,7 @@ from llm_manager.templates import (
     AnomalyInput,
     ComponentGeneration,
     ComponentInput,
+    DetectedAnomaly,
     Evidence,
     RecommendedAction,
     ask,
@@ -64,6 +65,14 @@ COUNT = template(Guest, "How long is {{ name }}?", name="count").answering(int)
 FOUND = AnomalyAnalysis(
     evidence=(Evidence(observation="500s from 12:00 on", significance="none before"),),
     missing_information=(),
+    anomalies=(
+        DetectedAnomaly(
+            service="checkout", description="500s since 12:00", severity="high", recommendation="Roll back."
+        ),
+        DetectedAnomaly(
+            service=None, description="One slow query.", severity="low", recommendation="Watch it for a day."
+        ),
+    ),
     is_anomaly=True,
     severity="high",
     confidence=0.9,

@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TypeVar
 
+from returns.result import Failure
+
 from llm_manager.domain.arguments import check_is
 from llm_manager.domain.errors import LLMError
 from llm_manager.domain.events import Reason, SpanFinished, SpanStarted
 from llm_manager.domain.outcome import Outcome
+from llm_manager.domain.request_id import with_request_id
 from llm_manager.domain.run import Run
 from llm_manager.effect.context import Context, Op, Policy, emit, trace_id_of
 from llm_manager.effect.ongoing import Ending, when_over
@@ -45,6 +48,8 @@ async def named(name: str, op: Effect[A, LLMError, Context], context: Context) -
     except BaseException as raised:
         _tell(within, name, started_s, None, "raised" if isinstance(raised, Exception) else "cancelled")
         raise
+    if isinstance(outcome, Failure):
+        outcome = Failure(with_request_id(outcome.failure(), trace_id))
 
     async def tell(ending: Ending) -> None:
         _tell(within, name, started_s, ending.error, "left" if ending.outcome is None else None)

@@ -7,10 +7,10 @@ left out, whatever of it a model is shown later. Times are Unix seconds.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-from llm_manager.domain.request import ImagePart, JsonObject, Role, TextPart, ToolCall
+from llm_manager.domain.request import ImagePart, JsonObject, Message, Role, TextPart, ToolCall
 from llm_manager.domain.response import UnknownCost, Usage
 
 
@@ -24,6 +24,19 @@ class StoredMessage:
     tool_calls: tuple[ToolCall, ...] = ()
     tool_call_id: str | None = None
     version: int = 0
+
+
+_SAID = tuple(each.name for each in fields(Message))
+
+
+def message_of(stored: StoredMessage) -> Message:
+    """*stored* as a request has it: without when it was said, and in which turn."""
+    return Message(**{name: getattr(stored, name) for name in _SAID})
+
+
+def stored_message(message: Message, timestamp: float) -> StoredMessage:
+    """*message*, said at *timestamp*, in Unix seconds."""
+    return StoredMessage(timestamp=timestamp, **{name: getattr(message, name) for name in _SAID})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -60,10 +60,15 @@ class QuotaExhausted:
 
 @dataclass(frozen=True, slots=True)
 class InvalidRequest:
-    """The request cannot be sent, or the provider refused it as wrong; every problem is named."""
+    """The request cannot be sent, or the provider refused it as wrong; every problem is named.
+
+    *request_id* is the name of the request in logs and at a gateway (the ``trace`` of its run), None of a request that
+    was never run. It does not take part in comparisons: two requests can be wrong in the same way.
+    """
 
     problems: tuple[Problem, ...]
     message: str = ""
+    request_id: str | None = field(default=None, kw_only=True, compare=False, repr=False)
     usage: Usage | None = field(default=None, kw_only=True, repr=False)
     tag: Literal["InvalidRequest"] = field(default="InvalidRequest", kw_only=True, repr=False)
 

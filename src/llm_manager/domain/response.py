@@ -90,7 +90,8 @@ class ResponseMetadata:
     """How the answer came about. *attempts* is the whole ledger, the failed ones too.
 
     *request_id* is what the vendor's support asks for, from a header where there is one, and *response_id* the name
-    that the answer itself bears.
+    that the answer itself bears. *served_model* is the model that the answer names, a dated snapshot or one behind a
+    router, None where it names none; ``LLMResponse.model`` is the one that was asked.
     """
 
     latency_ms: float = 0.0
@@ -99,6 +100,7 @@ class ResponseMetadata:
     provider: str = ""
     request_id: str | None = None
     response_id: str | None = None
+    served_model: str | None = None
     attempts: tuple[Attempt, ...] = ()
 
 

@@ -35,9 +35,10 @@ class ModelMetrics:
 
     Tokens and *cost* add up what is known of all that was sent, failures too; *unpriced* counts what used tokens whose
     price is not known, and what may have: a call that was cancelled after it was sent, or one that no answer came of
-    though it may have been given. *cached_tokens* are among *prompt_tokens*, *reasoning_tokens* among
-    *completion_tokens*. Latencies, and the times until the *first* piece of what came in pieces, are in milliseconds,
-    None before there was one; quantiles are within 2.5 % of the exact ones.
+    though it may have been given. *cached_tokens* and *cache_write_tokens* are among *prompt_tokens*,
+    *cache_hour_tokens* among the latter, *reasoning_tokens* among *completion_tokens*. Latencies, and the times until
+    the *first* piece of what came in pieces, are in milliseconds, None before there was one; quantiles are within 2.5 %
+    of the exact ones.
     """
 
     requests: int = 0
@@ -49,6 +50,8 @@ class ModelMetrics:
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cached_tokens: int = 0
+    cache_write_tokens: int = 0
+    cache_hour_tokens: int = 0
     reasoning_tokens: int = 0
     cost: Cost = field(default_factory=UnknownCost)
     unpriced: int = 0

@@ -268,7 +268,10 @@ def _mended(cause: NetworkCause) -> str:
         case "dns":
             return "check the network, the host in its base URL, and whether a proxy is needed (http.proxy)"
         case "tls":
-            return "check its certificate, the base URL, and who is between (a proxy that reads along?)"
+            return (
+                "check its certificate, the base URL, and who is between (a proxy that reads along?); certificates of "
+                "your own, in SSL_CERT_FILE or SSL_CERT_DIR, are believed with http.trust_environment alone"
+            )
         case "reset":
             return "try again, and check what stands between if it happens often"
         case "local":
@@ -303,8 +306,10 @@ def _sentence(error: LLMError) -> str:  # noqa: C901, PLR0912  # one flat table
             return _rate_limited(error)
         case QuotaExhausted(model=model):
             return f"the quota for {model} is used up{said}: top up the account or use another key"
-        case InvalidRequest(problems=problems):
-            return f"the request is invalid{said}: {listed(problems) or 'the provider refused it; change the request'}"
+        case InvalidRequest(problems=problems, request_id=id_):
+            which = "" if id_ is None else f" (request {id_})"
+            what = listed(problems) or "the provider refused it; change the request"
+            return f"the request is invalid{said}: {what}{which}"
         case AuthenticationFailed(model=model, forbidden=forbidden):
             if forbidden:
                 return f"the key may not use {model}{said}: use one that may, or another model"

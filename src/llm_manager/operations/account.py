@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from typing import final
 
-from returns.result import Success
+from returns.result import Failure, Success
 
 from llm_manager.domain.changed import changed
 from llm_manager.domain.errors import LLMError
@@ -20,6 +20,7 @@ from llm_manager.domain.events import (
 )
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.request import LLMRequest
+from llm_manager.domain.request_id import with_request_id
 from llm_manager.domain.response import Attempt, LLMResponse, Usage
 from llm_manager.domain.run import Run
 from llm_manager.effect.context import Context, emit, observe, trace_id_of
@@ -67,11 +68,14 @@ class Account:
         return self.close(outcome)
 
     def close(self, outcome: Outcome[LLMResponse, LLMError]) -> Outcome[LLMResponse, LLMError]:
-        """Tell how it ended; gives *outcome* with the ledger and the whole latency in its response."""
+        """Tell how it ended; gives *outcome* with the ledger and the whole latency in its response, and in its error
+        which request it was."""
         now_s = self._outer.clock.monotonic()
         latency_ms = (now_s - self._started_s) * 1000
         if isinstance(outcome, Success):
             outcome = Success(self._with_ledger(outcome.unwrap(), latency_ms))
+        else:
+            outcome = Failure(with_request_id(outcome.failure(), self._run.trace_id))
         answer = outcome.unwrap() if isinstance(outcome, Success) else outcome.failure()
         emit(
             self._outer,
@@ -85,6 +89,10 @@ class Account:
             ),
         )
         return outcome
+
+    def fail(self, error: LLMError) -> LLMError:
+        """Tell that it failed; gives *error* with the name of the request."""
+        return self.close(Failure(error)).failure()
 
     def leave(self, model: str, partial: str) -> None:
         """Tell that nobody wanted the rest of an answer of which *partial* had come."""

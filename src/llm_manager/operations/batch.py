@@ -12,7 +12,7 @@ from returns.result import Failure, Success
 
 from llm_manager.domain.arguments import check_count, check_requests
 from llm_manager.domain.codec import from_json, to_json
-from llm_manager.domain.errors import InvalidRequest, LLMError, StoreUnavailable
+from llm_manager.domain.errors import LLMError, StoreUnavailable
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.request import LLMRequest
 from llm_manager.domain.request_problems import request_problems
@@ -142,9 +142,8 @@ class _Kept(Generic[A]):
         """The answer that the journal has for *request*, or else one that it has from now on."""
 
         async def asking(context: Context) -> Outcome[A, LLMError]:
-            problems = request_problems(request)
-            if problems:  # no key can be made of a field that holds anything
-                return Failure(InvalidRequest(problems))
+            if request_problems(request):  # no key can be made of a field that holds anything
+                return await run(self._job.op(request), context)  # which says so, and which request it was
             claimed = self._broken or await self._journal.claim(self._job.key(request))
             if isinstance(claimed, Failure):
                 return claimed

@@ -10,7 +10,7 @@ from typing import Final, TypeAlias
 from returns.result import Failure, Success
 
 from llm_manager.domain.arguments import check_request
-from llm_manager.domain.conversation import ConversationSummary, StoredMessage, Turn, advanced
+from llm_manager.domain.conversation import ConversationSummary, StoredMessage, Turn, advanced, stored_message
 from llm_manager.domain.errors import (
     ConversationConflict,
     ConversationNotFound,
@@ -127,16 +127,7 @@ def _prompt_of(opening: StoredMessage | None) -> str | None:
 
 def _new_messages(asked: LLMRequest, now_s: float) -> tuple[StoredMessage, ...]:
     said = (*asked.messages, *((Message(role="user", content=asked.prompt),) if asked.prompt.strip() else ()))
-    return tuple(
-        StoredMessage(
-            role=each.role,
-            content=each.content,
-            timestamp=now_s,
-            tool_calls=each.tool_calls,
-            tool_call_id=each.tool_call_id,
-        )
-        for each in said
-    )
+    return tuple(stored_message(each, now_s) for each in said)
 
 
 async def stored(

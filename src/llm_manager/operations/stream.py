@@ -137,8 +137,7 @@ class LLMStream(Ongoing):
         partial = self.text
         if isinstance(error, StreamBroken):
             error = replace(error, partial=partial)
-        self._account.close(Failure(error))
-        return StreamFailed(error, partial)
+        return StreamFailed(self._account.fail(error), partial)
 
     async def _finished(self, response: LLMResponse) -> StreamFinished:
         context = self._account.context()
@@ -171,9 +170,7 @@ def streamed(request: LLMRequest, through_source: Callable[[Source], Source]) ->
         except BaseException as raised:
             account.abandon(raised)
             raise
-        if isinstance(opened, Failure):
-            account.close(opened)
-        return opened
+        return Failure(account.fail(opened.failure())) if isinstance(opened, Failure) else opened
 
     return effect(streaming)
 

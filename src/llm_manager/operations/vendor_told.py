@@ -15,6 +15,7 @@ from llm_manager.domain.events import AttemptFinished, AttemptStarted, RequestFi
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.paid import may_have_been_paid, usage_of
 from llm_manager.domain.request import LLMRequest
+from llm_manager.domain.request_id import with_request_id
 from llm_manager.domain.response import Attempt, LLMResponse, UnknownCost, Usage
 from llm_manager.domain.run import Run
 from llm_manager.domain.target import Target, server_of
@@ -137,6 +138,8 @@ class Teller:
         self, index: int, request: LLMRequest, since_s: float, outcome: Outcome[LLMResponse, LLMError], run: Run
     ) -> None:
         now_s = self._context.clock.monotonic()
+        if isinstance(outcome, Failure):
+            outcome = Failure(with_request_id(outcome.failure(), run.trace_id))
         answer = outcome.unwrap() if isinstance(outcome, Success) else outcome.failure()
         emit(
             self._context,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from llm_manager.domain.conversation import StoredMessage, Turn
+from llm_manager.domain.conversation import StoredMessage, Turn, message_of
 from llm_manager.domain.request import Message
 from llm_manager.policies.tokens import message_tokens
 
@@ -28,7 +28,7 @@ def recent(turns: Sequence[Turn], widest_tokens: int | None) -> tuple[Message, .
     told = [each for each in _newest_first(turns) if each is not opening and not _is_nothing(each)]
     reach = len(told) if widest_tokens is None else _reach(told, widest_tokens)
     kept = told[:reach] + [each for each in told[reach:] if each.role == "system"]
-    return tuple(_as_message(each) for each in reversed(kept))
+    return tuple(message_of(each) for each in reversed(kept))
 
 
 def _reach(told: Sequence[StoredMessage], widest_tokens: int) -> int:
@@ -44,12 +44,6 @@ def _reach(told: Sequence[StoredMessage], widest_tokens: int) -> int:
 
 def _newest_first(turns: Sequence[Turn]) -> Iterator[StoredMessage]:
     return (message for turn in reversed(turns) for message in reversed(turn.messages))
-
-
-def _as_message(stored: StoredMessage) -> Message:
-    return Message(
-        role=stored.role, content=stored.content, tool_calls=stored.tool_calls, tool_call_id=stored.tool_call_id
-    )
 
 
 def _is_nothing(stored: StoredMessage) -> bool:

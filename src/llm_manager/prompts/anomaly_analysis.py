@@ -1,4 +1,4 @@
-"""Is something out of order here, how bad is it, why, and what is to be done?
+"""What is out of order here, how bad is each and all of it, why, and what is to be done?
 
 The fields of the answer stand in the order in which a careful person fills them in: what is seen, then what follows
 from it. A model writes them in that order too, so its verdict can lean on its evidence and not the other way round.
@@ -48,6 +48,19 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DetectedAnomaly:
+    """One thing that is out of order: where, what, how bad, and what to do about it."""
+
+    service: Annotated[
+        str | None,
+        Meaning("The service or component it is in, by the name that the data uses. null when the data names none."),
+    ]
+    description: Annotated[str, Meaning("What is out of order, with its figures and its time.")]
+    severity: Annotated[Severity, Meaning("How bad this one is, on the scale of the overall severity.")]
+    recommendation: Annotated[str, Meaning("What to do about this one: one concrete step, as an instruction.")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RecommendedAction:
     """Something that somebody should do."""
 
@@ -57,18 +70,28 @@ class RecommendedAction:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnomalyAnalysis:
-    """What was found in the data, and what follows from it."""
+    """What was found in the data, and what follows from it: each of *anomalies*, and one verdict on the whole."""
 
     evidence: Annotated[tuple[Evidence, ...], Meaning("What in the data the judgement rests on, the weightiest first.")]
     missing_information: Annotated[
         tuple[str, ...], Meaning("What would have to be known to be surer. Empty when nothing is missing.")
     ]
-    is_anomaly: Annotated[bool, Meaning("Does the data show behaviour that is out of order?")]
+    anomalies: Annotated[
+        tuple[DetectedAnomaly, ...],
+        Meaning(
+            "Everything that is out of order, the worst first, one entry for each separate problem. What follows from "
+            "another entry belongs to that one. Empty when nothing is out of order."
+        ),
+    ]
+    is_anomaly: Annotated[
+        bool, Meaning("Does the data show behaviour that is out of order? true exactly when anomalies is not empty.")
+    ]
     severity: Annotated[
         Severity,
         Meaning(
-            "How bad it is for those who depend on the system. critical: an outage or loss of data now; high: many are "
-            "affected, or it soon will be critical; medium: some are affected; low: nobody is, or it is no anomaly."
+            "How bad it is, as a whole, for those who depend on the system. critical: an outage or loss of data now; "
+            "high: many are affected, or it soon will be critical; medium: some are affected; low: nobody is, or it is "
+            "no anomaly."
         ),
     ]
     confidence: Annotated[
@@ -102,7 +125,7 @@ You are an engineer on call who reads monitoring data. You judge what is there, 
 """
 
 _PROMPT: Final = """\
-Decide whether this data shows an anomaly, how severe it is, and what should be done.
+Decide whether this data shows anomalies, list each of them, and say how severe the whole is and what should be done.
 {% if system %}
 
 The system it comes from:
@@ -131,9 +154,9 @@ ANOMALY_ANALYSIS: Final = template(
     AnomalyInput,
     _PROMPT,
     name="anomaly-analysis",
-    version="1",
+    version="2",
     system_prompt=_SYSTEM,
-    description="Whether data shows an anomaly, how severe it is, why, and what to do.",
+    description="Which anomalies data shows, how severe each is and the whole, why, and what to do.",
     task_type="analysis",
 ).answering(AnomalyAnalysis)
 """Takes an :class:`AnomalyInput` and is answered with an :class:`AnomalyAnalysis`."""

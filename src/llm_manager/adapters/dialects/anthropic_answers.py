@@ -84,6 +84,7 @@ def _response(answer: Json, told: Usage, headers: Headers, target: Target) -> Ou
                 provider=target.provider.name,
                 request_id=headers.get("request-id") or as_text(answer.get("id")),
                 response_id=as_text(answer.get("id")),
+                served_model=as_text(answer.get("model")) or None,
             ),
         )
     )

@@ -80,6 +80,7 @@ class MessageReader:
 
     def _started(self, message: Json) -> None:
         self._answer.response_id = as_text(message.get("id"))
+        self._answer.served_model = as_text(message.get("model")) or None
         self._answer.usage = usage_of(as_object(message.get("usage")))
 
     def _begun(self, block: Json) -> Outcome[Sequence[Delta], LLMError]:

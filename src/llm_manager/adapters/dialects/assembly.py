@@ -32,7 +32,18 @@ class Assembly:
     """The answer of *target* so far. What is said is kept in pieces and joined once, so a long answer costs no more a
     piece than a short one."""
 
-    __slots__ = ("_calls", "_reasoning", "_target", "_text", "finish", "refused", "request_id", "response_id", "usage")
+    __slots__ = (
+        "_calls",
+        "_reasoning",
+        "_target",
+        "_text",
+        "finish",
+        "refused",
+        "request_id",
+        "response_id",
+        "served_model",
+        "usage",
+    )
 
     def __init__(self, target: Target, request_id: str | None = None) -> None:
         self._target = target
@@ -41,6 +52,7 @@ class Assembly:
         self._calls: dict[int, _Call] = {}
         self.request_id = request_id
         self.response_id: str | None = None
+        self.served_model: str | None = None
         self.usage = Usage()
         self.finish: FinishReason | None = None
         self.refused = False
@@ -115,6 +127,7 @@ class Assembly:
                     provider=self._target.provider.name,
                     request_id=self.request_id or self.response_id,
                     response_id=self.response_id,
+                    served_model=self.served_model,
                 ),
             )
         )

@@ -127,7 +127,10 @@ def _response(answer: Json, told: Usage, headers: Headers, target: Target) -> Ou
             tool_calls=calls,
             reasoning="".join(text_of(part) for part in parts if part.get("thought")),
             metadata=ResponseMetadata(
-                provider=target.provider.name, request_id=request_id_of(headers) or id_, response_id=id_
+                provider=target.provider.name,
+                request_id=request_id_of(headers) or id_,
+                response_id=id_,
+                served_model=as_text(answer.get("modelVersion")) or None,
             ),
         )
     )

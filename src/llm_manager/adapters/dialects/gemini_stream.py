@@ -63,6 +63,7 @@ class ContentReader:
         if blocked is not None:
             return paid_for(Failure(ContentFiltered(self._target.model, blocked)), self._answer.usage)
         self._answer.response_id = self._answer.response_id or as_text(piece.get("responseId"))
+        self._answer.served_model = self._answer.served_model or as_text(piece.get("modelVersion"))
         for candidate in as_list(piece.get("candidates")):
             return self._deltas(as_object(candidate), is_last=bool(usage))  # one answer was asked for
         return Success(())

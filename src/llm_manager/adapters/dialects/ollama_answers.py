@@ -52,7 +52,11 @@ def _response(answer: Json, told: Usage, headers: Headers, target: Target) -> Ou
             finish_reason=finish,
             tool_calls=calls,
             reasoning=as_text(message.get("thinking")) or "",
-            metadata=ResponseMetadata(provider=target.provider.name, request_id=headers.get("x-request-id")),
+            metadata=ResponseMetadata(
+                provider=target.provider.name,
+                request_id=headers.get("x-request-id"),
+                served_model=as_text(answer.get("model")) or None,
+            ),
         )
     )
 

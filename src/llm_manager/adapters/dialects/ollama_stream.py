@@ -42,6 +42,7 @@ class ChatReader:
         piece = read.unwrap()
         if piece.get("error") is not None:
             return paid_for(Failure(read_error_inside(piece, self._target)), usage_of(piece))
+        self._answer.served_model = self._answer.served_model or as_text(piece.get("model"))
         deltas = self._deltas(as_object(piece.get("message")))
         if piece.get("done") is True:
             self.finished = True

@@ -103,6 +103,7 @@ def _response(
                 provider=target.provider.name,
                 request_id=headers.get("x-request-id") or as_text(answer.get("id")),
                 response_id=as_text(answer.get("id")),
+                served_model=as_text(answer.get("model")) or None,
             ),
         )
     )

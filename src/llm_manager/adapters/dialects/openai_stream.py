@@ -67,7 +67,9 @@ class CompletionReader:
         if chunk.get("error") is not None:
             return Failure(read_error_inside(chunk, self._headers, self._target))
         if answer.response_id is None:
-            answer.response_id = as_text(chunk.get("id"))
+            answer.response_id = as_text(chunk.get("id")) or None  # Azure's first chunk names nothing
+        if answer.served_model is None:
+            answer.served_model = as_text(chunk.get("model")) or None
         choices = as_list(chunk.get("choices"))
         if not choices:
             return _NOTHING

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
-from collections import Counter
+from collections.abc import Mapping
 from typing import Final, final
 
+from llm_manager.adapters.observers.tally import Figures, Tally
 from llm_manager.domain.events import (
     AttemptFinished,
     CacheRead,
@@ -17,161 +17,15 @@ from llm_manager.domain.events import (
     RetryScheduled,
 )
 from llm_manager.domain.paid import may_have_been_paid
-from llm_manager.domain.response import ComputedCost, LLMResponse, UnknownCost, Usage
-from llm_manager.domain.status import OTHER_MODELS, MetricsSnapshot, ModelMetrics
+from llm_manager.domain.response import LLMResponse
+from llm_manager.domain.status import OTHER_MODELS, MetricsSnapshot
 
 MOST_MODELS: Final = 256
 """How many models are counted by name. Names may come from a program's own users."""
 
-_LOG_GROWTH = math.log(1.05)
-_BINS = 520
-"""Bins grow by a twentieth, so their middle is off by 2.5 % at most; they reach from a microsecond to a day."""
-
-_SMALLEST_MS = 0.001
-
-
-@final
-class Latencies:
-    """How many calls took about how long, in milliseconds. A bin's number is the logarithm of its latency.
-
-    >>> latencies = Latencies()
-    >>> for latency_ms in (10.0, 20.0, 30.0):
-    ...     latencies.add(latency_ms)
-    >>> round(latencies.quantile_ms(0.5)), latencies.quantile_ms(1.0), latencies.mean_ms()
-    (20, 30.0, 20.0)
-    """
-
-    __slots__ = ("_bins", "_count", "_longest_ms", "_shortest_ms", "_sum_ms")
-
-    def __init__(self) -> None:
-        self._bins: Counter[int] = Counter()
-        self._count = 0
-        self._sum_ms = 0.0
-        self._shortest_ms = math.inf
-        self._longest_ms = 0.0
-
-    def add(self, latency_ms: float) -> None:
-        """One more."""
-        bin_ = int(math.log(max(latency_ms, _SMALLEST_MS) / _SMALLEST_MS) / _LOG_GROWTH)
-        self._bins[min(bin_, _BINS)] += 1
-        self._count += 1
-        self._sum_ms += latency_ms
-        self._shortest_ms = min(self._shortest_ms, latency_ms)
-        self._longest_ms = max(self._longest_ms, latency_ms)
-
-    @property
-    def bins(self) -> int:
-        """How many bins are in use."""
-        return len(self._bins)
-
-    def take(self, other: Latencies) -> None:
-        """All of *other*, too."""
-        self._bins += other._bins
-        self._count += other._count
-        self._sum_ms += other._sum_ms
-        self._shortest_ms = min(self._shortest_ms, other._shortest_ms)
-        self._longest_ms = max(self._longest_ms, other._longest_ms)
-
-    def mean_ms(self) -> float | None:
-        """The exact mean, None of none."""
-        return self._sum_ms / self._count if self._count else None
-
-    def quantile_ms(self, part: float) -> float | None:
-        """The middle of the bin in which the nearest rank of *part* lies, never beyond the shortest or the longest."""
-        left = math.ceil(part * self._count)
-        for bin_ in sorted(self._bins):
-            left -= self._bins[bin_]
-            if left <= 0:
-                middle_ms = _SMALLEST_MS * math.exp((bin_ + 0.5) * _LOG_GROWTH)
-                return min(max(middle_ms, self._shortest_ms), self._longest_ms)
-        return None
-
-
-@final
-class _Tally:
-    """The running counts of one model, or of all."""
-
-    __slots__ = (
-        "cached_tokens",
-        "completion_tokens",
-        "failures",
-        "fallbacks",
-        "firsts",
-        "latencies",
-        "left",
-        "prompt_tokens",
-        "reasoning_tokens",
-        "requests",
-        "retries",
-        "successes",
-        "unpriced",
-        "usd",
-    )
-
-    def __init__(self) -> None:
-        self.requests = self.successes = self.left = self.retries = self.fallbacks = 0
-        self.prompt_tokens = self.completion_tokens = self.cached_tokens = self.reasoning_tokens = self.unpriced = 0
-        self.failures: Counter[str] = Counter()
-        self.usd: float | None = None
-        self.latencies = Latencies()
-        self.firsts = Latencies()
-
-    def ended(self, latency_ms: float, outcome: str) -> None:
-        self.requests += 1
-        self.latencies.add(latency_ms)
-        if outcome == "ok":
-            self.successes += 1
-        elif outcome == "left":
-            self.left += 1
-        else:
-            self.failures[outcome] += 1
-
-    def used(self, usage: Usage) -> None:
-        self.prompt_tokens += usage.prompt_tokens or 0
-        self.completion_tokens += usage.completion_tokens or 0
-        self.cached_tokens += usage.cached_tokens or 0
-        self.reasoning_tokens += usage.reasoning_tokens or 0
-        if isinstance(usage.cost, UnknownCost):
-            self.unpriced += 1
-        else:
-            self.usd = (self.usd or 0.0) + usage.cost.usd
-
-    def take_used(self, other: _Tally) -> None:
-        """What *other* has used, too."""
-        self.prompt_tokens += other.prompt_tokens
-        self.completion_tokens += other.completion_tokens
-        self.cached_tokens += other.cached_tokens
-        self.reasoning_tokens += other.reasoning_tokens
-        self.unpriced += other.unpriced
-        if other.usd is not None:
-            self.usd = (self.usd or 0.0) + other.usd
-        self.firsts.take(other.firsts)
-
-    def snapshot(self, used: _Tally | None = None) -> ModelMetrics:
-        """The figures now; tokens, cost and first pieces are those of *used* if it is given."""
-        used = self if used is None else used
-        return ModelMetrics(
-            requests=self.requests,
-            successes=self.successes,
-            failures=dict(self.failures),
-            left=self.left,
-            retries=self.retries,
-            fallbacks=self.fallbacks,
-            prompt_tokens=used.prompt_tokens,
-            completion_tokens=used.completion_tokens,
-            cached_tokens=used.cached_tokens,
-            reasoning_tokens=used.reasoning_tokens,
-            cost=UnknownCost() if used.usd is None else ComputedCost(used.usd),
-            unpriced=used.unpriced,
-            latency_mean_ms=self.latencies.mean_ms(),
-            latency_p50_ms=self.latencies.quantile_ms(0.50),
-            latency_p95_ms=self.latencies.quantile_ms(0.95),
-            latency_p99_ms=self.latencies.quantile_ms(0.99),
-            first_mean_ms=used.firsts.mean_ms(),
-            first_p50_ms=used.firsts.quantile_ms(0.50),
-            first_p95_ms=used.firsts.quantile_ms(0.95),
-            first_p99_ms=used.firsts.quantile_ms(0.99),
-        )
+TOTALS: Final = "totals"
+_MODEL: Final = "model:"
+"""Whose figures they are: of whole operations, or of the model whose name follows."""
 
 
 @final
@@ -186,8 +40,8 @@ class MemoryMetrics:
 
     def reset(self) -> None:
         """Start again from zero."""
-        self._totals = _Tally()
-        self._models: dict[str, _Tally] = {}
+        self._totals = Tally()
+        self._models: dict[str, Tally] = {}
         self._hits = 0
         self._misses = 0
         self._observer_failures = 0
@@ -217,7 +71,7 @@ class MemoryMetrics:
 
     def snapshot(self) -> MetricsSnapshot:
         """The figures now."""
-        used = _Tally()
+        used = Tally()
         for tally in self._models.values():
             used.take_used(tally)
         return MetricsSnapshot(
@@ -227,6 +81,23 @@ class MemoryMetrics:
             cache_misses=self._misses,
             observer_failures=self._observer_failures,
         )
+
+    def figures(self) -> dict[str, Figures]:
+        """The counts by name, of the :data:`TOTALS` and of each model; nothing for who has counted nothing."""
+        cache = {"cache_hits": float(self._hits), "cache_misses": float(self._misses)}
+        totals = {**self._totals.figures(), **{name: count for name, count in cache.items() if count}}
+        found = {TOTALS: totals, **{f"{_MODEL}{name}": tally.figures() for name, tally in self._models.items()}}
+        return {subject: figures for subject, figures in found.items() if figures}
+
+    def add_figures(self, figures: Mapping[str, Figures]) -> None:
+        """Count what *figures* tell, too: of another process, or of another time."""
+        for subject, each in figures.items():
+            if subject == TOTALS:
+                self._totals.add_figures(each)
+                self._hits += int(each.get("cache_hits", 0))
+                self._misses += int(each.get("cache_misses", 0))
+            else:
+                self._model(subject.removeprefix(_MODEL)).add_figures(each)
 
     def _attempted(self, finished: AttemptFinished) -> None:
         attempt = finished.attempt
@@ -239,10 +110,10 @@ class MemoryMetrics:
         if attempt.first_ms is not None:
             tally.firsts.add(attempt.first_ms)
 
-    def _model(self, name: str) -> _Tally:
+    def _model(self, name: str) -> Tally:
         tally = self._models.get(name)
         if tally is None:
             if len(self._models) >= self._most_models:
                 name = OTHER_MODELS
-            tally = self._models.setdefault(name, _Tally())
+            tally = self._models.setdefault(name, Tally())
         return tally

@@ -102,9 +102,12 @@ def used(usage: Usage, words: Names) -> Attributes:
         names.OUTPUT_TOKENS: usage.completion_tokens,
         words.cache_read: usage.cached_tokens,
         words.cache_write: usage.cache_write_tokens,
+        names.CACHE_HOUR_TOKENS: usage.cache_hour_tokens,
         words.reasoning: usage.reasoning_tokens,
     }
     told: Attributes = {name: count for name, count in counts.items() if name is not None and count is not None}
+    if usage.service_tier is not None:
+        told[names.SERVICE_TIER] = usage.service_tier
     if not isinstance(usage.cost, UnknownCost):
         told[names.COST_USD] = usage.cost.usd
         told[names.COST_KIND] = usage.cost.tag
@@ -149,8 +152,13 @@ def marked(event: Event) -> Attributes:
             return {}
 
 
+def served_model(answer: LLMResponse) -> str:
+    """The model that gave the answer: as the answer names it, else the one that was asked."""
+    return answer.metadata.served_model or answer.model
+
+
 def _answer(answer: LLMResponse) -> Attributes:
-    told: Attributes = {names.RESPONSE_MODEL: answer.model, names.FINISH_REASONS: (answer.finish_reason,)}
+    told: Attributes = {names.RESPONSE_MODEL: served_model(answer), names.FINISH_REASONS: (answer.finish_reason,)}
     if answer.metadata.response_id is not None:
         told[names.RESPONSE_ID] = answer.metadata.response_id
     if answer.metadata.request_id is not None:

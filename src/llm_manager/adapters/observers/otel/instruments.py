@@ -11,7 +11,7 @@ from typing import final
 from opentelemetry.metrics import Meter
 
 from llm_manager.adapters.observers.otel import names
-from llm_manager.adapters.observers.otel.attributes import Attributes
+from llm_manager.adapters.observers.otel.attributes import Attributes, served_model
 from llm_manager.adapters.observers.otel.names import Names
 from llm_manager.domain.events import (
     AttemptFinished,
@@ -79,7 +79,7 @@ class Instruments:
     def attempted(self, event: AttemptFinished, asked: Attributes) -> None:
         """One request to one model is over; *asked* is what was known when it was sent."""
         attempt = event.attempt
-        told = dict(asked) if event.answer is None else {**asked, names.RESPONSE_MODEL: event.answer.model}
+        told = dict(asked) if event.answer is None else {**asked, names.RESPONSE_MODEL: served_model(event.answer)}
         if attempt.first_ms is not None and self._first_chunk is not None:
             self._first_chunk.record(attempt.first_ms / 1000, told)
         usage = attempt.usage
