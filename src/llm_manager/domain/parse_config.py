@@ -21,7 +21,7 @@ from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.problem import Problem
 from llm_manager.domain.redis_address import redis_address
 from llm_manager.domain.secret import Secret, key_problem
-from llm_manager.domain.settings import RedisSettings
+from llm_manager.domain.settings import ModelSettings, RedisSettings
 
 
 def parse_config(mapping: Mapping[str, object]) -> Outcome[LLMConfig, ConfigurationError]:
@@ -95,6 +95,9 @@ def _models(config: LLMConfig) -> Iterator[Problem]:
             yield from _provider(f"models.{alias}.provider", settings.provider)
         if settings.virtual_key is not None:
             yield from _key(f"models.{alias}.virtual_key", settings.virtual_key)
+        if settings.pool and settings != ModelSettings(pool=settings.pool):
+            said = "makes the name stand for several models: write what is to hold for one of them under its own name"
+            yield Problem(f"models.{alias}.pool", said)
     yield from price_problems(config)
 
 

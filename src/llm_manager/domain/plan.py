@@ -28,7 +28,11 @@ class PlannedTarget:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoutePlan:
-    """Everything that ``generate`` may do with a request, and bounds on it; what it then does is always inside."""
+    """Everything that ``generate`` may do with a request, and bounds on it; what it then does is always inside.
+
+    The *targets* are in the order of asking, but for those of a pool: they are in the likeliest of the orders that a
+    call may draw.
+    """
 
     targets: tuple[PlannedTarget, ...]
     worst_attempts: int

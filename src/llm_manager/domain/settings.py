@@ -35,6 +35,11 @@ class ModelSettings:
 
     *model* is the name sent to the provider (None: the alias itself). *virtual_key* is Portkey's, or the ``@slug`` of a
     provider in its account. Prices are US dollars for a million tokens.
+
+    *rate_limit* replaces the global section for this model, whole: a limit it does not name is none. *max_connections*
+    is how many calls to it this process has under way at most. *pool* makes the name stand for several models, of
+    which each call draws one by its *weight* (1 where none is given) and keeps the others as fallbacks.
+
     *path*, *context_tokens*, *threads* and *gpu_layers* are for llama.cpp in process.
     """
 
@@ -50,6 +55,10 @@ class ModelSettings:
     cached_usd: Amount | None = None
     cache_write_usd: Amount | None = None
     reasoning_usd: Amount | None = None
+    rate_limit: LimiterSettings | None = None
+    max_connections: Count | None = None
+    pool: tuple[str, ...] = ()
+    weight: Amount | None = None
     path: str | None = None
     context_tokens: Count | None = None
     threads: Count | None = None
@@ -63,12 +72,21 @@ class RoutingSettings:
     *after_filter* lets the next model be asked when one withheld its answer for its content rules. *mid_stream* says
     what becomes of a stream that breaks off in the middle: it fails; the next model answers from the start
     (``restart``); or goes on from the text that had come (``continue``).
+
+    *fallback_order* is asked, in this order, after the caller's own model, or after the first that can answer where
+    the caller names none, in the place of what the built-in table and the other configured providers would add.
+    A chain of *chains* comes before it, whole.
+
+    *health_check_interval_s* is how often a live context lists the models of its providers in the background, so that
+    a target that is well again is asked earlier than its circuit or its key would allow; None or 0 is never.
     """
 
     strategy: Strategy = "balanced"
     after_filter: bool = False
     mid_stream: MidStream = "fail"
     chains: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    fallback_order: tuple[str, ...] = ()
+    health_check_interval_s: Amount | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +146,10 @@ class CacheSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LimiterSettings:
-    """What may be sent to each target in a minute; None is no limit. *max_wait_s* is the longest wait in the queue."""
+    """What may be sent to each target in a minute; None is no limit. *max_wait_s* is the longest wait in the queue.
+
+    The global section is for hosted models; one of a machine of one's own has no limit but that of ``models``.
+    """
 
     requests_per_minute: Count | None = None
     tokens_per_minute: Count | None = None

@@ -30,7 +30,7 @@ from llm_manager.operations.waiting_list import WaitingList
 from llm_manager.policies.cache_key import cache_key
 from llm_manager.policies.latency import Latency
 from llm_manager.policies.patience import Patience, alone, among_others, once_more
-from llm_manager.policies.routing import Candidate, Chosen, Skipped, candidates, strategy_of
+from llm_manager.policies.routing import Candidate, Chosen, Skipped, candidates, drawn_order, strategy_of
 
 A = TypeVar("A")
 
@@ -52,15 +52,16 @@ def chain_of(request: LLMRequest, context: Context) -> Outcome[tuple[Candidate, 
 
 def first_answer(config: LLMConfig, request: LLMRequest, chain: Sequence[Candidate], ask: AttemptFn[A]) -> Op[A]:
     """What the first model of *chain* that succeeds gives; after which failures the next one is asked is the fault
-    matrix with the user's opt-ins.
+    matrix with the user's opt-ins. The members of a pool are asked in an order that is drawn anew in each run.
 
     A model that is to be waited for comes after those that are well: when none of them has answered, those that refused
     until a known moment are asked again as their moments come. One failure comes back as it is, several as
     ``AllModelsFailed``.
     """
-    listed = _listed(chain, request)
+    known = _listed(chain, request)
 
     async def trying(context: Context) -> Outcome[A, LLMError]:
+        listed = drawn_order(known, context.random.random)
         failures: dict[int, tuple[str, LLMError]] = {}
         waiting = WaitingList(config)
         for index, candidate in enumerate(listed):

@@ -20,7 +20,7 @@ from llm_manager.policies.bucket import longest_wait_s
 from llm_manager.policies.latency import Latency
 from llm_manager.policies.patience import CIRCUIT_S, QUEUE_S, TURNS
 from llm_manager.policies.pricing import is_free, worst_usd
-from llm_manager.policies.routing import Candidate, Chosen, Skipped, candidates
+from llm_manager.policies.routing import Candidate, Chosen, Skipped, candidates, pool_of
 from llm_manager.policies.window import windowed
 
 
@@ -33,7 +33,8 @@ def plan_of(
     nothing but time. A retry may wait a little over a minute, every attempt for its turn where requests are limited,
     and all of them five minutes for keys that rest; everything together ends at the deadline. A model whose circuit is
     open is skipped only if it is certain to be so still when its turn comes, however long those before it take; one
-    that is waited for when all others have failed comes last.
+    that is waited for when all others have failed comes last. Members of a pool stand in the likeliest order, and each
+    of them may be drawn first or last.
     """
     found = candidates(config, request, latencies)
     if isinstance(found, Failure):
@@ -46,10 +47,13 @@ def plan_of(
     chain = found.unwrap()
     several = sum(isinstance(each, Chosen) for each in chain) > 1
     for each in chain:
-        target = _planned(config, request, each, dict(circuits), passed_s, among_others=several)
+        pooled = [other for other in chain if pool_of(other) is not None and pool_of(other) == pool_of(each)]
+        planned = (_planned(config, request, other, {}, 0.0, among_others=several) for other in pooled)
+        latest_s = passed_s + sum(_longest_s(config, other) for other in planned)
+        target = _planned(config, request, each, dict(circuits), latest_s, among_others=several)
         open_s = dict(circuits).get(each.target.key, 0.0) if isinstance(each, Chosen) else 0.0
         (last if several and target.skipped is None and open_s > passed_s else targets).append(target)
-        passed_s = min(passed_s + target.worst_wait_s + target.worst_attempts * config.timeouts.attempt_s, limit_s)
+        passed_s = min(passed_s + _longest_s(config, target), limit_s)
     targets += last
     asked = [target for target in targets if target.skipped is None]
     costs = [target.worst_cost_usd for target in asked]
@@ -62,6 +66,10 @@ def plan_of(
             worst_latency_s=passed_s,
         )
     )
+
+
+def _longest_s(config: LLMConfig, target: PlannedTarget) -> float:
+    return target.worst_wait_s + target.worst_attempts * config.timeouts.attempt_s
 
 
 def key_owner(config: LLMConfig, target: Target) -> str | None:
