@@ -13,7 +13,7 @@ class PlannedTarget:
     *left_out_messages* are the oldest ones that do not fit its window, where ``truncation`` leaves them out.
 
     The worst case: *worst_attempts* requests sent, *worst_cost_usd* paid (None: no price known), *worst_wait_s* spent
-    in pauses between them and in the queue of our own rate limit before each.
+    in pauses between them and in the queues of our own limits before each.
     """
 
     model: str

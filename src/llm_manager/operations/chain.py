@@ -78,7 +78,7 @@ def first_answer(config: LLMConfig, request: LLMRequest, chain: Sequence[Candida
             error = outcome.failure()
             failures[index] = (_name(candidate), error)
             if not is_alone:
-                waiting.add(index, error, context.clock.monotonic())
+                waiting.add(index, candidate, error, context.clock.monotonic())
         while (turn := waiting.take(context.clock.monotonic())) is not None:
             index, delay_s = turn
             if not in_time(context, delay_s):
@@ -89,7 +89,7 @@ def first_answer(config: LLMConfig, request: LLMRequest, chain: Sequence[Candida
             if isinstance(outcome, Success):
                 return outcome
             failures[index] = (_name(listed[index]), outcome.failure())
-            waiting.add(index, outcome.failure(), context.clock.monotonic())
+            waiting.add(index, listed[index], outcome.failure(), context.clock.monotonic())
         errors = tuple(failures.values())
         return Failure(errors[0][1] if len(errors) == 1 else AllModelsFailed(errors))
 

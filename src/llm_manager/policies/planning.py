@@ -18,6 +18,7 @@ from llm_manager.domain.verdicts import LONGEST_WAIT_S
 from llm_manager.policies.asked import sent_tokens
 from llm_manager.policies.bucket import longest_wait_s
 from llm_manager.policies.latency import Latency
+from llm_manager.policies.model_limits import limits_of, max_connections_of
 from llm_manager.policies.patience import CIRCUIT_S, QUEUE_S, TURNS
 from llm_manager.policies.pricing import is_free, worst_usd
 from llm_manager.policies.routing import Candidate, Chosen, Skipped, candidates, pool_of
@@ -84,8 +85,11 @@ def key_pool_name(config: LLMConfig, target: Target) -> str:
 
 
 def max_in_flight(config: LLMConfig, target: Target) -> int:
-    """How many calls to *target* may be under way at once: several keys have a limit each, a single one has not."""
-    keys, most = keys_of(config, target), config.http.max_connections
+    """How many calls to *target* may be under way at once: it may have a limit of its own, and several keys have a
+    limit each, a single one has not."""
+    own = max_connections_of(config, target.key)
+    most = config.http.max_connections if own is None else min(own, config.http.max_connections)
+    keys = keys_of(config, target)
     return min(keys * config.keys.max_connections_per_key, most) if keys > 1 else most
 
 
@@ -135,8 +139,9 @@ def _planned(
         left_out_messages=len(request.messages) - len(sent.messages),
         worst_attempts=tries * (1 + len(target.alternates)),
         worst_cost_usd=None if worst is None else tries * worst,
-        worst_wait_s=_worst_pauses_s(config.retry)
-        + (tries + TURNS) * longest_wait_s(config.rate_limit)
+        worst_wait_s=_longest_in_line_s(config, target)
+        + _worst_pauses_s(config.retry)
+        + (tries + TURNS) * longest_wait_s(limits_of(config, target.key))
         + (1 + among_others) * (QUEUE_S + CIRCUIT_S),
     )
 
@@ -152,6 +157,11 @@ def worst_try_usd(target: Target, request: LLMRequest, tokens: int) -> float | N
     if target.facts.price is None or longest is None:
         return None
     return (1 + len(target.alternates)) * worst_usd(target.facts.price, tokens, longest)
+
+
+def _longest_in_line_s(config: LLMConfig, target: Target) -> float:
+    """How long an attempt may wait for a place: as long as the deadline allows, for calls of others have no length."""
+    return 0.0 if max_connections_of(config, target.key) is None else config.timeouts.total_s
 
 
 def _worst_pauses_s(retry: RetrySettings) -> float:

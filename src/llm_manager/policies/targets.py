@@ -174,12 +174,21 @@ def _target(
             facts=with_settings(_known_facts(config, facts, provider, settings, has_gateway=gateway), settings),
             service="portkey" if gateway else provider.name,
             base_url=base_url,
-            key=f"{provider.name}|{base_url}|{settings.path or model}",
+            key=_key_of(provider.name, base_url, settings.path or model),
             custom_host=own if gateway and own_url else None,
             virtual_key=virtual_key,
             settings=settings,
         )
     )
+
+
+def _key_of(provider: str, base_url: str, model: str) -> str:
+    return f"{provider}|{base_url}|{model}"
+
+
+def provider_of_key(key: str) -> str:
+    """The name of the provider whose target is filed under *key*."""
+    return key.partition("|")[0]
 
 
 def _known_facts(
