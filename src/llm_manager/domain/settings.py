@@ -7,13 +7,14 @@ environment and ``llm-manager config`` know it from here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Literal, TypeAlias
 
 from annotated_types import Ge, Gt, Le
 
 from llm_manager.domain.catalog import Capability
+from llm_manager.domain.errors import LLMError
 from llm_manager.domain.secret import Secret
 
 Strategy: TypeAlias = Literal["cost", "performance", "balanced"]
@@ -21,6 +22,9 @@ MidStream: TypeAlias = Literal["fail", "restart", "continue"]
 UnknownPrices: TypeAlias = Literal["refuse", "allow"]
 HttpEngine: TypeAlias = Literal["httpx2", "aiohttp"]
 LogFormat: TypeAlias = Literal["off", "console", "json"]
+
+Retryable: TypeAlias = tuple[str, ...] | Callable[[LLMError], bool]
+"""Which errors are retried: their tags, or a function of them."""
 
 Seconds: TypeAlias = Annotated[float, Gt(0)]
 Whole: TypeAlias = Annotated[int, Ge(0)]
@@ -106,6 +110,12 @@ class RetrySettings:
     *ambiguous* lets a request that may have reached the model, and been paid for, be answered all the same: by the
     next model, or, where there is none, by asking once more. *patience_s* is the longest wait of known length while
     another model of the chain can be asked; without one, a wait of known length is a queue.
+
+    *retryable* says which errors of a model are retried, in the place of the fault matrix: tags, such as
+    ``["ServerError"]``, or in code a function of the error; None leaves it to the matrix. What may have been answered
+    already is asked again once at most, and only as far as *ambiguous* lets it be. An error that an answer came with,
+    such as ``ContentFiltered``, was paid for: whoever names it pays for each retry. Other keys are tried after a
+    refused one, and circuits are waited for, whatever it says.
     """
 
     max_retries: Whole = 3
@@ -114,6 +124,7 @@ class RetrySettings:
     cap_s: Seconds = 60.0
     patience_s: Amount = 2.0
     ambiguous: bool = True
+    retryable: Retryable | None = None
     budget: RetryBudgetSettings = field(default_factory=RetryBudgetSettings)
 
 
