@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import final
 
 import anyio
@@ -12,6 +13,7 @@ from returns.result import Failure, Success
 
 from llm_manager import (
     AuthenticationFailed,
+    CacheSettings,
     ConfigurationError,
     Context,
     HttpSettings,
@@ -21,9 +23,11 @@ from llm_manager import (
     LLMRequest,
     LLMResponse,
     ModelSettings,
+    ModelUnavailable,
     Preferences,
     RoutingSettings,
     Secret,
+    Tool,
     generate,
     get_model_health,
     is_healthy,
@@ -83,13 +87,16 @@ configurations = st.builds(
 
 @final
 class Answering:
-    """A provider that answers every model, and keeps whom it was asked for."""
+    """A provider that answers every model, or fails every one, and keeps whom it was asked for."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, fails: bool = False) -> None:
+        self.fails = fails
         self.asked: list[str] = []
 
     async def complete(self, dispatch: Dispatch, /) -> Outcome[LLMResponse, LLMError]:
         self.asked.append(dispatch.target.key)
+        if self.fails:
+            return Failure(ModelUnavailable(dispatch.target.model))
         return Success(LLMResponse(content="yes", model=dispatch.target.model, finish_reason="stop"))
 
     async def stream(self, dispatch: Dispatch, /) -> Outcome[Incoming, LLMError]:
@@ -164,3 +171,47 @@ def test_every_configured_provider_is_in_the_chain_of_every_task_of_the_table(co
             assert all(is_configured(config, PROVIDERS[name]) for name in own)
 
     anyio.run(planned)
+
+
+weights = st.sampled_from([None, 0.0, 0.5, 1.0, 3.0])
+MEMBERS = ("ant", "bee", "cat")
+pools = st.builds(
+    lambda weights, skills, before, behind: LLMConfig(
+        models={
+            **{
+                name: ModelSettings(provider="custom", weight=weight, capabilities=frozenset(can))
+                for name, weight, can in zip(MEMBERS, weights, skills, strict=True)
+            },
+            "chat": ModelSettings(pool=MEMBERS),
+            "dog": ModelSettings(provider="custom"),
+        },
+        routing=RoutingSettings(chains={"general": (*before, "chat", *behind)}),
+        cache=CacheSettings(enabled=False),
+    ),
+    st.tuples(weights, weights, weights),
+    st.tuples(*[st.sampled_from([(), ("tools",)])] * 3),
+    st.sampled_from([(), ("dog",), ("bee",)]),
+    st.sampled_from([(), ("dog",)]),
+)
+
+
+@given(pools, st.booleans(), st.integers(0, 99))
+def test_a_pool_is_asked_as_planned_in_some_order_of_its_members(config: LLMConfig, tools: bool, seed: int) -> None:
+    request = LLMRequest(prompt="x", tools=(Tool(name="f"),) if tools else ())
+
+    async def asked() -> None:
+        provider = Answering(fails=True)
+        context = replace(context_of(config, provider), random=SystemRandom(seed))
+        planned = (await run(plan(request), context)).unwrap()
+        await run(generate(request), context)
+        order = [each.model for each in planned.targets if each.skipped is None]
+        came = [key.rpartition("|")[2] for key in provider.asked]
+        assert sorted(came) == sorted(order), "each once, and nobody else"
+        pooled = [each.model for each in planned.targets if "from the pool" in each.why and each.skipped is None]
+        assert [model for model in came if model not in pooled] == [model for model in order if model not in pooled]
+        places = [index for index, model in enumerate(order) if model in pooled]
+        assert {came[index] for index in places} == set(pooled), "a pool keeps its places in the chain"
+        lightest = [model for model in pooled if config.models[model].weight == 0]
+        assert [came[index] for index in places][len(pooled) - len(lightest) :] == lightest
+
+    anyio.run(asked)
