@@ -216,6 +216,7 @@ configurations = st.builds(
         base_s=st.sampled_from([0.5, 100.0]),
         cap_s=st.sampled_from([1.0, 200.0]),
         ambiguous=st.booleans(),
+        retryable=st.sampled_from([None, None, None, (), ("ServerError", "ContentFiltered"), bool]),  # bool: all
     ),
     timeouts=st.builds(
         TimeoutSettings,

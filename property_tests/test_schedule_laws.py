@@ -22,6 +22,7 @@ from llm_manager.effect.schedule import (
     recurs,
     spaced,
     up_to,
+    while_input,
 )
 
 BUSY, LIMITED = ServerError("m", 503), RateLimitExceeded("m")
@@ -109,3 +110,30 @@ def test_what_is_decided_first_counts_nowhere(schedule: Schedule[object], at: li
             assert decide(now_s, chance, error) == Continue(0.0)
         else:
             assert decide(now_s, chance, error) == plain(now_s, same, error)
+
+
+letters = st.lists(st.sampled_from("abc"), min_size=1, max_size=6)
+sets = st.frozensets(st.sampled_from("abc"))
+
+
+def read(schedule: Schedule[str], inputs: list[str]) -> list[Decision]:
+    drive, chance = schedule.driver(), Chance(1)  # noqa: S311  # as above
+    return [drive(0.0, chance, each) for each in inputs]
+
+
+@given(one=sets, other=sets, inputs=letters)
+def test_while_input_makes_both_an_and_and_either_an_or(
+    one: frozenset[str], other: frozenset[str], inputs: list[str]
+) -> None:
+    in_one: Schedule[str] = while_input(one.__contains__)
+    in_other: Schedule[str] = while_input(other.__contains__)
+    assert read(both(in_one, in_other), inputs) == read(while_input((one & other).__contains__), inputs)
+    assert read(either(in_one, in_other), inputs) == read(while_input((one | other).__contains__), inputs)
+
+
+@given(a=schedules, inputs=letters)
+def test_while_input_of_everything_changes_nothing_and_of_nothing_stops(a: Schedule[object], inputs: list[str]) -> None:
+    everything: Schedule[str] = while_input(lambda _: True)
+    nothing: Schedule[str] = while_input(lambda _: False)
+    assert read(both(a, everything), inputs) == read(a, inputs)
+    assert read(both(a, nothing), inputs) == read(recurs(0), inputs)

@@ -160,6 +160,7 @@ CONTRACT = (
     "recurs",
     "jittered",
     "up_to",
+    "while_input",
     "capped",
     "retry_after",
     "transient_only",

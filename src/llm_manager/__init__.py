@@ -173,6 +173,7 @@ if TYPE_CHECKING:
     from llm_manager.effect.schedule import recurs as recurs
     from llm_manager.effect.schedule import spaced as spaced
     from llm_manager.effect.schedule import up_to as up_to
+    from llm_manager.effect.schedule import while_input as while_input
     from llm_manager.effect.scope import Scope as Scope
     from llm_manager.effect.scope import acquire_use_release as acquire_use_release
     from llm_manager.effect.stream import Stream as Stream
@@ -274,7 +275,7 @@ _NAMES_OF = {
     "effect.do": "Do do",
     "effect.layer": "Layer LayerFailed Program feed map_layer merge provide scoped",
     "effect.op": "Effect fail flat_map local map_ map_error pipe recover run service succeed",
-    "effect.schedule": "Schedule and_then both capped either exponential jittered recurs spaced up_to",
+    "effect.schedule": "Schedule and_then both capped either exponential jittered recurs spaced up_to while_input",
     "effect.scope": "Scope acquire_use_release",
     "effect.stream": "Stream",
     "layers": "custom dev listening live otel_observer replacing",

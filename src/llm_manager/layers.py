@@ -68,7 +68,7 @@ def live(
 
     async def build(_needs: None, scope: Scope) -> Outcome[Context, ConfigurationError]:
         found = _configuration(config)
-        return found if isinstance(found, Failure) else _context(found.unwrap(), scope, http_client)
+        return found if isinstance(found, Failure) else await _checked(found.unwrap(), scope, http_client)
 
     return scoped(build)
 
@@ -89,9 +89,19 @@ def dev(
             observe=replace(shown.observe, log="console", prompts=True),
             http=replace(shown.http, portkey=replace(shown.http.portkey, timings=True)),
         )
-        return _context(shown, scope, http_client)
+        return await _checked(shown, scope, http_client)
 
     return scoped(build)
+
+
+async def _checked(config: LLMConfig, scope: Scope, http_client: Client | None) -> Outcome[Context, ConfigurationError]:
+    """The context, and beside it the check of what rests in it, if there is to be one."""
+    built = _context(config, scope, http_client)
+    if isinstance(built, Success) and config.routing.health_check_interval_s:
+        from llm_manager.adapters.health_check import check_in_background  # noqa: PLC0415  # only who wants it
+
+        await check_in_background(built.unwrap(), scope)
+    return built
 
 
 def _check(config: object) -> None:

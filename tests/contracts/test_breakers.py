@@ -10,7 +10,7 @@ from returns.result import Success
 from llm_manager.adapters.limits.breakers import NoBreakers
 from llm_manager.domain.errors import CircuitOpen
 from llm_manager.domain.settings import BreakerSettings
-from llm_manager.ports import Breakers
+from llm_manager.ports import Breakers, EarlyProbes
 
 pytestmark = pytest.mark.anyio
 
@@ -67,3 +67,24 @@ async def test_breakers_that_are_off_let_everything_pass() -> None:
     breakers = NoBreakers()
     await failing(breakers, 50)
     assert await breakers.state("k", 0.0) == ("closed", 0.0)
+
+
+async def test_a_target_that_seems_well_is_probed_at_once_and_closed_by_its_probes_alone(
+    make_breakers: Callable[[BreakerSettings], Breakers],
+) -> None:
+    breakers = make_breakers(BreakerSettings(open_s=60.0, success_threshold=1))
+    assert isinstance(breakers, EarlyProbes)
+    await failing(breakers, 5)
+    await breakers.expect("k", 1.0)
+    assert await breakers.state("k", 1.0) == ("half-open", 0.0)
+    probe = (await breakers.admit("k", "m", 1.0)).unwrap()
+    assert (await breakers.admit("k", "m", 1.0)).failure() == CircuitOpen("m", None)
+    await breakers.expect("k", 1.5)
+    assert await breakers.state("k", 1.5) == ("half-open", None), "a probe that is under way is left to end"
+    await breakers.record(probe, "failure", 2.0, 0.0)
+    assert (await breakers.state("k", 2.0))[0] == "open"
+    await breakers.expect("k", 3.0)
+    await breakers.record((await breakers.admit("k", "m", 3.0)).unwrap(), "success", 4.0, 0.0)
+    await breakers.expect("k", 5.0)
+    await breakers.expect("never", 5.0)
+    assert [await breakers.state(key, 5.0) for key in ("k", "never")] == [("closed", 0.0)] * 2

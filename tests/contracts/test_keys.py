@@ -14,7 +14,7 @@ from llm_manager.domain.errors import AuthenticationFailed, LLMError, RateLimitE
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.secret import Secret
 from llm_manager.domain.settings import KeySettings
-from llm_manager.ports import Keys, Lease
+from llm_manager.ports import Keys, Lease, RecoverableKeys
 from llm_manager.testing import VirtualClock
 
 pytestmark = pytest.mark.anyio
@@ -301,3 +301,44 @@ async def test_a_refusal_that_reaches_a_task_cancelled_just_then_is_dropped(make
     leaves.cancel()
     await asyncio.wait([leaves])
     assert leaves.cancelled()
+
+
+async def test_a_key_that_is_taken_again_is_back_and_one_that_rests_for_a_limit_is_not(make_keys: MakeKeys) -> None:
+    clock, pool = VirtualClock(), keys(make_keys, 2)
+    assert isinstance(pool, RecoverableKeys)
+    for error in (AuthenticationFailed("m", message="revoked"), RateLimitExceeded("m", 50.0, "slow down")):
+        lease = (await pool.lease("p", "m", 0.0, clock)).unwrap()
+        await pool.give_back(lease, error, clock.monotonic())
+    await clock.advance(1.0)
+    refused = pool.refused("p", clock.monotonic())
+    assert list(refused) == [0]
+    for index in (0, 1):
+        await pool.recover("p", index, clock.monotonic())
+    assert pool.refused("p", clock.monotonic()) == {}
+    assert [(await pool.lease("p", "m", 0.0, clock)).unwrap().index for _ in range(2)] == [0, 0]
+    again = (await pool.lease("p", "m", 0.0, clock)).unwrap()
+    await pool.give_back(again, AuthenticationFailed("m"), clock.monotonic())
+    await clock.advance(59.0)
+    assert again.index == 0
+    assert list(pool.refused("p", clock.monotonic())) == [0]
+    await clock.advance(1.0)
+    assert pool.refused("p", clock.monotonic()) == {}, "its next rest is a minute, as its first"
+
+
+async def test_who_waits_for_a_key_has_the_one_that_is_back(make_keys: MakeKeys) -> None:
+    clock, pool = VirtualClock(), keys(make_keys, 2)
+    assert isinstance(pool, RecoverableKeys)
+    for error in (AuthenticationFailed("m"), RateLimitExceeded("m", 50.0)):
+        lease = (await pool.lease("p", "m", 0.0, clock)).unwrap()
+        await pool.give_back(lease, error, clock.monotonic())
+    came: list[tuple[int, float]] = []
+
+    async def waiting() -> None:
+        came.append(((await pool.lease("p", "m", 100.0, clock)).unwrap().index, clock.monotonic()))
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(waiting)
+        await clock.advance(3.0)
+        await pool.recover("p", 0, clock.monotonic())
+        await clock.settle()
+        assert came == [(0, 3.0)]

@@ -235,3 +235,10 @@ async def test_the_predicted_wait_does_not_count_who_has_left_and_counts_what_ca
         await limits.settle(dear, 5000, 0.0)
         assert await told(limits, clock, 1000) == 30.0
         group.cancel_scope.cancel()
+
+
+async def test_each_key_may_have_limits_of_its_own(make_limiter: Callable[[object], Limiter]) -> None:
+    own = {"a": LimiterSettings(requests_per_minute=1), "b": LimiterSettings()}
+    limiter, clock = make_limiter(lambda key: own.get(key, LimiterSettings(requests_per_minute=2))), VirtualClock()
+    taken = [isinstance(await limiter.acquire(key, key, 1.0, 0.0, clock), Success) for key in "aabbbccc"]
+    assert taken == [True, False, True, True, True, True, True, False]

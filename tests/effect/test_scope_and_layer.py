@@ -152,3 +152,41 @@ async def test_feed_builds_one_layer_from_another() -> None:
         return Failure("no")
 
     assert await run(provide_layer(whole_number, feed(scoped(fails), scoped(build))), None) == Failure("no")
+
+
+async def test_work_beside_a_scope_ends_before_its_finalizers_run() -> None:
+    told: list[str] = []
+
+    async def working() -> None:
+        try:
+            await anyio.sleep_forever()
+        finally:
+            told.append("work")
+
+    async def finalizing() -> None:
+        told.append("finalizer")
+
+    async with Scope() as scope:
+        scope.add(finalizing)
+        await scope.start(working)
+        await anyio.wait_all_tasks_blocked()
+        assert told == []
+    assert told == ["work", "finalizer"]
+
+
+async def test_a_bug_in_work_beside_a_scope_comes_out_bare_when_it_closes() -> None:
+    told: list[str] = []
+
+    async def broken() -> None:
+        raise KeyError("bug")
+
+    async def finalizing() -> None:
+        told.append("finalizer")
+
+    with pytest.raises(KeyError, match="bug"):
+        async with Scope() as scope:
+            scope.add(finalizing)
+            await scope.start(broken)
+            await anyio.wait_all_tasks_blocked()
+            told.append("the block goes on")
+    assert told == ["the block goes on", "finalizer"]

@@ -21,7 +21,7 @@ from returns.result import Failure, Success
 
 import llm_manager
 from llm_manager import (
-    AllModelsFailed,
+    AuthenticationFailed,
     BudgetExceeded,
     Context,
     LLMRequest,
@@ -245,9 +245,10 @@ def test_a_script_that_has_run_out_says_how_long_it_was() -> None:
     )
 
 
-def test_a_script_for_another_model_leaves_the_chain_without_keys(page: str) -> None:
-    outcome = anyio.run(provide(ANSWER, scripted({"gtp": ["Hello."]})))
-    assert isinstance(outcome.failure(), AllModelsFailed)
+def test_a_script_for_another_model_is_not_read_for_the_one_that_is_asked(page: str) -> None:
+    only = LLMRequest(prompt="hi", preferences=Preferences(model="gpt", fallback="none"))
+    outcome = anyio.run(provide(generate(only), scripted({"gtp": ["Hello."]})))
+    assert isinstance(outcome.failure(), AuthenticationFailed)
     said = "no key for openai is configured"
     assert said in describe(outcome.failure())
     assert said in page

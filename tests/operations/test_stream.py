@@ -137,7 +137,8 @@ async def test_a_stream_that_was_left_cannot_be_collected() -> None:
 async def test_the_first_piece_has_a_limit_of_its_own() -> None:
     config = replace(ONE_KEY, timeouts=TimeoutSettings(first_byte_s=3), retry=RetrySettings(max_retries=0))
     async with scripted({"gpt": [Pieces(["late"], gap_s=4)]}, config=config) as context:
-        outcome = await run(generate_stream(ASK), context)
+        alone = replace(ASK, preferences=Preferences(model="gpt", fallback="none"))
+        outcome = await run(generate_stream(alone), context)
         assert outcome == Failure(RequestTimedOut("gpt", 3, "first_byte"))
         assert context.clock.monotonic() == 3
 

@@ -10,6 +10,7 @@ from returns.result import Failure
 from llm_manager.domain.catalog import CHAINS, FAMILIES, PROVIDERS
 from llm_manager.domain.config import LLMConfig
 from llm_manager.domain.errors import (
+    AuthenticationFailed,
     ConfigurationError,
     ContextTooLarge,
     InvalidRequest,
@@ -21,7 +22,15 @@ from llm_manager.domain.request import ImagePart, LLMRequest, Message, Preferenc
 from llm_manager.domain.secret import Secret
 from llm_manager.domain.settings import HttpSettings, KeySettings, ModelSettings, PortkeySettings, RoutingSettings
 from llm_manager.policies.latency import Latency
-from llm_manager.policies.routing import Chosen, Skipped, candidates, configured_targets, fallback_chain, strategy_of
+from llm_manager.policies.routing import (
+    Chosen,
+    Skipped,
+    candidates,
+    configured_targets,
+    drawn_order,
+    fallback_chain,
+    strategy_of,
+)
 from llm_manager.policies.targets import resolve
 
 KEY = (Secret("sk-canary-0123456789"),)
@@ -268,7 +277,152 @@ def test_only_neighbours_behind_the_gateway_are_one_target() -> None:
     ],
 )
 def test_where_anything_is_configured_a_chain_that_leads_nowhere_tells_it_model_by_model(config: LLMConfig) -> None:
-    assert names(chained(config, "ollama/x"), ASK) == ["-ollama/x"]
+    said = (
+        "leads to no model that can be asked (ollama/x: ollama has no address: set OLLAMA_HOST; "
+        "nobody/y: unknown model 'nobody/y' (write provider/model for one that is not in the catalog))"
+    )
+    assert candidates(chained(config, "ollama/x", "nobody/y"), ASK, {}) == Failure(
+        ConfigurationError((Problem("routing.chains.general", said),))
+    )
+
+
+def test_a_caller_who_wants_one_model_alone_hears_what_that_one_lacks() -> None:
+    [skipped] = candidates(OPENAI, replace(ASK, preferences=Preferences(model="claude", fallback="none")), {}).unwrap()
+    assert isinstance(skipped, Skipped)
+    assert isinstance(skipped.error, AuthenticationFailed)
+
+
+GEMINI = LLMConfig(keys=KeySettings(providers={"gemini": KEY}))
+
+
+def test_a_provider_that_no_chain_holds_is_asked_all_the_same() -> None:
+    assert told(GEMINI, ASK)[-1] == ("gemini-3.8-flash", "configured beside the chain")
+    assert names(GEMINI, ASK) == ["-gpt", "-claude", "-llama", "gemini-3.8-flash"]
+
+
+def test_every_configured_provider_comes_after_those_of_the_table() -> None:
+    everything = LLMConfig(
+        keys=KeySettings(providers={"gemini": KEY, "openai": KEY, "groq": KEY}),
+        http=HttpSettings(base_urls={"ollama": "http://127.0.0.1:1", "lm_studio": "http://127.0.0.1:2"}),
+        models={
+            "mine": ModelSettings(provider="custom", prompt_usd=1.0, completion_usd=1.0),
+            "gpt-4o": ModelSettings(prompt_usd=3.0),  # facts about a model, which is asked by its name alone
+            "broken": ModelSettings(provider="anthropic"),
+        },
+    )
+    table = ["gpt-5.6-terra", "-claude", "local-model"]
+    rest = ["mine", "openai/gpt-oss-120b", "gemini-3.8-flash", "llama3.2"]
+    assert names(everything, ASK) == table + rest
+    cheap = replace(ASK, preferences=Preferences(priority="low"))
+    assert names(everything, cheap) == [
+        "local-model",
+        "gpt-5.6-terra",
+        "-claude",
+        "llama3.2",
+        "openai/gpt-oss-120b",
+        "mine",
+        "gemini-3.8-flash",
+    ]
+
+
+def test_a_chain_that_the_user_wrote_is_exact() -> None:
+    config = replace(GEMINI, keys=KeySettings(providers={"gemini": KEY, "openai": KEY}))
+    assert names(chained(config, "gpt"), ASK) == ["gpt-5.6-terra"]
+
+
+def test_behind_the_gateway_a_provider_is_reached_with_a_key_of_its_own_or_a_virtual_one() -> None:
+    assert names(GATEWAY, ASK) == ["gpt-5.6-terra", "claude-sonnet-5-5", "llama-3.3-70b-versatile"]
+    virtual = replace(GATEWAY, models={"gemini": ModelSettings(virtual_key=KEY[0])})
+    keyed = replace(GATEWAY, keys=KeySettings(providers={"portkey": KEY, "gemini": KEY}))
+    assert names(virtual, ASK) == names(keyed, ASK) == [*names(GATEWAY, ASK), "gemini-3.8-flash"]
+
+
+ORDER = replace(
+    OPENAI,
+    keys=KeySettings(providers={"openai": KEY, "gemini": KEY, "anthropic": KEY}),
+    routing=RoutingSettings(fallback_order=("gemini", "gpt-4o", "gpt")),
+)
+
+
+def test_a_fallback_order_stands_behind_the_first_that_can_answer() -> None:
+    assert names(ORDER, ASK) == ["gpt-5.6-terra", "gemini-3.8-flash", "gpt-4o"]
+    assert names(ORDER, replace(ASK, task_type="analysis")) == [
+        "claude-sonnet-5-5",
+        "gemini-3.8-flash",
+        "gpt-4o",
+        "gpt-5.6-terra",
+    ]
+    seeded = replace(ASK, task_type="analysis", preferences=Preferences(seed=7))
+    assert names(ORDER, seeded) == ["-claude-sonnet-5-5", "gpt-5.6-terra", "gemini-3.8-flash", "gpt-4o"]
+
+
+def test_a_fallback_order_stands_behind_the_callers_own_model_and_a_chain_that_the_user_wrote() -> None:
+    assert names(ORDER, replace(ASK, preferences=Preferences(model="claude"))) == [
+        "claude-sonnet-5-5",
+        "gemini-3.8-flash",
+        "gpt-4o",
+        "gpt-5.6-terra",
+    ]
+    assert names(ORDER, replace(ASK, preferences=Preferences(model="claude", fallback="none"))) == ["claude-sonnet-5-5"]
+    written = replace(ORDER, routing=replace(ORDER.routing, chains={"general": ("claude", "gpt-5")}))
+    assert names(written, ASK) == ["claude-sonnet-5-5", "gpt-5", "gemini-3.8-flash", "gpt-4o", "gpt-5.6-terra"]
+    assert fallback_chain(ORDER, "claude") == ("gemini-3.8-flash", "gpt-4o", "gpt-5.6-terra")
+
+
+def test_no_strategy_changes_a_fallback_order() -> None:
+    cheap = replace(ASK, preferences=Preferences(priority="low"))
+    assert names(ORDER, cheap) == ["claude-sonnet-5-5", "gemini-3.8-flash", "gpt-4o", "gpt-5.6-terra"]
+
+
+POOL = LLMConfig(
+    models={
+        "east": ModelSettings(provider="custom", weight=1.0, prompt_usd=5.0, completion_usd=5.0),
+        "west": ModelSettings(provider="custom", weight=3.0, prompt_usd=1.0, completion_usd=1.0),
+        "spare": ModelSettings(provider="custom", weight=0.0),
+        "chat": ModelSettings(pool=("east", "west", "spare")),
+        "other": ModelSettings(provider="custom", prompt_usd=2.0, completion_usd=2.0),
+    }
+)
+
+
+def draws(config: LLMConfig, *chances: float) -> list[str]:
+    found = candidates(config, replace(ASK, preferences=Preferences(model="chat")), {}).unwrap()
+    left = iter(chances)
+    order = drawn_order(found, lambda: next(left))
+    return [each.target.model for each in order if isinstance(each, Chosen)]
+
+
+def test_a_pool_is_listed_with_the_most_likely_first_and_drawn_by_weight() -> None:
+    assert told(POOL, replace(ASK, preferences=Preferences(model="chat")))[:3] == [
+        ("west", "the caller's own choice, drawn from the pool chat by its weight of 3"),
+        ("east", "the caller's own choice, drawn from the pool chat by its weight of 1"),
+        ("spare", "the caller's own choice, drawn from the pool chat by its weight of 0"),
+    ]
+    assert draws(POOL, 0.74) == ["west", "east", "spare", "other"]
+    assert draws(POOL, 0.76) == ["east", "west", "spare", "other"]
+
+
+def test_a_pool_stands_where_its_best_member_does_and_stays_together() -> None:
+    cheap = replace(ASK, preferences=Preferences(priority="low"))
+    assert names(chained(POOL, "other", "chat"), cheap) == ["west", "east", "spare", "other"]
+
+
+def test_a_member_that_cannot_answer_takes_no_part_in_the_draw() -> None:
+    blind = replace(POOL, models={**POOL.models, "west": ModelSettings(provider="custom", capabilities=frozenset())})
+    found = candidates(chained(blind, "chat"), LLMRequest(prompt="x", tools=(Tool(name="f"),)), {}).unwrap()
+    order = drawn_order(found, lambda: 0.0)
+    assert [each.target.model if isinstance(each, Chosen) else f"-{each.name}" for each in order] == [
+        "east",
+        "-west",
+        "spare",
+    ]
+
+
+def test_a_pool_holds_models_and_no_pools() -> None:
+    nested = replace(POOL, models={**POOL.models, "all": ModelSettings(pool=("other", "chat"))})
+    said = Problem("models.all.pool", "names 'chat', which is a pool itself: name its members")
+    assert resolve(nested, "all") == Failure(ConfigurationError((said,)))
+    assert resolve(POOL, "chat").unwrap().model == "east"
 
 
 def test_an_alias_of_a_provider_without_a_key_configures_nothing() -> None:

@@ -9,12 +9,14 @@ from returns.result import Failure, Success
 
 from llm_manager.domain.catalog import FREE, PROVIDERS, Capability, LongRates, ModelFacts, Price
 from llm_manager.domain.config import LLMConfig
+from llm_manager.domain.environment import Layered, from_environment
 from llm_manager.domain.errors import (
     AuthenticationFailed,
     ConfigurationError,
     InvalidRequest,
 )
 from llm_manager.domain.models import MODELS
+from llm_manager.domain.parse_config import configured
 from llm_manager.domain.problem import Problem
 from llm_manager.domain.secret import Secret
 from llm_manager.domain.settings import HttpSettings, KeySettings, ModelSettings
@@ -188,8 +190,49 @@ def test_what_the_configuration_states_goes_before_the_catalog() -> None:
         max_output_tokens=5,
         price=Price(prompt_usd=1.0, completion_usd=2.0, cached_usd=0.5, as_of="", source="configuration"),
     )
-    target = replace(direct("gpt-4o"), facts=facts, virtual_key=MINE.virtual_key, settings=MINE)
-    assert resolve(LLMConfig(models={"mine": MINE}), "mine") == Success(target), "a virtual key is a key"
+    target = replace(direct("gpt-4o"), facts=facts, settings=MINE)
+    assert resolve(replace(OPENAI, models={"mine": MINE}), "mine") == Success(target)
+
+
+BEHIND = LLMConfig(http=HttpSettings(base_urls={"portkey": "http://127.0.0.1:1/v1"}))
+
+
+def virtual_key_of(config: LLMConfig, name: str) -> str | None:
+    key = resolve(config, name).unwrap().virtual_key
+    return None if key is None else key.reveal()
+
+
+def test_a_virtual_key_is_a_key_behind_a_gateway_and_nowhere_else() -> None:
+    models = {"mine": MINE}
+    assert virtual_key_of(replace(BEHIND, models=models), "mine") == "vk-canary-01234567"
+    assert resolve(LLMConfig(models=models), "mine") == Failure(
+        AuthenticationFailed("gpt-4o", message="no key for openai is configured: set OPENAI_API_KEY")
+    )
+
+
+def test_a_virtual_key_follows_the_family_and_not_the_spelling_of_the_name() -> None:
+    environ = {
+        "PORTKEY_API_KEY": "pk-canary-0123456789",
+        "PORTKEY_GPT4_VIRTUAL_KEY": "vk-of-gpt-012345678",
+        "PORTKEY_CLAUDE_VIRTUAL_KEY": "vk-of-claude-0123456",
+        "PORTKEY_LLAMA_VIRTUAL_KEY": "vk-of-llama-01234567",
+    }
+    found = configured(from_environment(environ, Layered({}, {}))).unwrap()
+    own = ModelSettings(model="gpt-4o", virtual_key=Secret("vk-of-its-own-012345"))
+    config = replace(found, models={**found.models, "fast": ModelSettings(model="gpt-4o-mini"), "own": own})
+    names = ("gpt-4", "gpt-5.6-terra", "gpt", "fast", "claude-3-opus", "claude", "llama-70b", "llama", "gemini", "own")
+    assert {name: virtual_key_of(config, name) for name in names} == {
+        "gpt-4": "vk-of-gpt-012345678",
+        "gpt-5.6-terra": "vk-of-gpt-012345678",
+        "gpt": "vk-of-gpt-012345678",
+        "fast": "vk-of-gpt-012345678",
+        "claude-3-opus": "vk-of-claude-0123456",
+        "claude": "vk-of-claude-0123456",
+        "llama-70b": "vk-of-llama-01234567",
+        "llama": "vk-of-llama-01234567",
+        "gemini": None,
+        "own": "vk-of-its-own-012345",
+    }
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 from llm_manager.adapters.caches.memory import MemoryCache
 from llm_manager.adapters.conversations.memory import MemoryConversations
@@ -17,6 +18,7 @@ from llm_manager.adapters.limits.retry_budgets import MemoryRetryBudgets
 from llm_manager.adapters.observers.metrics import MemoryMetrics
 from llm_manager.domain.config import LLMConfig
 from llm_manager.effect.context import Context
+from llm_manager.policies.model_limits import limits_of
 from llm_manager.ports import Clock, Observer, Provider, Random
 
 
@@ -28,7 +30,7 @@ def in_process_context(
         config=config,
         providers=providers,
         cache=MemoryCache(config.cache),
-        limiter=MemoryLimiter(config.rate_limit),
+        limiter=MemoryLimiter(partial(limits_of, config)),
         breakers=MemoryBreakers(config.circuit_breaker) if config.circuit_breaker.enabled else NoBreakers(),
         retry_budgets=MemoryRetryBudgets(config.retry.budget),
         keys=MemoryKeys(config.keys, config.http.max_connections),

@@ -14,7 +14,7 @@ from returns.result import Success
 
 from llm_manager import LLMConfig, config_from_env
 from llm_manager.cli.show import misused, print_painted
-from llm_manager.policies.routing import task_names
+from llm_manager.policies.chains import task_names
 from llm_manager.policies.targets import known_names
 
 SHELLS: Final = ("bash", "zsh", "fish")

@@ -12,7 +12,7 @@ from llm_manager.domain.arguments import check_count
 from llm_manager.domain.errors import LLMError
 from llm_manager.domain.outcome import Outcome
 from llm_manager.effect.context import Context, Policy
-from llm_manager.effect.gate import gated
+from llm_manager.effect.gate import Gate, gated
 from llm_manager.effect.ongoing import Ending, Tell
 from llm_manager.ports import Places
 
@@ -29,11 +29,22 @@ def bulkhead(limit: int, key: Hashable | None = None) -> Policy:
     check_count(limit, "bulkhead takes how many run at the same time, 1 or more", "bulkhead(5)")
     place = object() if key is None else key
 
-    async def enter(context: Context) -> Outcome[Tell, LLMError]:
-        await context.places.enter(place, limit)
-        return Success(partial(_leave, context.places, place))
+    return gated(bulkhead_gate(limit, place))
 
-    return gated(enter)
+
+def bulkhead_gate(limit: int | None, key: Hashable) -> Gate:
+    """The gate of :func:`bulkhead`, to be passed together with others; without a *limit* it is always open."""
+
+    async def enter(context: Context) -> Outcome[Tell | None, LLMError]:
+        if limit is None:
+            return _OPEN
+        await context.places.enter(key, limit)
+        return Success(partial(_leave, context.places, key))
+
+    return enter
+
+
+_OPEN: Outcome[None, LLMError] = Success(None)
 
 
 async def _leave(places: Places, place: Hashable, _ending: Ending) -> None:

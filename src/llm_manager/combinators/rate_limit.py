@@ -11,6 +11,7 @@ from returns.result import Success
 from llm_manager.domain.arguments import check_finite, check_is
 from llm_manager.domain.errors import LLMError
 from llm_manager.domain.outcome import Outcome
+from llm_manager.domain.settings import LimiterSettings
 from llm_manager.domain.verdicts import nothing_was_sent
 from llm_manager.effect.context import Context, Policy
 from llm_manager.effect.gate import Gate, WasSent, always_sent, gated
@@ -43,13 +44,15 @@ def limiter_gate(
     cost: float = 0.0,
     *,
     model: str | None = None,
+    limits: LimiterSettings | None = None,
     longest_wait_s: float = inf,
     was_sent: WasSent = always_sent,
 ) -> Gate:
-    """The gate of :func:`rate_limit`, to be passed together with others; it waits *longest_wait_s* at most."""
+    """The gate of :func:`rate_limit`, to be passed together with others; it waits *longest_wait_s* at most, and no
+    longer than *limits* allow, which are the global ones if None."""
 
     async def take(context: Context) -> Outcome[Tell, LLMError]:
-        max_wait_s = min(context.config.rate_limit.max_wait_s, longest_wait_s)
+        max_wait_s = min((limits or context.config.rate_limit).max_wait_s, longest_wait_s)
         if context.deadline_s is not None:
             max_wait_s = min(max_wait_s, context.deadline_s - context.clock.monotonic())
         name = key if model is None else model

@@ -35,6 +35,7 @@ from llm_manager.effect.schedule import (
     while_input,
 )
 from llm_manager.policies.patience import TURNS, Patience, alone
+from llm_manager.policies.retryable import again_for, is_excluded
 from llm_manager.ports import Random
 
 A = TypeVar("A")
@@ -125,8 +126,12 @@ retry_after: Schedule[LLMError] = each(_wait)
 """Wait at least as long as the vendor asked, and up to a tenth longer; stop when it asked for more than a minute."""
 
 
-def permitted(*, ambiguous: bool) -> Schedule[LLMError]:
-    """Go on, at once, while the fault matrix lets the same target be asked again with the same key.
+_BY_MATRIX = RetrySettings()
+
+
+def permitted(*, ambiguous: bool, settings: RetrySettings = _BY_MATRIX) -> Schedule[LLMError]:
+    """Go on, at once, while the fault matrix lets the same target be asked again with the same key, or the *settings*
+    by their ``retryable``.
 
     An error that allows it ``once`` does so once a run; so does an ambiguous failure, and only if *ambiguous*.
     """
@@ -136,7 +141,7 @@ def permitted(*, ambiguous: bool) -> Schedule[LLMError]:
 
         def drive(_now_s: float, _random: Random, error: LLMError) -> Decision:
             nonlocal once_left
-            answer = again(error)
+            answer = again_for(settings, error)
             if answer == "once" or (ambiguous and answer == "if_ambiguous_allowed"):
                 once_left -= 1
                 return Continue(0.0) if once_left >= 0 else Done()
@@ -181,6 +186,8 @@ def attempt_schedule(settings: RetrySettings, patience: Patience, keys: int = 1)
                     circuit_from_s = min(circuit_from_s, now_s)
                     return _until_closed(wait_s, circuit_from_s + patience.circuit_s - now_s)
                 case RateLimitExceeded(retry_after_s=wait_s) if error.local or (wait_s or 0.0) > patience.queue_s:
+                    return Done()
+                case RateLimitExceeded() if is_excluded(settings, error):
                     return Done()
                 case RateLimitExceeded(retry_after_s=wait_s) if wait_s:
                     turns -= 1
@@ -227,4 +234,6 @@ def _by_matrix(settings: RetrySettings, keys: int, patience: Patience) -> Schedu
     longest_s = min(settings.cap_s, patience.wait_s)
     backoff = pipe(exponential(settings.base_s, settings.factor), capped(longest_s), jittered)
     waits = both(both(backoff, recurs(patience.retries)), retry_after)
-    return choose(_wants_other_key, recurs(keys - 1), both(waits, permitted(ambiguous=patience.repeats)))
+    return choose(
+        _wants_other_key, recurs(keys - 1), both(waits, permitted(ambiguous=patience.repeats, settings=settings))
+    )

@@ -295,6 +295,14 @@ FAMILIES: Mapping[str, tuple[str, ...]] = {
 """Short names for the models we would choose today, the first one that the configuration can reach. LM Studio answers
 any unknown name with the model it has loaded."""
 
+FAMILY_PREFIXES: Mapping[str, tuple[str, ...]] = {
+    "gpt": ("gpt-", "chatgpt-", "o1", "o3", "o4"),
+    "claude": ("claude-",),
+    "llama": ("llama", "meta-llama/"),
+    "gemini": ("gemini-",),
+}
+"""How the names of a family's models begin, at whichever provider. A virtual key of Portkey is for a family."""
+
 CHAINS: Mapping[str, tuple[str, ...]] = {
     "analysis": ("claude", "gpt", "llama"),
     "ui-generation": ("gpt", "claude", "llama"),

@@ -70,7 +70,8 @@ def _validated(kind: type[A], text: str, is_secret: Callable[[str], bool]) -> tu
         try:
             return cast("A", adapter(cast("Any", kind)).validate_json(text, strict=True)), problems
         except ValidationError as bad:
-            errors = bad.errors(include_url=False, include_context=False)
+            found = bad.errors(include_url=False, include_context=False)
+            errors = [each for each in found if each["type"] != "callable_type"]  # no data is a function
             left_out = {problem.path for problem in problems}
             problems.extend(
                 problem
@@ -108,7 +109,7 @@ def _is_union_step(step: int | str) -> bool:
     return isinstance(step, str) and (step in _UNION_STEPS or "[" in step or step[:1].isupper())
 
 
-_UNION_STEPS = frozenset({"constrained-int", "constrained-float", "int", "float", "str", "function-plain"})
+_UNION_STEPS = frozenset({"constrained-int", "constrained-float", "int", "float", "str", "function-plain", "callable"})
 
 
 def _leave_out(tree: Any, where: tuple[int | str, ...]) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache
 from ipaddress import ip_address
+from typing import get_args
 from urllib.parse import urlsplit
 
 from returns.result import Failure, Success
@@ -15,13 +16,13 @@ from llm_manager.domain.config import LLMConfig
 from llm_manager.domain.conversation_place import conversation_place
 from llm_manager.domain.decode import FOUND_LENGTH, decoded, nearest
 from llm_manager.domain.environment import Layered
-from llm_manager.domain.errors import ConfigurationError
+from llm_manager.domain.errors import ConfigurationError, LLMError
 from llm_manager.domain.model_names import price_problems
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.problem import Problem
 from llm_manager.domain.redis_address import redis_address
 from llm_manager.domain.secret import Secret, key_problem
-from llm_manager.domain.settings import RedisSettings
+from llm_manager.domain.settings import ModelSettings, RedisSettings, Retryable
 
 
 def parse_config(mapping: Mapping[str, object]) -> Outcome[LLMConfig, ConfigurationError]:
@@ -65,6 +66,7 @@ def _checked(config: LLMConfig) -> Iterator[Problem]:
     proxy_said = None if config.http.proxy is None else proxy_problem(config.http.proxy)
     if proxy_said is not None:
         yield Problem("http.proxy", proxy_said)
+    yield from _retryable(config.retry.retryable)
     yield from _redis(config.redis)
     place = None if config.conversations.url is None else conversation_place(config.conversations.url)
     if isinstance(place, Failure):
@@ -95,7 +97,17 @@ def _models(config: LLMConfig) -> Iterator[Problem]:
             yield from _provider(f"models.{alias}.provider", settings.provider)
         if settings.virtual_key is not None:
             yield from _key(f"models.{alias}.virtual_key", settings.virtual_key)
+        if settings.pool and settings != ModelSettings(pool=settings.pool):
+            said = "makes the name stand for several models: write what is to hold for one of them under its own name"
+            yield Problem(f"models.{alias}.pool", said)
     yield from price_problems(config)
+
+
+def _retryable(retryable: Retryable | None) -> Iterator[Problem]:
+    tags = [kind.__name__ for kind in get_args(LLMError)]
+    for tag in retryable if isinstance(retryable, tuple) else ():
+        if tag not in tags:
+            yield Problem("retry.retryable", f"{tag!r} is the tag of no error: {nearest(tag, tags)}")
 
 
 def _redis(settings: RedisSettings) -> Iterator[Problem]:

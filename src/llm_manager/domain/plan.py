@@ -13,7 +13,7 @@ class PlannedTarget:
     *left_out_messages* are the oldest ones that do not fit its window, where ``truncation`` leaves them out.
 
     The worst case: *worst_attempts* requests sent, *worst_cost_usd* paid (None: no price known), *worst_wait_s* spent
-    in pauses between them and in the queue of our own rate limit before each.
+    in pauses between them and in the queues of our own limits before each.
     """
 
     model: str
@@ -28,7 +28,11 @@ class PlannedTarget:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoutePlan:
-    """Everything that ``generate`` may do with a request, and bounds on it; what it then does is always inside."""
+    """Everything that ``generate`` may do with a request, and bounds on it; what it then does is always inside.
+
+    The *targets* are in the order of asking, but for those of a pool: they are in the likeliest of the orders that a
+    call may draw.
+    """
 
     targets: tuple[PlannedTarget, ...]
     worst_attempts: int

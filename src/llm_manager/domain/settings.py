@@ -7,13 +7,14 @@ environment and ``llm-manager config`` know it from here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Literal, TypeAlias
 
 from annotated_types import Ge, Gt, Le
 
 from llm_manager.domain.catalog import Capability
+from llm_manager.domain.errors import LLMError
 from llm_manager.domain.secret import Secret
 
 Strategy: TypeAlias = Literal["cost", "performance", "balanced"]
@@ -21,6 +22,9 @@ MidStream: TypeAlias = Literal["fail", "restart", "continue"]
 UnknownPrices: TypeAlias = Literal["refuse", "allow"]
 HttpEngine: TypeAlias = Literal["httpx2", "aiohttp"]
 LogFormat: TypeAlias = Literal["off", "console", "json"]
+
+Retryable: TypeAlias = tuple[str, ...] | Callable[[LLMError], bool]
+"""Which errors are retried: their tags, or a function of them."""
 
 Seconds: TypeAlias = Annotated[float, Gt(0)]
 Whole: TypeAlias = Annotated[int, Ge(0)]
@@ -35,6 +39,11 @@ class ModelSettings:
 
     *model* is the name sent to the provider (None: the alias itself). *virtual_key* is Portkey's, or the ``@slug`` of a
     provider in its account. Prices are US dollars for a million tokens.
+
+    *rate_limit* replaces the global section for this model, whole: a limit it does not name is none. *max_connections*
+    is how many calls to it this process has under way at most. *pool* makes the name stand for several models, of
+    which each call draws one by its *weight* (1 where none is given) and keeps the others as fallbacks.
+
     *path*, *context_tokens*, *threads* and *gpu_layers* are for llama.cpp in process.
     """
 
@@ -50,6 +59,10 @@ class ModelSettings:
     cached_usd: Amount | None = None
     cache_write_usd: Amount | None = None
     reasoning_usd: Amount | None = None
+    rate_limit: LimiterSettings | None = None
+    max_connections: Count | None = None
+    pool: tuple[str, ...] = ()
+    weight: Amount | None = None
     path: str | None = None
     context_tokens: Count | None = None
     threads: Count | None = None
@@ -63,12 +76,21 @@ class RoutingSettings:
     *after_filter* lets the next model be asked when one withheld its answer for its content rules. *mid_stream* says
     what becomes of a stream that breaks off in the middle: it fails; the next model answers from the start
     (``restart``); or goes on from the text that had come (``continue``).
+
+    *fallback_order* is asked, in this order, after the caller's own model, or after the first that can answer where
+    the caller names none, in the place of what the built-in table and the other configured providers would add.
+    A chain of *chains* comes before it, whole.
+
+    *health_check_interval_s* is how often a live context lists the models of its providers in the background, so that
+    a target that is well again is asked earlier than its circuit or its key would allow; None or 0 is never.
     """
 
     strategy: Strategy = "balanced"
     after_filter: bool = False
     mid_stream: MidStream = "fail"
     chains: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    fallback_order: tuple[str, ...] = ()
+    health_check_interval_s: Amount | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +110,12 @@ class RetrySettings:
     *ambiguous* lets a request that may have reached the model, and been paid for, be answered all the same: by the
     next model, or, where there is none, by asking once more. *patience_s* is the longest wait of known length while
     another model of the chain can be asked; without one, a wait of known length is a queue.
+
+    *retryable* says which errors of a model are retried, in the place of the fault matrix: tags, such as
+    ``["ServerError"]``, or in code a function of the error; None leaves it to the matrix. What may have been answered
+    already is asked again once at most, and only as far as *ambiguous* lets it be. An error that an answer came with,
+    such as ``ContentFiltered``, was paid for: whoever names it pays for each retry. Other keys are tried after a
+    refused one, and circuits are waited for, whatever it says.
     """
 
     max_retries: Whole = 3
@@ -96,6 +124,7 @@ class RetrySettings:
     cap_s: Seconds = 60.0
     patience_s: Amount = 2.0
     ambiguous: bool = True
+    retryable: Retryable | None = None
     budget: RetryBudgetSettings = field(default_factory=RetryBudgetSettings)
 
 
@@ -128,7 +157,10 @@ class CacheSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LimiterSettings:
-    """What may be sent to each target in a minute; None is no limit. *max_wait_s* is the longest wait in the queue."""
+    """What may be sent to each target in a minute; None is no limit. *max_wait_s* is the longest wait in the queue.
+
+    The global section is for hosted models; one of a machine of one's own has no limit but that of ``models``.
+    """
 
     requests_per_minute: Count | None = None
     tokens_per_minute: Count | None = None

@@ -109,7 +109,13 @@ def up_to(seconds: float) -> Schedule[object]:
 
 
 def while_input(goes_on: Callable[[In], bool]) -> Schedule[In]:
-    """Go on, at once, while *goes_on* holds for what comes in."""
+    """Go on, at once, while *goes_on* holds for what comes in. With :func:`both` it says for what another schedule is.
+
+    >>> import random
+    >>> drive = both(spaced(2), while_input(str.islower)).driver()
+    >>> [drive(0.0, random, letter) for letter in "aA"]
+    [Continue(delay_s=2), Done()]
+    """
     check_function(goes_on, "while_input takes a function of what comes in", "while_input(is_transient)")
     return each(lambda tick: Continue(0.0) if goes_on(tick.input) else Done())
 

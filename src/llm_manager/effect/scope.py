@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Never, Self, TypeVar, cast, final
 
 import anyio
+from anyio.abc import TaskGroup
 from returns.result import Failure, Success
 
 from llm_manager.effect.op import Effect, Outcome, effect, run
@@ -24,23 +25,49 @@ CLEANUP_S = 1.0
 class Scope:
     """Finalizers in a stack: the last one added runs first, every one starts, none is interrupted by a cancellation.
 
+    :meth:`start` has work done beside the scope's owner, which is cancelled and awaited before the first finalizer.
+
     The shield around them lasts *cleanup_s* seconds in all; past that, what still waits is cancelled. An exception in
     a finalizer is a bug and comes out, after all of them ran, unless another exception is already under way.
     """
 
-    __slots__ = ("_cleanup_s", "_finalizers")
+    __slots__ = ("_bugs", "_cleanup_s", "_finalizers", "_workers")
 
     def __init__(self, cleanup_s: float = CLEANUP_S) -> None:
         self._finalizers: list[Callable[[], Awaitable[object]]] = []
         self._cleanup_s = cleanup_s
+        self._workers: TaskGroup | None = None
+        self._bugs: list[Exception] = []
+
+    async def start(self, work: Callable[[], Awaitable[object]]) -> None:
+        """Do *work* until the scope closes, which must be in the task that calls this. An exception in it is a bug: it
+        ends the work, and comes out as one of a finalizer does."""
+        if self._workers is None:
+            self._workers = await anyio.create_task_group().__aenter__()
+        self._workers.start_soon(self._work, work)
+
+    async def _work(self, work: Callable[[], Awaitable[object]]) -> None:
+        try:
+            await work()
+        except Exception as bug:  # noqa: BLE001  # raised when the scope closes
+            self._bugs.append(bug)
 
     def add(self, finalizer: Callable[[], Awaitable[object]]) -> None:
         """Run *finalizer* when the scope closes."""
         self._finalizers.append(finalizer)
 
     async def close(self) -> None:
-        """Run the finalizers; a second call finds none left."""
-        bugs: list[Exception] = []
+        """End the work, and run the finalizers; a second call finds none left."""
+        workers, self._workers = self._workers, None
+        try:
+            if workers is not None:  # told of no exception, for it would wrap in a group what was raised in the block
+                workers.cancel_scope.cancel()
+                await workers.__aexit__(None, None, None)
+        finally:
+            await self._finalize_all()
+
+    async def _finalize_all(self) -> None:
+        bugs, self._bugs = self._bugs, []
         with anyio.move_on_after(self._cleanup_s, shield=True):
             while self._finalizers:
                 await self._finalize(bugs)

@@ -4,15 +4,17 @@ From the outside in, and why each stands where it does:
 
 1. **retry** is outermost, so that every attempt pays at the limiter and counts at the breaker like any other.
 2. **budget** next: what an attempt may cost at most is reserved before it takes room that others could use.
-3. **rate limit** then: an attempt that waits for room holds neither a key nor a probe of the breaker meanwhile.
-4. **key**: an attempt waits for a key with room, or for the end of its rest, as long as the deadline allows; that time
+3. **places** of the model (``models.<name>.max_connections``): whoever waits for one has not used up a minute's room.
+4. **rate limit** then: an attempt that waits for room holds neither a key nor a probe of the breaker meanwhile.
+5. **key**: an attempt waits for a key with room, or for the end of its rest, as long as the deadline allows; that time
    is not the model's.
-5. **circuit breaker** after all that waits: a probe begins when it is sent. A refusal gives back what was taken. A
+6. **circuit breaker** after all that waits: a probe begins when it is sent. A refusal gives back what was taken. A
    circuit that is open when a target's turn comes refuses before all this, so that no queue ends in a refusal.
-6. **timeout** bounds one attempt from the moment it is sent; then the **provider** is called, once.
+7. **timeout** bounds one attempt from the moment it is sent; then the **provider** is called, once.
 
-Budget, rate limit, key, circuit breaker and the **ledger** within them are gates of one combinator: taken in this
-order, and settled in the reverse of it, so that the ledger and all other observers hear first how an attempt ended.
+Budget, places, rate limit, key, circuit breaker and the **ledger** within them are gates of one combinator: taken in
+this order, and settled in the reverse of it, so that the ledger and all other observers hear first how an attempt
+ended.
 
 A streamed answer goes through the same stack. Its attempt is over, and everything above settles, when the stream is;
 only the retry and the timeout have done their part when its first event is there.
@@ -29,6 +31,7 @@ from typing import TypeVar
 from returns.result import Success
 
 from llm_manager.combinators.budget import budget_gate
+from llm_manager.combinators.bulkhead import bulkhead_gate
 from llm_manager.combinators.circuit_breaker import breaker_gate
 from llm_manager.combinators.rate_limit import limiter_gate
 from llm_manager.combinators.retry import attempt_schedule, retry, unless
@@ -44,6 +47,7 @@ from llm_manager.effect.op import effect, run
 from llm_manager.operations.flow import Flow, opened_flow, whole_of
 from llm_manager.operations.tries import Ask, Began, Tries
 from llm_manager.policies.asked import Asked, reserved_tokens, sent_tokens, settled
+from llm_manager.policies.model_limits import limits_of, max_connections_of
 from llm_manager.policies.patience import Patience
 from llm_manager.policies.planning import keys_of, worst_try_usd
 from llm_manager.policies.window import windowed
@@ -75,14 +79,23 @@ def _stacked(request: LLMRequest, target: Target, patience: Patience, ask: Ask[A
         keys = keys_of(config, target)
         tries = Tries(request, target, ask, context.clock.monotonic(), keys=keys, queue_s=patience.queue_s)
         schedule = unless(tries.decide_first, lambda: attempt_schedule(config.retry, patience, keys))
-        tokens = reserved_tokens(request, target, config.rate_limit.tokens_per_minute)
+        limits = limits_of(config, target.key)
+        tokens = reserved_tokens(request, target, limits.tokens_per_minute)
         stack = through(
             effect(tries.sent),
             timeout(config.timeouts.attempt_s, model=model),
             gated(
                 tries.circuit_gate,
                 budget_gate(partial(_worst_usd, request, target), model=model, was_sent=tries.was_sent),
-                limiter_gate(target.key, tokens, model=model, longest_wait_s=patience.wait_s, was_sent=tries.was_sent),
+                bulkhead_gate(max_connections_of(config, target.key), ("model", target.key)),
+                limiter_gate(
+                    target.key,
+                    tokens,
+                    model=model,
+                    limits=limits,
+                    longest_wait_s=patience.wait_s,
+                    was_sent=tries.was_sent,
+                ),
                 tries.key_gate,
                 breaker_gate(target.key, model=model, counts=tries.counts_against_breaker),
                 tries.ledger,

@@ -30,7 +30,7 @@ from llm_manager.operations.waiting_list import WaitingList
 from llm_manager.policies.cache_key import cache_key
 from llm_manager.policies.latency import Latency
 from llm_manager.policies.patience import Patience, alone, among_others, once_more
-from llm_manager.policies.routing import Candidate, Chosen, Skipped, candidates, strategy_of
+from llm_manager.policies.routing import Candidate, Chosen, Skipped, candidates, drawn_order, strategy_of
 
 A = TypeVar("A")
 
@@ -52,15 +52,16 @@ def chain_of(request: LLMRequest, context: Context) -> Outcome[tuple[Candidate, 
 
 def first_answer(config: LLMConfig, request: LLMRequest, chain: Sequence[Candidate], ask: AttemptFn[A]) -> Op[A]:
     """What the first model of *chain* that succeeds gives; after which failures the next one is asked is the fault
-    matrix with the user's opt-ins.
+    matrix with the user's opt-ins. The members of a pool are asked in an order that is drawn anew in each run.
 
     A model that is to be waited for comes after those that are well: when none of them has answered, those that refused
     until a known moment are asked again as their moments come. One failure comes back as it is, several as
     ``AllModelsFailed``.
     """
-    listed = _listed(chain, request)
+    known = _listed(chain, request)
 
     async def trying(context: Context) -> Outcome[A, LLMError]:
+        listed = drawn_order(known, context.random.random)
         failures: dict[int, tuple[str, LLMError]] = {}
         waiting = WaitingList(config)
         for index, candidate in enumerate(listed):
@@ -77,7 +78,7 @@ def first_answer(config: LLMConfig, request: LLMRequest, chain: Sequence[Candida
             error = outcome.failure()
             failures[index] = (_name(candidate), error)
             if not is_alone:
-                waiting.add(index, error, context.clock.monotonic())
+                waiting.add(index, candidate, error, context.clock.monotonic())
         while (turn := waiting.take(context.clock.monotonic())) is not None:
             index, delay_s = turn
             if not in_time(context, delay_s):
@@ -88,7 +89,7 @@ def first_answer(config: LLMConfig, request: LLMRequest, chain: Sequence[Candida
             if isinstance(outcome, Success):
                 return outcome
             failures[index] = (_name(listed[index]), outcome.failure())
-            waiting.add(index, outcome.failure(), context.clock.monotonic())
+            waiting.add(index, listed[index], outcome.failure(), context.clock.monotonic())
         errors = tuple(failures.values())
         return Failure(errors[0][1] if len(errors) == 1 else AllModelsFailed(errors))
 

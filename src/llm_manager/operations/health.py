@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import anyio
 from returns.result import Failure, Success
 
+from llm_manager.adapters.health_check import CHECK_S, list_models, offers, server_key
 from llm_manager.combinators.timeout import timeout
-from llm_manager.domain.errors import AuthenticationFailed, LLMError, ModelUnavailable
+from llm_manager.domain.errors import LLMError, ModelUnavailable
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.status import CacheStatus, ManagerStatus, MetricsSnapshot, ModelHealthStatus
 from llm_manager.domain.target import Target
 from llm_manager.effect import concurrent
 from llm_manager.effect.context import Context, Op
 from llm_manager.effect.op import effect, run
-from llm_manager.policies.listed import is_listed
-from llm_manager.policies.planning import key_owner
 from llm_manager.policies.routing import configured_targets
-from llm_manager.ports import Lease, Provider
-
-CHECK_S = 10.0
-"""The longest that one provider may take to list its models."""
 
 
 def get_model_health() -> Op[tuple[ModelHealthStatus, ...]]:
@@ -30,11 +24,11 @@ def get_model_health() -> Op[tuple[ModelHealthStatus, ...]]:
 
     async def checking(context: Context) -> Outcome[tuple[ModelHealthStatus, ...], LLMError]:
         targets = configured_targets(context.config)
-        addresses = {_address(target): target for target in targets}
+        addresses = {server_key(target): target for target in targets}
         asked = concurrent.settle([_list_models(target) for target in addresses.values()])
         answers = (await run(asked, context)).unwrap()
         known = dict(zip(addresses, answers, strict=True))
-        statuses = [await _status(context, target, known[_address(target)]) for target in targets]
+        statuses = [await _status(context, target, known[server_key(target)]) for target in targets]
         return Success(tuple(statuses))
 
     return effect(checking)
@@ -98,63 +92,13 @@ def reset_metrics() -> Op[None]:
     return effect(resetting)
 
 
-def _address(target: Target) -> tuple[str, ...]:
-    """What is asked once: a server lists all its models at once, a local engine loads each file apart."""
-    alone = target.model if target.provider.wire in ("llama_cpp", "custom") else ""
-    return (target.service, target.provider.name, target.base_url, target.custom_host or "", alone)
-
-
 def _list_models(target: Target) -> Op[tuple[tuple[str, ...], float]]:
     """The models that the provider of *target* offers, and the milliseconds it took to say so."""
 
     async def listing(context: Context) -> Outcome[tuple[tuple[str, ...], float], LLMError]:
-        provider = context.providers.get(target.service)
-        if provider is None:
-            return Failure(ModelUnavailable(target.model, f"nothing in the context serves {target.service}"))
-        while True:
-            started_s = context.clock.monotonic()
-            lease = await _lease(context, target)
-            listed = await _listed(context, provider, target, lease)
-            if not isinstance(listed, Failure):
-                return Success((listed.unwrap(), (context.clock.monotonic() - started_s) * 1000))
-            is_refused = lease is not None and isinstance(listed.failure(), AuthenticationFailed)
-            if not (is_refused and await _is_usable(context, target)):
-                return listed
+        return await list_models(context, target)
 
     return timeout(CHECK_S, model=target.model)(effect(listing))
-
-
-async def _is_usable(context: Context, target: Target) -> bool:
-    owner = key_owner(context.config, target)
-    return owner is not None and await context.keys.usable(owner, target.model, context.clock.monotonic())
-
-
-async def _lease(context: Context, target: Target) -> Lease | None:
-    """A key that neither rests nor was refused, if there is one: to wait for one would say nothing of the provider."""
-    owner = key_owner(context.config, target)
-    if owner is None or not await _is_usable(context, target):
-        return None
-    leased = await context.keys.lease(owner, target.model, 0.0, context.clock)
-    return leased.unwrap() if isinstance(leased, Success) else None
-
-
-async def _listed(
-    context: Context, provider: Provider, target: Target, lease: Lease | None
-) -> Outcome[tuple[str, ...], LLMError]:
-    """What the provider lists when it is asked with the key of *lease*; without one, with the first there is."""
-    owner = key_owner(context.config, target)
-    first = {} if owner is None else {owner: context.config.keys.providers[owner][0]}
-    if lease is None or lease.secret is None:
-        return await provider.models(target, first)
-    refused: LLMError | None = None
-    try:
-        listed = await provider.models(target, {lease.pool: lease.secret})
-        if isinstance(listed, Failure) and isinstance(listed.failure(), AuthenticationFailed):
-            refused = listed.failure()
-    finally:
-        with anyio.CancelScope(shield=True):
-            await context.keys.give_back(lease, refused, context.clock.monotonic())
-    return listed
 
 
 async def _status(
@@ -166,8 +110,7 @@ async def _status(
     latency_ms = None
     if isinstance(answer, Success):
         names, latency_ms = answer.unwrap()
-        is_told = target.provider.needs_key or target.provider.wire == "ollama"  # others may load what they do not list
-        if is_told and names and not is_listed(target.model, names):
+        if not offers(target, names):
             error = ModelUnavailable(target.model, f"{target.provider.name} does not list it")
     return ModelHealthStatus(
         model=target.model,

@@ -6,7 +6,13 @@ from returns.result import Failure, Success
 
 from llm_manager.domain.arguments import check_is, check_request
 from llm_manager.domain.config import LLMConfig
-from llm_manager.domain.errors import AllModelsFailed, ConfigurationError, InvalidRequest, LLMError
+from llm_manager.domain.errors import (
+    AllModelsFailed,
+    AuthenticationFailed,
+    ConfigurationError,
+    InvalidRequest,
+    LLMError,
+)
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.plan import RoutePlan
 from llm_manager.domain.problem import Problem
@@ -15,8 +21,9 @@ from llm_manager.domain.request_problems import request_problems
 from llm_manager.effect.context import Context, Op
 from llm_manager.effect.op import effect, run
 from llm_manager.operations.chain import observed_latencies
+from llm_manager.policies.chains import states_a_model, task_names
 from llm_manager.policies.planning import plan_of
-from llm_manager.policies.routing import Chosen, candidates, fallback_chain, task_names
+from llm_manager.policies.routing import Chosen, candidates, fallback_chain
 from llm_manager.policies.targets import known_names, resolve
 
 
@@ -98,6 +105,10 @@ def get_available_models() -> Op[tuple[str, ...]]:
 def validate_config() -> Op[LLMConfig]:
     """The configuration, if every model and chain in it leads somewhere; else every problem at once.
 
+    It agrees with :func:`plan` and ``generate``: a task has a problem here exactly if both fail with
+    ``ConfigurationError`` for a request of it that names no model, and an alias if it cannot be
+    asked by its name. An entry of ``models`` that only states facts needs no key.
+
     Asks nobody: whether a key is accepted and a server is up is for ``get_model_health``.
     """
 
@@ -110,18 +121,26 @@ def validate_config() -> Op[LLMConfig]:
 
 def _problems(config: LLMConfig) -> tuple[Problem, ...]:
     problems: dict[Problem, None] = {}
-    for alias in config.models:
-        _collect(problems, f"models.{alias}", resolve(config, alias))
-    for task, chain in config.routing.chains.items():
-        for name in chain:
+    for alias, settings in config.models.items():
+        resolved = resolve(config, alias)
+        if states_a_model(settings) or not _has_no_key(resolved):  # facts about a model are no wish to ask it
+            _collect(problems, f"models.{alias}", resolved)
+    lists = {f"routing.chains.{task}": chain for task, chain in config.routing.chains.items()}
+    lists |= {f"models.{alias}.pool": settings.pool for alias, settings in config.models.items()}
+    for path, names in {**lists, "routing.fallback_order": config.routing.fallback_order}.items():
+        for name in names:
             resolved = resolve(config, name)
             if isinstance(resolved, Failure) and isinstance(resolved.failure(), InvalidRequest):
-                _collect(problems, f"routing.chains.{task}", resolved)
+                _collect(problems, path, resolved)
     for task in task_names(config):
         found = candidates(config, LLMRequest(prompt="x", task_type=task), {})
         if isinstance(found, Failure):
             _collect(problems, f"routing.chains.{task}", found)
     return tuple(problems)
+
+
+def _has_no_key(resolved: Outcome[object, LLMError]) -> bool:
+    return isinstance(resolved, Failure) and isinstance(resolved.failure(), AuthenticationFailed)
 
 
 def _collect(problems: dict[Problem, None], path: str, outcome: Outcome[object, LLMError]) -> None:

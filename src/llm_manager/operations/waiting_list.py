@@ -6,7 +6,9 @@ from typing import final
 
 from llm_manager.domain.config import LLMConfig
 from llm_manager.domain.errors import CircuitOpen, LLMError
+from llm_manager.policies.model_limits import limits_of
 from llm_manager.policies.patience import CIRCUIT_S, QUEUE_S, TURNS, refused_for_s
+from llm_manager.policies.routing import Candidate, Chosen
 
 
 @final
@@ -29,10 +31,11 @@ class WaitingList:
     def __bool__(self) -> bool:
         return bool(self._moments)
 
-    def add(self, index: int, error: LLMError, now_s: float) -> None:
-        """The model at *index* failed with *error*: keep it if that ends at a known moment."""
+    def add(self, index: int, candidate: Candidate, error: LLMError, now_s: float) -> None:
+        """The *candidate* at *index* failed with *error*: keep it if that ends at a known moment."""
         self._circuits.discard(index)
-        wait_s = refused_for_s(self._config, error)
+        key = candidate.target.key if isinstance(candidate, Chosen) else ""
+        wait_s = refused_for_s(self._config, error, limits_of(self._config, key).max_wait_s)
         if wait_s is None:
             return
         self._moments[index] = now_s + wait_s

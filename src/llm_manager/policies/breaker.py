@@ -133,6 +133,12 @@ def _is_observed(state: Closed, began_s: float, now_s: float) -> bool:
     return state.failed_s is not None and began_s < state.failed_s and now_s - state.failed_s < BURST_S
 
 
+def expected(state: State, now_s: float) -> State:
+    """The target seems to be well again: an open breaker lets a probe pass now. Only probes close it; one that fails
+    opens it for twice as long as before, as ever."""
+    return Open(state.generation, now_s, state.open_s) if isinstance(state, Open) and state.until_s > now_s else state
+
+
 def standing(state: State, now_s: float) -> tuple[CircuitState, float | None]:
     """Where the breaker stands, and in how many seconds it lets a call pass: None while a probe is under way."""
     match state:

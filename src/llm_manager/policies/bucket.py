@@ -45,10 +45,14 @@ class TooLarge:
     capacity_tokens: float
 
 
+def is_unlimited(settings: LimiterSettings) -> bool:
+    """Is there no limit at all?"""
+    return settings.requests_per_minute is None and settings.tokens_per_minute is None
+
+
 def longest_wait_s(settings: LimiterSettings) -> float:
     """Seconds that one request may wait for its turn, 0 without a limit."""
-    is_limited = settings.requests_per_minute is not None or settings.tokens_per_minute is not None
-    return settings.max_wait_s + SLACK_S if is_limited else 0.0
+    return 0.0 if is_unlimited(settings) else settings.max_wait_s + SLACK_S
 
 
 def full(now_s: float, settings: LimiterSettings) -> Levels:

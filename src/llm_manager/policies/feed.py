@@ -13,6 +13,7 @@ from math import inf
 from llm_manager.domain.config import LLMConfig
 from llm_manager.domain.errors import AllModelsFailed, CircuitOpen, LLMError, RateLimitExceeded
 from llm_manager.domain.verdicts import again, retry_after_s
+from llm_manager.policies.retryable import is_excluded
 
 PATIENCE_S = 600.0
 """How long a feed goes on without one answer, pauses that vendors asked for left out, before its rows fail."""
@@ -44,6 +45,8 @@ class Refusal:
 
 def refusal_of(config: LLMConfig, error: LLMError) -> Refusal | None:
     """What of *error* ends by itself; None for a failure that is the row's own."""
+    if not isinstance(error, AllModelsFailed) and is_excluded(config.retry, error):
+        return None
     match error:
         case AllModelsFailed(failures=failures):
             return _soonest([refusal_of(config, failure) for _, failure in failures])

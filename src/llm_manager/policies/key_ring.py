@@ -168,6 +168,24 @@ def rested(ring: Ring, index: int, until_s: float, why: LLMError) -> Ring:
     return replace(ring, keys=_with(ring.keys, index, _resting(ring.keys[index], until_s, why)))
 
 
+def refused_keys(ring: Ring, now_s: float) -> tuple[int, ...]:
+    """The indexes of the keys that rest because they were refused."""
+    return tuple(
+        index
+        for index, key in enumerate(ring.keys)
+        if isinstance(key.rests_for, AuthenticationFailed) and now_s < key.rests_until_s
+    )
+
+
+def recovered(ring: Ring, index: int, now_s: float) -> Ring:
+    """The key at *index* was taken where it had been refused: it is well, and its next refusal is the first."""
+    key = ring.keys[index]
+    if index not in refused_keys(ring, now_s):
+        return ring
+    well = replace(key, rests_until_s=now_s, rests_for=None, refusals=0, epoch=key.epoch + 1)
+    return replace(ring, keys=_with(ring.keys, index, well))
+
+
 def _rest_s(
     error: AuthenticationFailed | QuotaExhausted | RateLimitExceeded, refusals: int, settings: KeySettings
 ) -> float:

@@ -8,6 +8,7 @@ from math import inf
 from llm_manager.domain.config import LLMConfig
 from llm_manager.domain.errors import CircuitOpen, LLMError, RateLimitExceeded
 from llm_manager.domain.settings import RetrySettings
+from llm_manager.policies.retryable import is_excluded
 
 QUEUE_S = 300.0
 """A call without another model waits no longer than this for keys that rest: a feed may, a caller should decide."""
@@ -55,12 +56,14 @@ def once_more(settings: RetrySettings, *, is_alone: bool) -> Patience:
     return Patience(settings.patience_s, 0.0, 0, repeats=False)
 
 
-def refused_for_s(config: LLMConfig, error: LLMError) -> float | None:
+def refused_for_s(config: LLMConfig, error: LLMError, max_wait_s: float) -> float | None:
     """Seconds after which a model that refused with *error* may be asked again within the same call, None where that is
-    not known, or forbidden by ``rate_limit.max_wait_s``."""
+    not known, or longer than the *max_wait_s* of its limits."""
+    if is_excluded(config.retry, error):
+        return None
     match error:
         case RateLimitExceeded(retry_after_s=wait_s, local=True):
-            return wait_s if wait_s is not None and wait_s <= config.rate_limit.max_wait_s else None
+            return wait_s if wait_s is not None and wait_s <= max_wait_s else None
         case RateLimitExceeded(retry_after_s=wait_s):
             return config.keys.cool_down_s if wait_s is None else wait_s
         case CircuitOpen(retry_after_s=wait_s):

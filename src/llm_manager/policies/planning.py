@@ -18,9 +18,10 @@ from llm_manager.domain.verdicts import LONGEST_WAIT_S
 from llm_manager.policies.asked import sent_tokens
 from llm_manager.policies.bucket import longest_wait_s
 from llm_manager.policies.latency import Latency
+from llm_manager.policies.model_limits import limits_of, max_connections_of
 from llm_manager.policies.patience import CIRCUIT_S, QUEUE_S, TURNS
 from llm_manager.policies.pricing import is_free, worst_usd
-from llm_manager.policies.routing import Candidate, Chosen, Skipped, candidates
+from llm_manager.policies.routing import Candidate, Chosen, Skipped, candidates, pool_of
 from llm_manager.policies.window import windowed
 
 
@@ -33,7 +34,8 @@ def plan_of(
     nothing but time. A retry may wait a little over a minute, every attempt for its turn where requests are limited,
     and all of them five minutes for keys that rest; everything together ends at the deadline. A model whose circuit is
     open is skipped only if it is certain to be so still when its turn comes, however long those before it take; one
-    that is waited for when all others have failed comes last.
+    that is waited for when all others have failed comes last. Members of a pool stand in the likeliest order, and each
+    of them may be drawn first or last.
     """
     found = candidates(config, request, latencies)
     if isinstance(found, Failure):
@@ -46,10 +48,13 @@ def plan_of(
     chain = found.unwrap()
     several = sum(isinstance(each, Chosen) for each in chain) > 1
     for each in chain:
-        target = _planned(config, request, each, dict(circuits), passed_s, among_others=several)
+        pooled = [other for other in chain if pool_of(other) is not None and pool_of(other) == pool_of(each)]
+        planned = (_planned(config, request, other, {}, 0.0, among_others=several) for other in pooled)
+        latest_s = passed_s + sum(_longest_s(config, other) for other in planned)
+        target = _planned(config, request, each, dict(circuits), latest_s, among_others=several)
         open_s = dict(circuits).get(each.target.key, 0.0) if isinstance(each, Chosen) else 0.0
         (last if several and target.skipped is None and open_s > passed_s else targets).append(target)
-        passed_s = min(passed_s + target.worst_wait_s + target.worst_attempts * config.timeouts.attempt_s, limit_s)
+        passed_s = min(passed_s + _longest_s(config, target), limit_s)
     targets += last
     asked = [target for target in targets if target.skipped is None]
     costs = [target.worst_cost_usd for target in asked]
@@ -64,6 +69,10 @@ def plan_of(
     )
 
 
+def _longest_s(config: LLMConfig, target: PlannedTarget) -> float:
+    return target.worst_wait_s + target.worst_attempts * config.timeouts.attempt_s
+
+
 def key_owner(config: LLMConfig, target: Target) -> str | None:
     """Whose API keys are leased for *target*: its provider's; None when it has none, or the gateway holds them."""
     name = target.provider.name
@@ -76,8 +85,11 @@ def key_pool_name(config: LLMConfig, target: Target) -> str:
 
 
 def max_in_flight(config: LLMConfig, target: Target) -> int:
-    """How many calls to *target* may be under way at once: several keys have a limit each, a single one has not."""
-    keys, most = keys_of(config, target), config.http.max_connections
+    """How many calls to *target* may be under way at once: it may have a limit of its own, and several keys have a
+    limit each, a single one has not."""
+    own = max_connections_of(config, target.key)
+    most = config.http.max_connections if own is None else min(own, config.http.max_connections)
+    keys = keys_of(config, target)
     return min(keys * config.keys.max_connections_per_key, most) if keys > 1 else most
 
 
@@ -127,8 +139,9 @@ def _planned(
         left_out_messages=len(request.messages) - len(sent.messages),
         worst_attempts=tries * (1 + len(target.alternates)),
         worst_cost_usd=None if worst is None else tries * worst,
-        worst_wait_s=_worst_pauses_s(config.retry)
-        + (tries + TURNS) * longest_wait_s(config.rate_limit)
+        worst_wait_s=_longest_in_line_s(config, target)
+        + _worst_pauses_s(config.retry)
+        + (tries + TURNS) * longest_wait_s(limits_of(config, target.key))
         + (1 + among_others) * (QUEUE_S + CIRCUIT_S),
     )
 
@@ -144,6 +157,11 @@ def worst_try_usd(target: Target, request: LLMRequest, tokens: int) -> float | N
     if target.facts.price is None or longest is None:
         return None
     return (1 + len(target.alternates)) * worst_usd(target.facts.price, tokens, longest)
+
+
+def _longest_in_line_s(config: LLMConfig, target: Target) -> float:
+    """How long an attempt may wait for a place: as long as the deadline allows, for calls of others have no length."""
+    return 0.0 if max_connections_of(config, target.key) is None else config.timeouts.total_s
 
 
 def _worst_pauses_s(retry: RetrySettings) -> float:

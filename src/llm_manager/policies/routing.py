@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import groupby
 from math import inf
 from typing import TypeAlias
 
 from returns.result import Failure, Success
 
-from llm_manager.domain.catalog import CHAINS, PROVIDERS, Wish
+from llm_manager.domain.catalog import PROVIDERS, Wish
 from llm_manager.domain.config import LLMConfig
-from llm_manager.domain.errors import ConfigurationError, ContextTooLarge, InvalidRequest, LLMError
+from llm_manager.domain.errors import (
+    ConfigurationError,
+    ContextTooLarge,
+    InvalidRequest,
+    LLMError,
+)
 from llm_manager.domain.errors import UnsupportedCapability as Unsupported
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.problem import Problem
@@ -20,17 +26,21 @@ from llm_manager.domain.request import ImagePart, LLMRequest
 from llm_manager.domain.settings import Strategy
 from llm_manager.domain.target import Target
 from llm_manager.policies.asked import sent_tokens
+from llm_manager.policies.chains import task_chain, task_names
 from llm_manager.policies.latency import Latency, expected_ms
-from llm_manager.policies.targets import NoTarget, has_gateway, is_configured, resolve
+from llm_manager.policies.pools import drawn, members_of, weight_of
+from llm_manager.policies.targets import has_gateway, is_configured, resolve
 from llm_manager.policies.window import windowed
 
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """A model to ask, and why it stands where it does."""
+    """A model to ask, and why it stands where it does; *pool* is the name under which it was drawn by *weight*."""
 
     target: Target
     why: str
+    pool: str | None = None
+    weight: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,34 +56,75 @@ class Skipped:
 Candidate: TypeAlias = Chosen | Skipped
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Route:
+    """The candidates of a request before the strategy: the caller's *own*, the *chain* of the task, the *rest* of what
+    is configured, and the *order* of fallbacks. *is_exact* says that the user wrote the chain."""
+
+    own: tuple[Candidate, ...] = ()
+    chain: tuple[Candidate, ...] = ()
+    rest: tuple[Candidate, ...] = ()
+    order: tuple[Candidate, ...] = ()
+    is_exact: bool = False
+
+    def all(self) -> Iterable[Candidate]:
+        """Everything, in the order before the strategy."""
+        return (*self.own, *self.chain, *self.rest, *self.order)
+
+
 def candidates(
     config: LLMConfig, request: LLMRequest, latencies: Mapping[str, Latency]
 ) -> Outcome[tuple[Candidate, ...], InvalidRequest | ConfigurationError]:
-    """The models for *request* in order: the caller's own first, then its task's chain under the strategy.
+    """The models for *request* in order: the caller's own first, then its task's chain under the strategy, then the
+    rest of what is configured under it, or the fallback order in its place.
 
     *latencies* is what was observed, by target.
 
     Fails with ``InvalidRequest`` for an unknown task or a preferred model that cannot be told, and with
-    ``ConfigurationError`` when nothing at all is configured.
+    ``ConfigurationError`` when no model of all these can be asked.
     """
     wish = request.preferences
     strategy = strategy_of(config, request)
-    found = _chain(config, request.task_type, wish.model, wish.fallback == "chain")
+    found = _route(config, request.task_type, wish.model, wish.fallback == "chain")
     if not isinstance(found, Success):
         return found
-    chain = found.unwrap()
-    if strategy != "balanced":
-        chain = _reordered(chain, strategy, latencies, first=0 if wish.model is None else 1)
+    route = found.unwrap()
+    by = _by(strategy, latencies)
+    ordered = _assembled(route, (*by(route.chain), *by(route.rest)), request)
     if config.http.portkey.mode == "fallback":
-        chain = _folded(chain)
-    return Success(tuple(_gated(candidate, request) for candidate in chain))
+        ordered = _folded(ordered)
+    return Success(tuple(_gated(candidate, request) for candidate in ordered))
+
+
+def drawn_order(chain: Sequence[Candidate], chance: Callable[[], float]) -> tuple[Candidate, ...]:
+    """*chain* with the members of each pool in an order drawn by their weights; *chance* is asked for nothing else."""
+    pools: dict[str, list[int]] = {}
+    for index, each in enumerate(chain):
+        if isinstance(each, Chosen) and each.pool is not None:
+            pools.setdefault(each.pool, []).append(index)
+    ordered = list(chain)
+    for places in pools.values():
+        order = drawn([weight_in_pool(chain[place]) for place in places], chance)
+        for place, index in zip(places, order, strict=True):
+            ordered[place] = chain[places[index]]
+    return tuple(ordered)
+
+
+def weight_in_pool(candidate: Candidate) -> float:
+    """The weight of *candidate* in a draw; one that is passed over has none."""
+    return candidate.weight if isinstance(candidate, Chosen) else 0.0
+
+
+def pool_of(candidate: Candidate) -> str | None:
+    """The pool that *candidate* was put in by, None for a model alone."""
+    return candidate.pool if isinstance(candidate, Chosen) else None
 
 
 def widest_window_tokens(config: LLMConfig, request: LLMRequest) -> int | None:
     """The widest window of the models that *request* may go to; None where one of them is not known."""
     wish = request.preferences
-    found = _chain(config, request.task_type, wish.model, wish.fallback == "chain")
-    chain = found.unwrap() if isinstance(found, Success) else ()
+    found = _route(config, request.task_type, wish.model, wish.fallback == "chain")
+    chain = found.unwrap().all() if isinstance(found, Success) else ()
     windows = [each.target.facts.window_tokens for each in chain if isinstance(each, Chosen)]
     known = [window for window in windows if window is not None]
     return max(known) if known and len(known) == len(windows) else None
@@ -92,70 +143,109 @@ def strategy_of(config: LLMConfig, request: LLMRequest) -> Strategy:
 
 def fallback_chain(config: LLMConfig, model: str) -> tuple[str, ...]:
     """The models that would be asked after *model*, for a general request."""
-    found = _chain(config, "general", model, with_chain=True)
+    found = _route(config, "general", model, with_chain=True)
     if not isinstance(found, Success):
         return ()
-    return tuple(each.target.model for each in found.unwrap()[1:] if isinstance(each, Chosen))
+    route = found.unwrap()
+    own = {each.target.key for each in route.own[:1] if isinstance(each, Chosen)}
+    after = _assembled(route, (*route.chain, *route.rest), LLMRequest(prompt="x"))
+    return tuple(each.target.model for each in after if isinstance(each, Chosen) and each.target.key not in own)
 
 
 def configured_targets(config: LLMConfig) -> tuple[Target, ...]:
-    """Every target that some chain or alias leads to, each once."""
+    """Every target that some chain, alias or the rest of what is configured leads to, each once."""
     found: dict[str, Target] = {}
-    names = (*config.models, *(name for task in task_names(config) for name in _task_chain(config, task) or ()))
-    for name in names:
-        resolved = resolve(config, name)
-        if isinstance(resolved, Success):
-            found.setdefault(resolved.unwrap().key, resolved.unwrap())
+    chains = [chain for task in task_names(config) if (chain := task_chain(config, task)) is not None]
+    chained = (name for chain in chains for name in (*chain.chain, *chain.rest))
+    for name in (*config.models, *chained, *config.routing.fallback_order):
+        for member in members_of(config.models, name):
+            resolved = resolve(config, member)
+            if isinstance(resolved, Success):
+                found.setdefault(resolved.unwrap().key, resolved.unwrap())
     return tuple(found.values())
 
 
 @lru_cache(maxsize=1024)
-def _chain(
+def _route(
     config: LLMConfig,
     task: str,
     preferred: str | None,
     with_chain: bool,  # noqa: FBT001  # a key of the memo
-) -> Outcome[tuple[Candidate, ...], InvalidRequest | ConfigurationError]:
-    names = _task_chain(config, task)
-    if names is None:
+) -> Outcome[_Route, InvalidRequest | ConfigurationError]:
+    chain = task_chain(config, task)
+    if chain is None:
         known = ", ".join(task_names(config))
         said = f"unknown task {task!r}: use one of {known}, or add it under [routing.chains]"
         return Failure(InvalidRequest((Problem("task_type", said),)))
-    chain: dict[str, Candidate] = {}
+    own: tuple[Candidate, ...] = ()
     if preferred is not None:
         resolved = resolve(config, preferred)
         unknown = resolved.failure() if isinstance(resolved, Failure) else None
         if isinstance(unknown, InvalidRequest):
             return Failure(unknown)
-        _add(chain, preferred, resolved, "the caller's own choice")
-    for name in names if with_chain or preferred is None else ():
-        _add(chain, name, resolve(config, name), f"in the chain for {task}")
-    if not any(isinstance(each, Chosen) for each in chain.values()) and not _anything_configured(config):
+        own = _candidates_of(config, (preferred,), "the caller's own choice")
+    route = _Route(own=own)
+    if with_chain or preferred is None:
+        order = _candidates_of(config, config.routing.fallback_order, "in the fallback order")
+        route = _Route(
+            own=own,
+            chain=_candidates_of(config, chain.chain, f"in the chain for {task}"),
+            rest=_candidates_of(config, chain.rest, "configured beside the chain"),
+            order=order,
+            is_exact=chain.is_exact,
+        )
+    if any(isinstance(each, Chosen) for each in route.all()):
+        return Success(route)
+    if not _anything_configured(config):
         return Failure(_nothing_configured())
-    return Success(tuple(chain.values()))
+    alone = preferred is not None and not with_chain
+    return Success(route) if alone else Failure(_nowhere(task, route))
 
 
-def task_names(config: LLMConfig) -> tuple[str, ...]:
-    """Every task that has a chain."""
-    return tuple(dict.fromkeys((*CHAINS, *config.routing.chains)))
+def _candidates_of(config: LLMConfig, names: Iterable[str], why: str) -> tuple[Candidate, ...]:
+    """What *names* lead to, each target once; a pool is its members, the most likely first."""
+    chain: dict[str, Candidate] = {}
+    for name in names:
+        pool = name if name in config.models and config.models[name].pool else None
+        for member in members_of(config.models, name):
+            resolved = resolve(config, member)
+            if isinstance(resolved, Failure):
+                chain.setdefault(member, Skipped(member, "", resolved.failure(), why))
+                continue
+            target, weight = resolved.unwrap(), weight_of(config.models, member)
+            reason = why if pool is None else f"{why}, drawn from the pool {pool} by its weight of {weight:g}"
+            chain.setdefault(target.key, Chosen(target, reason, pool, weight))
+    return tuple(chain.values())
 
 
-def _task_chain(config: LLMConfig, task: str) -> tuple[str, ...] | None:
-    return config.routing.chains.get(task) or CHAINS.get(task)
+def _assembled(route: _Route, by_strategy: Sequence[Candidate], request: LLMRequest) -> tuple[Candidate, ...]:
+    """The whole order, each target where it comes first.
+
+    A fallback order stands behind the caller's own model, or the first that can answer, and a chain that the user
+    wrote; the built-in chain and the rest give way to it.
+    """
+    followers: Sequence[Candidate] = by_strategy
+    if route.order and not route.is_exact:
+        followers = () if route.own else _up_to_first(by_strategy, request)
+    chain: dict[str, Candidate] = {}
+    for each in (*route.own, *followers, *route.order):
+        chain.setdefault(each.target.key if isinstance(each, Chosen) else each.name, each)
+    return tuple(chain.values())
 
 
-def _add(chain: dict[str, Candidate], name: str, resolved: Outcome[Target, NoTarget], why: str) -> None:
-    if isinstance(resolved, Success):
-        target = resolved.unwrap()
-        chain.setdefault(target.key, Chosen(target, why))
-    else:
-        chain.setdefault(name, Skipped(name, "", resolved.failure(), why))
+def _up_to_first(chain: Sequence[Candidate], request: LLMRequest) -> Sequence[Candidate]:
+    """*chain* up to the first model that can answer *request*, with the whole of the pool that it is in."""
+    for index, each in enumerate(chain):
+        if isinstance(each, Chosen) and isinstance(_gated(each, request), Chosen):
+            pool, end = each.pool, index + 1
+            while pool is not None and end < len(chain) and pool_of(chain[end]) == pool:
+                end += 1
+            return chain[:end]
+    return chain
 
 
-def _reordered(
-    chain: Sequence[Candidate], strategy: Strategy, latencies: Mapping[str, Latency], first: int
-) -> tuple[Candidate, ...]:
-    """A stable order by price or latency; what is not known goes last, the caller's own model stays in front."""
+def _by(strategy: Strategy, latencies: Mapping[str, Latency]) -> Callable[[Sequence[Candidate]], Sequence[Candidate]]:
+    """A stable order by price or latency; what is not known goes last, and a pool stands where its best member does."""
 
     def rank(candidate: Candidate) -> float:
         if isinstance(candidate, Skipped):
@@ -166,9 +256,20 @@ def _reordered(
         known = expected_ms(latencies.get(candidate.target.key), facts.typical_latency_ms)
         return inf if known is None else known
 
-    reason = "cheapest first" if strategy == "cost" else "fastest first"
-    rest = sorted(chain[first:], key=rank)
-    return (*chain[:first], *(replace(each, why=f"{each.why}, {reason}") for each in rest))
+    def ordered(chain: Sequence[Candidate]) -> Sequence[Candidate]:
+        if strategy == "balanced":
+            return chain
+        reason = "cheapest first" if strategy == "cost" else "fastest first"
+        blocks = [block for pool, group in groupby(chain, key=pool_of) for block in _blocks(pool, tuple(group))]
+        blocks.sort(key=lambda block: min(map(rank, block)))
+        return [replace(each, why=f"{each.why}, {reason}") for block in blocks for each in block]
+
+    return ordered
+
+
+def _blocks(pool: str | None, group: tuple[Candidate, ...]) -> Iterable[tuple[Candidate, ...]]:
+    """What is sorted as one: the members of a pool, or each model alone."""
+    return [group] if pool is not None else [(each,) for each in group]
 
 
 def _folded(chain: Sequence[Candidate]) -> tuple[Candidate, ...]:
@@ -186,7 +287,7 @@ def _folded(chain: Sequence[Candidate]) -> tuple[Candidate, ...]:
 
 
 def _both_behind_gateway(one: Chosen, other: Chosen) -> bool:
-    return one.target.service == other.target.service == "portkey"
+    return one.target.service == other.target.service == "portkey" and one.pool is None and other.pool is None
 
 
 def _gated(candidate: Candidate, request: LLMRequest) -> Candidate:
@@ -253,12 +354,26 @@ def _too_small(target: Target, request: LLMRequest) -> LLMError | None:
 
 
 def _anything_configured(config: LLMConfig) -> bool:
-    aliases = (settings.provider for settings in config.models.values())
     return (
         has_gateway(config)
         or any(is_configured(config, provider) for provider in PROVIDERS.values())
-        or any(provider in ("custom", "llama_cpp") for provider in aliases)
+        or any(isinstance(resolve(config, alias), Success) for alias in config.models)
     )
+
+
+def _nowhere(task: str, route: _Route) -> ConfigurationError:
+    """Why no model of *route* can be asked, model by model."""
+    skipped = (each for each in route.all() if isinstance(each, Skipped))
+    said = "; ".join(f"{each.name}: {_why_not(each.error)}" for each in skipped)
+    return ConfigurationError((Problem(f"routing.chains.{task}", f"leads to no model that can be asked ({said})"),))
+
+
+def _why_not(error: LLMError) -> str:
+    match error:
+        case InvalidRequest(problems=problems) | ConfigurationError(problems=problems):
+            return "; ".join(problem.message for problem in problems)
+        case _:
+            return error.message or error.tag
 
 
 def _nothing_configured() -> ConfigurationError:

@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import TypeAlias
 
 from returns.result import Failure, Success
 
-from llm_manager.domain.catalog import FAMILIES, FREE, PORTKEY_URL, PROVIDERS, Capability, ModelFacts, ProviderFacts
+from llm_manager.domain.catalog import (
+    FAMILIES,
+    FAMILY_PREFIXES,
+    FREE,
+    PORTKEY_URL,
+    PROVIDERS,
+    Capability,
+    ModelFacts,
+    ProviderFacts,
+)
 from llm_manager.domain.config import LLMConfig
 from llm_manager.domain.errors import AuthenticationFailed, ConfigurationError, InvalidRequest
 from llm_manager.domain.model_names import facts_of, listed_price, missing_rates, provider_and_model, stated_rates
 from llm_manager.domain.models import MODELS
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.problem import Problem
+from llm_manager.domain.secret import Secret
 from llm_manager.domain.settings import ModelSettings
 from llm_manager.domain.target import Target
 from llm_manager.policies.stated_facts import with_settings
@@ -29,12 +39,15 @@ _NOTHING = ModelSettings()
 @lru_cache(maxsize=1024)
 def resolve(config: LLMConfig, name: str) -> Outcome[Target, NoTarget]:
     """The target that *name* stands for: an alias of the configuration, a family, a model of the catalog,
-    ``provider/model``, or a model whose name tells its provider.
+    ``provider/model``, or a model whose name tells its provider. For a pool it is the first of its members that can be
+    asked.
 
     A model that the catalog does not know is usable, its window and price unknown. Fails with ``InvalidRequest`` when
     no provider can be told, with ``AuthenticationFailed`` when its provider has no key.
     """
     settings = config.models.get(name, _NOTHING)
+    if settings.pool:
+        return _first_member(config, name, settings.pool)
     found = _resolve_settings(config, name, settings)
     if isinstance(found, Failure):
         return found
@@ -42,6 +55,21 @@ def resolve(config: LLMConfig, name: str) -> Outcome[Target, NoTarget]:
     listed = listed_price(config, facts_of(target.provider, target.model))
     problems = () if listed is not None else tuple(missing_rates(name, settings, target.facts))
     return Failure(ConfigurationError(problems)) if problems else found
+
+
+def _first_member(config: LLMConfig, name: str, members: Sequence[str]) -> Outcome[Target, NoTarget]:
+    """The first of the *members* of the pool *name* that can be asked, or why the first of them cannot."""
+    nested = next((member for member in members if config.models.get(member, _NOTHING).pool), None)
+    if nested is not None:
+        said = f"names {nested!r}, which is a pool itself: name its members"
+        return Failure(ConfigurationError((Problem(f"models.{name}.pool", said),)))
+    unknown: list[Outcome[Target, NoTarget]] = []
+    for member in members:
+        found = resolve(config, member)
+        if isinstance(found, Success):
+            return found
+        unknown.append(found)
+    return unknown[0]
 
 
 def _resolve_settings(config: LLMConfig, name: str, settings: ModelSettings) -> Outcome[Target, NoTarget]:
@@ -67,6 +95,31 @@ def is_configured(config: LLMConfig, provider: ProviderFacts) -> bool:
     if config.keys.providers.get("portkey"):
         return True  # the gateway may hold the provider's key itself
     return bool(config.keys.providers.get(provider.name))
+
+
+def has_access(config: LLMConfig, provider: ProviderFacts, model: str) -> bool:
+    """Is *provider* configured by a key or an address of its own, or by a virtual key for the family of *model*?"""
+    if not provider.needs_key:
+        return is_configured(config, provider)
+    return bool(config.keys.providers.get(provider.name)) or (
+        has_gateway(config) and provider.portkey_slug is not None and _family_key(config, model) is not None
+    )
+
+
+def family_of(model: str) -> str | None:
+    """The family that the name of *model* belongs to, at whichever provider it is.
+
+    >>> family_of("gpt-4"), family_of("claude-3-opus"), family_of("llama-70b"), family_of("mine")
+    ('gpt', 'claude', 'llama', None)
+    """
+    return next((family for family, prefixes in FAMILY_PREFIXES.items() if model.startswith(prefixes)), None)
+
+
+def _family_key(config: LLMConfig, model: str) -> Secret | None:
+    """The virtual key that ``models.<family>`` holds for the family of *model*."""
+    family = family_of(model)
+    settings = None if family is None else config.models.get(family)
+    return None if settings is None else settings.virtual_key
 
 
 def has_gateway(config: LLMConfig) -> bool:
@@ -107,7 +160,9 @@ def _target(
 ) -> Outcome[Target, NoTarget]:
     own_url = settings.base_url or config.http.base_urls.get(provider.name)
     gateway = provider.portkey_slug is not None and has_gateway(config) and settings.base_url is None
-    missing = _missing(config, model, provider, settings, has_address=own_url is not None or gateway)
+    virtual_key = (settings.virtual_key or _family_key(config, model)) if gateway else None
+    has_key = is_configured(config, provider) or virtual_key is not None
+    missing = _missing(model, provider, has_key=has_key, has_address=own_url is not None or gateway)
     if missing is not None:
         return Failure(missing)
     own = _address(own_url or provider.base_url, provider.version_path)
@@ -119,12 +174,21 @@ def _target(
             facts=with_settings(_known_facts(config, facts, provider, settings, has_gateway=gateway), settings),
             service="portkey" if gateway else provider.name,
             base_url=base_url,
-            key=f"{provider.name}|{base_url}|{settings.path or model}",
+            key=_key_of(provider.name, base_url, settings.path or model),
             custom_host=own if gateway and own_url else None,
-            virtual_key=settings.virtual_key,
+            virtual_key=virtual_key,
             settings=settings,
         )
     )
+
+
+def _key_of(provider: str, base_url: str, model: str) -> str:
+    return f"{provider}|{base_url}|{model}"
+
+
+def provider_of_key(key: str) -> str:
+    """The name of the provider whose target is filed under *key*."""
+    return key.partition("|")[0]
 
 
 def _known_facts(
@@ -145,10 +209,10 @@ def _address(url: str, version_path: str) -> str:
 
 
 def _missing(
-    config: LLMConfig, name: str, provider: ProviderFacts, settings: ModelSettings, *, has_address: bool
+    name: str, provider: ProviderFacts, *, has_key: bool, has_address: bool
 ) -> AuthenticationFailed | ConfigurationError | None:
     """What keeps *provider* from being asked: no key, or no address where it has none of its own."""
-    if provider.needs_key and not is_configured(config, provider) and settings.virtual_key is None:
+    if provider.needs_key and not has_key:
         said = f"no key for {provider.name} is configured: set {provider.key_variable}"
         return AuthenticationFailed(name, message=said)
     if provider.url_variable is not None and not provider.base_url and not has_address:

@@ -10,8 +10,10 @@ from llm_manager.ports.clock import Splitting as Splitting
 from llm_manager.ports.clock import Turning as Turning
 from llm_manager.ports.keys import Keys as Keys
 from llm_manager.ports.keys import Lease as Lease
+from llm_manager.ports.keys import RecoverableKeys as RecoverableKeys
 from llm_manager.ports.limits import Breakers as Breakers
 from llm_manager.ports.limits import Budget as Budget
+from llm_manager.ports.limits import EarlyProbes as EarlyProbes
 from llm_manager.ports.limits import Flights as Flights
 from llm_manager.ports.limits import Flown as Flown
 from llm_manager.ports.limits import Latencies as Latencies

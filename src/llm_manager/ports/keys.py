@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from llm_manager.domain.errors import (
     AuthenticationFailed,
@@ -53,4 +54,17 @@ class Keys(Protocol):
 
     async def usable(self, pool: str, model: str, now_s: float, /) -> bool:
         """Whether a lease would succeed now or after waiting for a call to end."""
+        ...
+
+
+@runtime_checkable
+class RecoverableKeys(Protocol):
+    """What a pool of keys is besides if a key that was refused may be brought back before its time."""
+
+    def refused(self, pool: str, now_s: float, /) -> Mapping[int, Secret]:
+        """The keys of *pool* that rest because they were refused, by their index."""
+        ...
+
+    async def recover(self, pool: str, index: int, now_s: float, /) -> None:
+        """The key at *index* was taken again: it rests no longer."""
         ...

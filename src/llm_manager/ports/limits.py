@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Hashable, Mapping
 from dataclasses import dataclass
-from typing import Generic, Literal, Protocol, TypeAlias, TypeVar
+from typing import Generic, Literal, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 from llm_manager.domain.errors import (
     BudgetExceeded,
@@ -128,6 +128,15 @@ class Breakers(Protocol):
     async def state(self, key: str, now_s: float, /) -> tuple[CircuitState, float | None]:
         """Where the breaker stands, and in how many seconds it lets a call pass: 0 at once, None while a probe is under
         way, whose end has no known moment."""
+        ...
+
+
+@runtime_checkable
+class EarlyProbes(Protocol):
+    """What breakers are besides if a target that seems to be well again may be probed before its time."""
+
+    async def expect(self, key: str, now_s: float, /) -> None:
+        """Let a probe of the target *key* pass now, where its circuit is open; nothing else changes."""
         ...
 
 

@@ -15,6 +15,7 @@ from typing import TypeAlias, final
 
 from returns.result import Failure, Success
 
+from llm_manager.adapters.health_check import check_in_background
 from llm_manager.adapters.in_process import in_process_context
 from llm_manager.adapters.incoming import Whole
 from llm_manager.adapters.observers.plain import Silent
@@ -162,27 +163,27 @@ def scripted(
 ) -> Layer[Context, LLMError, None]:
     """The layer in which the models named by *lines* read their answers from there, and no other model is configured.
 
-    *config* sets everything else. *clock* is a virtual one that moves by itself unless given. Each build of the layer
-    reads the script from its beginning.
+    *config* sets everything else, a check in the background too. *clock* is a virtual one that moves by itself unless
+    given. Each build of the layer reads the script from its beginning.
     """
 
     _check(lines)
 
-    async def build(_needs: None, _scope: Scope) -> Outcome[Context, LLMError]:
+    async def build(_needs: None, scope: Scope) -> Outcome[Context, LLMError]:
         time = VirtualClock(autojump=True) if clock is None else clock
         given = LLMConfig() if config is None else config
         models = {
             name: replace(given.models.get(name, ModelSettings()), provider="custom", model=None) for name in lines
         }
-        return Success(
-            in_process_context(
-                replace(given, models={**given.models, **models}),
-                providers={"custom": ScriptedProvider(lines, time)},
-                clock=time,
-                random=SystemRandom(seed),
-                observer=Silent() if observer is None else observer,
-            )
+        context = in_process_context(
+            replace(given, models={**given.models, **models}),
+            providers={"custom": ScriptedProvider(lines, time)},
+            clock=time,
+            random=SystemRandom(seed),
+            observer=Silent() if observer is None else observer,
         )
+        await check_in_background(context, scope)
+        return Success(context)
 
     return scoped(build)
 

@@ -46,6 +46,11 @@ class MemoryBreakers:
         """Where the breaker stands, and in how many seconds it lets a call pass."""
         return breaker.standing(self._states.get(key, _NEW), now_s)
 
+    async def expect(self, key: str, now_s: float, /) -> None:
+        """Let a probe pass now, where the circuit is open."""
+        if key in self._states:
+            self._states[key] = breaker.expected(self._states[key], now_s)
+
 
 @final
 class NoBreakers:

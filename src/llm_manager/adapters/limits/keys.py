@@ -135,6 +135,20 @@ class MemoryKeys:
         if found.queue:
             self._serve(found)
 
+    def refused(self, pool: str, now_s: float, /) -> Mapping[int, Secret]:
+        """The keys of *pool* that rest because they were refused, by their index."""
+        found = self._pool(pool)
+        refused = ((index, found.secrets[index]) for index in key_ring.refused_keys(found.ring, now_s))
+        return {index: secret for index, secret in refused if secret is not None}
+
+    async def recover(self, pool: str, index: int, now_s: float, /) -> None:
+        """The key at *index* was taken again: callers that wait for it are served."""
+        found = self._pool(pool)
+        found.now_s = max(found.now_s, now_s)
+        found.ring = key_ring.recovered(found.ring, index, found.now_s)
+        if found.queue:
+            self._serve(found)
+
     def _pool(self, name: str) -> _Pool:
         pool = self._pools.get(name)
         if pool is None:

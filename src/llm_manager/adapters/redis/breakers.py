@@ -106,6 +106,11 @@ class RedisBreakers:
         held = read.unwrap()[0]
         return breaker.standing(state_of(held.text, held.now_s, self._settings), held.now_s)
 
+    async def expect(self, key: str, now_s: float, /) -> None:
+        """Let one process probe now, where the circuit is open; nothing while Redis is away."""
+        with anyio.CancelScope(shield=True):
+            await self._move(key, now_s, lambda state, at_s: (breaker.expected(state, at_s), None))
+
     async def _move(self, key: str, now_s: float, move: Move[A]) -> Outcome[A, StoreUnavailable]:
         read = await self._swap(key, now_s)
         for _ in range(MOST_TRIES):

@@ -7,6 +7,7 @@
 --       4 how long a silent process is counted   5 most calls a key   6 fingerprint of a key that is wanted, or ""
 --       7 how many keys it uses; for each its fingerprint and its calls
 --       then, for every key that is to rest: its fingerprint, for how many microseconds, and why
+--       (what rests because it was "refused" and is told to be "well" rests no longer)
 -- Answers 1 if the key may be used once more, else 0; then fingerprint, microseconds left and reason of every key that
 -- rests. The longer of two rests wins.
 --
@@ -46,7 +47,12 @@ local first_rest = 8 + 2 * tonumber(ARGV[7])
 for index = first_rest, #ARGV, 3 do
   local till = now + math.min(tonumber(ARGV[index + 1]), LONGEST)
   local before = resting[ARGV[index]]
-  if till > now and not (before and before[1] >= till) then
+  if ARGV[index + 2] == 'well' then
+    if before and before[2] == 'refused' then
+      resting[ARGV[index]] = nil
+      redis.call('HDEL', KEYS[1], ARGV[index])
+    end
+  elseif till > now and not (before and before[1] >= till) then
     resting[ARGV[index]] = { till, ARGV[index + 2] }
     redis.call('HSET', KEYS[1], ARGV[index], string.format('%.0f ', till) .. ARGV[index + 2])
   end

@@ -32,7 +32,7 @@ from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.secret import Secret
 from llm_manager.domain.settings import KeySettings, RedisSettings
 from llm_manager.policies.key_ring import unused
-from llm_manager.ports import Clock, Keys, Lease
+from llm_manager.ports import Clock, Keys, Lease, RecoverableKeys
 
 LOOK_AGAIN_S = 0.05
 """After what time a key is asked for again that other processes use as often as it may be."""
@@ -47,7 +47,7 @@ SAME_REST_S = 0.05
 """A rest that ends later than the one known by less than this is the same, told back with the delay of the network."""
 
 
-class RestingKeys(Keys, Protocol):
+class RestingKeys(Keys, RecoverableKeys, Protocol):
     """Keys of this process that can say which of them rest, and be told so."""
 
     def rests(self, pool: str, now_s: float, /) -> Mapping[int, tuple[float, LLMError]]:
@@ -150,6 +150,17 @@ class RedisKeys:
             await self._exchange(self._desks[pool], lambda: now_s)
         return await self._own.usable(pool, model, now_s)
 
+    def refused(self, pool: str, now_s: float, /) -> Mapping[int, Secret]:
+        """The keys of *pool* that rest because they were refused, by their index."""
+        return self._own.refused(pool, now_s)
+
+    async def recover(self, pool: str, index: int, now_s: float, /) -> None:
+        """The key at *index* was taken again: it rests no longer here, and no process hears any more that it does."""
+        await self._own.recover(pool, index, now_s)
+        if pool in self._desks:
+            with anyio.CancelScope(shield=True):
+                await self._exchange(self._desks[pool], lambda: now_s, {index: (now_s, None)})
+
     async def _may_use(self, desk: _Desk, index: int, clock: Clock) -> bool:
         """Whether one more call may use the key: no other process has it rest, or uses it as often as it may be."""
         if desk.is_counted:
@@ -161,7 +172,7 @@ class RedisKeys:
         self,
         desk: _Desk,
         now: Callable[[], float],
-        told: Mapping[int, tuple[float, LLMError]] | None = None,
+        told: Mapping[int, tuple[float, LLMError | None]] | None = None,
         wanted: int | None = None,
     ) -> bool:
         """Tell how our calls stand and what we were told, and hear what others were; whether *wanted* may be used.
@@ -180,7 +191,7 @@ class RedisKeys:
         return may_use
 
     async def _say(
-        self, desk: _Desk, now_s: float, told: Mapping[int, tuple[float, LLMError]], wanted: int | None
+        self, desk: _Desk, now_s: float, told: Mapping[int, tuple[float, LLMError | None]], wanted: int | None
     ) -> Outcome[list[Reply], StoreUnavailable]:
         names = [self._keys(desk.pool, part) for part in ("rests", "flights", "waiting")]
         want = "" if wanted is None else desk.marks[wanted]
@@ -213,8 +224,10 @@ class RedisKeys:
                 pass
 
 
-def _reason(why: LLMError) -> str:
+def _reason(why: LLMError | None) -> str:
     match why:
+        case None:
+            return "well"
         case QuotaExhausted():
             return "quota"
         case AuthenticationFailed():

@@ -15,6 +15,7 @@ from uuid import uuid4
 import anyio
 from returns.result import Failure, Success
 
+from llm_manager.adapters.limits.limiter import LimitsOf
 from llm_manager.adapters.redis.client import Redis
 from llm_manager.adapters.redis.scripts import SECOND_US, Moment, Script, keys_of, servers_time
 from llm_manager.adapters.redis.wire import Reply, Word
@@ -80,21 +81,21 @@ class RedisLimiter:
     """First come, first served, whatever process they come from.
 
     While Redis is away the limits are *meanwhile*'s to keep, or, closed, nothing passes that has one. A wait that is
-    under way then begins anew.
+    under way then begins anew. *settings* are the limits of every key, or a function that tells those of one.
     """
 
-    __slots__ = ("_keys", "_meanwhile", "_moment", "_redis", "_script", "_settings", "_shared", "_waiting")
+    __slots__ = ("_keys", "_limits", "_meanwhile", "_moment", "_redis", "_script", "_shared", "_waiting")
 
     def __init__(
         self,
         redis: Redis,
-        settings: LimiterSettings,
+        settings: LimiterSettings | LimitsOf,
         shared: RedisSettings,
         meanwhile: Limiter,
         moment: Moment = servers_time,
     ) -> None:
         self._redis = redis
-        self._settings = settings
+        self._limits: LimitsOf = settings if callable(settings) else lambda _: settings
         self._shared = shared
         self._meanwhile = meanwhile
         self._moment = moment
@@ -109,9 +110,10 @@ class RedisLimiter:
 
         Fails at once when the queue is longer than that, and later when the debts of others have made it so.
         """
-        if self._unlimited():
+        limits = self._limits(key)
+        if bucket.is_unlimited(limits):
             return Success(Reservation(key=key, requests=1.0, tokens=tokens))
-        fits = bucket.wait_s(bucket.full(0.0, self._settings), bucket.Need(tokens), self._settings)
+        fits = bucket.wait_s(bucket.full(0.0, limits), bucket.Need(tokens), limits)
         if isinstance(fits, bucket.TooLarge):
             said = f"{tokens:.0f} tokens are more than the {fits.capacity_tokens:.0f} a minute that are allowed"
             return Failure(RateLimitExceeded(model, None, said, local=True))
@@ -129,7 +131,11 @@ class RedisLimiter:
 
     async def settle(self, reservation: Reservation, used_tokens: float | None, now_s: float, /) -> None:
         """Replace the estimate by what was used."""
-        if self._unlimited() or used_tokens is None or used_tokens == reservation.tokens:
+        if (
+            bucket.is_unlimited(self._limits(reservation.key))
+            or used_tokens is None
+            or used_tokens == reservation.tokens
+        ):
             return
         if isinstance(reservation, SharedReservation):
             await self._put_back(reservation, 0.0, reservation.tokens - used_tokens, now_s)
@@ -140,11 +146,8 @@ class RedisLimiter:
         """Give everything back."""
         if isinstance(reservation, SharedReservation):
             await self._put_back(reservation, reservation.requests, reservation.tokens, now_s)
-        elif not self._unlimited():
+        elif not bucket.is_unlimited(self._limits(reservation.key)):
             await self._meanwhile.release(reservation, now_s)
-
-    def _unlimited(self) -> bool:
-        return self._settings.requests_per_minute is None and self._settings.tokens_per_minute is None
 
     async def _without(
         self, key: str, model: str, tokens: float, max_wait_s: float, clock: Clock, why: str
@@ -203,8 +206,8 @@ class RedisLimiter:
 
     async def _run(self, key: str, now_s: float, what: str, *more: Word) -> Outcome[list[Reply], StoreUnavailable]:
         names = [self._keys(key, part) for part in ("buckets", "queue", "leases")]
-        limits = (self._settings.requests_per_minute, self._settings.tokens_per_minute)
-        rates = ("" if limit is None else limit for limit in limits)
+        limits = self._limits(key)
+        rates = ("" if limit is None else limit for limit in (limits.requests_per_minute, limits.tokens_per_minute))
         return await self._script.run(self._redis, names, what, self._moment(now_s), *rates, *more)
 
 

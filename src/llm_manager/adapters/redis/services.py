@@ -7,6 +7,7 @@ was given a client, which is open inside its ``async with``, shares that client'
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -17,6 +18,7 @@ from llm_manager.adapters.limits.keys import MAX_CONNECTIONS, MemoryKeys
 from llm_manager.adapters.limits.limiter import MemoryLimiter
 from llm_manager.adapters.limits.retry_budgets import MemoryRetryBudgets
 from llm_manager.domain.arguments import check_count, check_finite
+from llm_manager.domain.config import LLMConfig
 from llm_manager.domain.errors import ConfigurationError
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.problem import Problem
@@ -31,6 +33,7 @@ from llm_manager.domain.settings import (
     RetryBudgetSettings,
 )
 from llm_manager.effect.context import Context
+from llm_manager.policies.model_limits import limits_of
 from llm_manager.ports import Breakers, Cache, Keys, Limiter, RetryBudgets
 
 if TYPE_CHECKING:
@@ -60,13 +63,16 @@ def redis_cache(redis: Where, settings: CacheSettings | None = None, *, shared: 
     return RedisCache(to, settings or CacheSettings(), shared or RedisSettings())
 
 
-def redis_limiter(redis: Where, settings: LimiterSettings, *, shared: RedisSettings | None = None) -> Limiter:
-    """Limits that several processes keep together."""
+def redis_limiter(
+    redis: Where, settings: LimiterSettings | LLMConfig, *, shared: RedisSettings | None = None
+) -> Limiter:
+    """Limits that several processes keep together: the same for every target, or those of a whole configuration, where
+    each model may have its own."""
     to = _redis(redis, shared)
     from llm_manager.adapters.redis.limiter import RedisLimiter  # noqa: PLC0415  # an extra
 
-    meanwhile = MemoryLimiter(settings)
-    return RedisLimiter(to, settings, shared or RedisSettings(), meanwhile)
+    limits = partial(limits_of, settings) if isinstance(settings, LLMConfig) else settings
+    return RedisLimiter(to, limits, shared or RedisSettings(), MemoryLimiter(limits))
 
 
 def redis_breakers(
@@ -130,7 +136,7 @@ def sharing(context: Context, redis: Redis) -> Context:
     return replace(
         context,
         cache=redis_cache(redis, config.cache, shared=shared),
-        limiter=redis_limiter(redis, config.rate_limit, shared=shared),
+        limiter=redis_limiter(redis, config, shared=shared),
         breakers=redis_breakers(redis, config.circuit_breaker, shared=shared)
         if config.circuit_breaker.enabled
         else context.breakers,
