@@ -14,6 +14,7 @@ from typing import Annotated, Literal, TypeAlias
 from annotated_types import Ge, Gt, Le
 
 from llm_manager.domain.catalog import Capability
+from llm_manager.domain.request import OnUnsupported
 from llm_manager.domain.secret import Secret
 
 Strategy: TypeAlias = Literal["cost", "performance", "balanced"]
@@ -62,12 +63,14 @@ class RoutingSettings:
 
     *after_filter* lets the next model be asked when one withheld its answer for its content rules. *mid_stream* says
     what becomes of a stream that breaks off in the middle: it fails; the next model answers from the start
-    (``restart``); or goes on from the text that had come (``continue``).
+    (``restart``); or goes on from the text that had come (``continue``). *unsupported* says what becomes of sampling
+    options that a model does not take, where the request does not say it.
     """
 
     strategy: Strategy = "balanced"
     after_filter: bool = False
     mid_stream: MidStream = "fail"
+    unsupported: OnUnsupported = "drop"
     chains: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
 
 

@@ -21,6 +21,7 @@ from llm_manager.domain.settings import Strategy
 from llm_manager.domain.target import Target
 from llm_manager.policies.asked import sent_tokens
 from llm_manager.policies.latency import Latency, expected_ms
+from llm_manager.policies.sampling import dropped_options, refused_options
 from llm_manager.policies.targets import NoTarget, has_gateway, is_configured, resolve
 from llm_manager.policies.window import windowed
 
@@ -65,8 +66,9 @@ def candidates(
     if strategy != "balanced":
         chain = _reordered(chain, strategy, latencies, first=0 if wish.model is None else 1)
     if config.http.portkey.mode == "fallback":
-        chain = _folded(chain)
-    return Success(tuple(_gated(candidate, request) for candidate in chain))
+        chain = _folded(chain, request)
+    is_strict = (wish.unsupported or config.routing.unsupported) == "refuse"
+    return Success(tuple(_gated(candidate, request, is_strict=is_strict) for candidate in chain))
 
 
 def widest_window_tokens(config: LLMConfig, request: LLMRequest) -> int | None:
@@ -171,12 +173,15 @@ def _reordered(
     return (*chain[:first], *(replace(each, why=f"{each.why}, {reason}") for each in rest))
 
 
-def _folded(chain: Sequence[Candidate]) -> tuple[Candidate, ...]:
-    """Neighbours behind the gateway as one target: it falls back among them itself."""
+def _folded(chain: Sequence[Candidate], request: LLMRequest) -> tuple[Candidate, ...]:
+    """Neighbours behind the gateway as one target: it falls back among them itself.
+
+    It sends all of them one body, so that they have to refuse the same options of *request*.
+    """
     folded: list[Candidate] = []
     for candidate in chain:
         last = folded[-1] if folded else None
-        if isinstance(candidate, Chosen) and isinstance(last, Chosen) and _both_behind_gateway(last, candidate):
+        if isinstance(candidate, Chosen) and isinstance(last, Chosen) and _share_a_body(last, candidate, request):
             alternates = (*last.target.alternates, candidate.target)
             why = last.why if last.target.alternates else f"{last.why}, the gateway falls back"
             folded[-1] = Chosen(replace(last.target, alternates=alternates), why)
@@ -185,53 +190,55 @@ def _folded(chain: Sequence[Candidate]) -> tuple[Candidate, ...]:
     return tuple(folded)
 
 
-def _both_behind_gateway(one: Chosen, other: Chosen) -> bool:
-    return one.target.service == other.target.service == "portkey"
+def _share_a_body(one: Chosen, other: Chosen, request: LLMRequest) -> bool:
+    if not one.target.service == other.target.service == "portkey":
+        return False
+    return refused_options(request, one.target) == refused_options(request, other.target)
 
 
-def _gated(candidate: Candidate, request: LLMRequest) -> Candidate:
-    """*candidate*, or why it cannot answer this request."""
+def _gated(candidate: Candidate, request: LLMRequest, *, is_strict: bool) -> Candidate:
+    """*candidate*, or why it cannot answer this request; where *is_strict*, an option that it refuses is a reason."""
     if isinstance(candidate, Skipped):
         return candidate
     target = candidate.target
-    error = _lacks(target, request) or _too_small(target, windowed(request, target))
+    error = (
+        _lacks(target, request)
+        or (_refuses(target, request) if is_strict else None)
+        or _too_small(target, windowed(request, target))
+    )
     return candidate if error is None else Skipped(target.model, target.provider.name, error, candidate.why)
 
 
 def _lacks(target: Target, request: LLMRequest) -> LLMError | None:
-    """What *request* needs and *target* cannot do."""
+    """What *request* cannot be answered without and *target* cannot do."""
     capabilities, provider = target.facts.capabilities, target.provider
     if request.tools and "tools" not in capabilities:
         return Unsupported(target.model, "tools")
     images = _images(request)
     if images and "vision" not in capabilities:
         return Unsupported(target.model, "vision")
-    for wish in _unsupported(provider.unsupported, target.facts.unsupported):
-        if _wants(wish, request, images):
-            said = "has no words for it" if wish in provider.unsupported else "takes none with this model"
-            return Unsupported(target.model, wish, f"{provider.name} {said}")
+    unsupported = provider.unsupported | target.facts.unsupported
+    if "image_urls" in unsupported and any(_is_fetched(image) for image in images):
+        return _unsupported(target, "image_urls")
+    if "tool_choice" in unsupported and request.tools and request.tool_choice not in ("auto", "none"):
+        return _unsupported(target, "tool_choice")
     return None
 
 
-@lru_cache(maxsize=1024)
-def _unsupported(by_provider: frozenset[Wish], by_model: frozenset[Wish]) -> Sequence[Wish]:
-    return sorted(by_provider | by_model)
+def _refuses(target: Target, request: LLMRequest) -> LLMError | None:
+    """The first sampling option of *request* that would be dropped for *target*."""
+    dropped = dropped_options(request, target)
+    return _unsupported(target, dropped[0]) if dropped else None
 
 
-def _wants(wish: Wish, request: LLMRequest, images: Sequence[ImagePart]) -> bool:
-    match wish:
-        case "temperature":
-            return request.preferences.temperature is not None
-        case "top_p":
-            return request.preferences.top_p is not None
-        case "seed":
-            return request.preferences.seed is not None
-        case "stop":
-            return bool(request.preferences.stop)
-        case "image_urls":
-            return any(image.url is not None and not image.url.startswith("data:") for image in images)
-        case "tool_choice":
-            return bool(request.tools) and request.tool_choice not in ("auto", "none")
+def _unsupported(target: Target, wish: Wish) -> Unsupported:
+    name, by_wire = target.provider.name, wish in target.provider.unsupported
+    return Unsupported(target.model, wish, f"the API of {name} has no {wish}" if by_wire else f"{name} refuses {wish}")
+
+
+def _is_fetched(image: ImagePart) -> bool:
+    """Is *image* given by an address from which the provider is to fetch it?"""
+    return image.url is not None and not image.url.startswith("data:")
 
 
 def _images(request: LLMRequest) -> Sequence[ImagePart]:

@@ -14,6 +14,7 @@ from llm_manager.domain.events import (
     FeedPaused,
     FellBack,
     GatewayTimed,
+    OptionsDropped,
     Reasked,
     RequestFinished,
     RequestLeft,
@@ -57,6 +58,8 @@ def _facts(happening: Happening) -> dict[str, Fact]:  # noqa: C901, PLR0912  # o
             return {"hit": hit}
         case TargetSkipped(model=model, error=error):
             return {"model": model, **_failure(error)}
+        case OptionsDropped(model=model, dropped=dropped):
+            return {"model": model, "dropped": ", ".join(dropped)}
         case AttemptStarted(model=model):
             return {"model": model}
         case AttemptFinished(attempt=attempt):
