@@ -163,6 +163,7 @@ def hold_target(heard: Heard, target: PlannedTarget) -> None:
     assert len(tries) <= len(started)
     assert len(started) - rate_limited(tries) <= target.worst_attempts
     assert rate_limited(tries) <= 2 * TURNS
+    assert {each.attempt.dropped for each in tries} <= {target.dropped}
     assert sum(each.attempt.waited_s for each in tries) <= target.worst_wait_s + ROUNDING
     assert cost_usd(tries) <= at_most(target.worst_cost_usd, is_continued(heard))
     for each in tries:

@@ -33,7 +33,6 @@ from llm_manager import (
     TextPart,
     Tool,
     ToolCall,
-    UnsupportedCapability,
     Usage,
     custom,
     generate,
@@ -279,12 +278,11 @@ async def test_a_prompt_that_is_too_long_is_told_as_such() -> None:
 
 
 @pytest.mark.anyio
-async def test_a_temperature_is_not_lost_on_a_model_that_passes_it_over() -> None:
+async def test_a_temperature_is_not_sent_to_a_model_that_would_ignore_it() -> None:
     async with Simulator() as simulator, custom(config(simulator.url)) as context:
         asked = LLMRequest(prompt="hi", preferences=Preferences(model=NEWEST, fallback="none", temperature=0.2))
-        said = await run(generate(asked), context)
-        heeded = await run(
-            generate(replace(asked, preferences=replace(asked.preferences, model="gemini-2.5-flash"))), context
-        )
-    assert replace(said.failure(), message="") == UnsupportedCapability(NEWEST, "temperature")
-    assert heeded.unwrap().content == "You said: hi"
+        newest = (await run(generate(asked), context)).unwrap()
+        older = replace(asked, preferences=replace(asked.preferences, model="gemini-2.5-flash"))
+        heeded = (await run(generate(older), context)).unwrap()
+    assert [b'"temperature":0.2' in each.body for each in simulator.received] == [False, True]
+    assert [each.metadata.attempts[0].dropped for each in (newest, heeded)] == [("temperature",), ()]

@@ -159,6 +159,12 @@ def test_a_plan_says_how_many_messages_a_window_leaves_out() -> None:
     assert "first, without 3 messages" in plan_text(route)
 
 
+def test_a_plan_says_which_options_a_model_is_not_sent() -> None:
+    target = PlannedTarget(model="gpt", provider="openai", why="first", dropped=("temperature",), left_out_messages=3)
+    route = RoutePlan(targets=(target,), worst_attempts=1, worst_cost_usd=None, worst_latency_s=1.0)
+    assert "first, without temperature and 3 messages" in plan_text(route)
+
+
 def test_plan_shows_models_reasons_and_the_worst_case(simulator: Simulator, capsys: Capture) -> None:
     assert main(["plan", "hi", "--max-tokens", "100"]) == 0
     out = capsys.readouterr().out

@@ -48,6 +48,8 @@ VARIANTS = {
         replace(PLAIN, preferences=Preferences(stop=("a", "b"))),
         replace(PLAIN, preferences=Preferences(stop=("a,b",))),
         replace(PLAIN, preferences=Preferences(priority="high")),
+        replace(PLAIN, preferences=Preferences(unsupported="drop")),
+        replace(PLAIN, preferences=Preferences(unsupported="refuse")),
     ],
     "context": [replace(PLAIN, context={"a": 1}), replace(PLAIN, context={"a": "1"})],
     "tools": [replace(PLAIN, tools=(Tool(name="f"),)), replace(PLAIN, tools=(Tool(name="f", description="d"),))],

@@ -14,14 +14,18 @@ from llm_manager.domain.request import (
     LLMRequest,
     Message,
     NamedTool,
+    OnUnsupported,
     Preferences,
     TextPart,
     Tool,
     ToolChoice,
 )
 from llm_manager.domain.secret import Secret
-from llm_manager.domain.settings import HttpSettings, KeySettings
+from llm_manager.domain.settings import HttpSettings, KeySettings, RoutingSettings
+from llm_manager.policies.asked import asked_of
+from llm_manager.policies.planning import plan_of
 from llm_manager.policies.routing import Skipped, candidates
+from llm_manager.policies.targets import resolve
 
 KEY = (Secret("sk-canary-0123456789"),)
 CONFIG = LLMConfig(
@@ -53,31 +57,75 @@ def choosing(choice: ToolChoice, tools: tuple[Tool, ...] = TOOLS) -> LLMRequest:
     return LLMRequest(prompt="x", tools=tools, tool_choice=choice)
 
 
+def dropped_by(model: str, preferences: Preferences, unsupported: OnUnsupported | None = None) -> object:
+    """What is not sent to *model*, or the error for which it is passed over."""
+    asked = wishing(replace(preferences, model=model, fallback="none", unsupported=unsupported))
+    [target] = plan_of(CONFIG, asked, {}, ()).unwrap().targets
+    return target.dropped if target.skipped is None else target.skipped
+
+
 @pytest.mark.parametrize(
-    ("model", "request_", "error"),
+    ("model", "preferences", "dropped", "refusal"),
     [
-        (SONNET, wishing(Preferences()), None),
-        (SONNET, wishing(Preferences(seed=0)), Unsupported(SONNET, "seed", "anthropic has no words for it")),
+        (SONNET, Preferences(), (), ()),
+        (SONNET, Preferences(seed=0), ("seed",), Unsupported(SONNET, "seed", "the API of anthropic has no seed")),
         (
             SONNET,
-            wishing(Preferences(temperature=0.0)),
-            Unsupported(SONNET, "temperature", "anthropic takes none with this model"),
+            Preferences(temperature=0.0),
+            ("temperature",),
+            Unsupported(SONNET, "temperature", "anthropic refuses temperature"),
         ),
-        (SONNET, wishing(Preferences(top_p=0.0)), Unsupported(SONNET, "top_p", "anthropic takes none with this model")),
-        ("claude-sonnet-4-6", wishing(Preferences(temperature=0.0, top_p=0.5)), None),
-        ("gpt-4o", wishing(Preferences(temperature=0.0, top_p=0.5, seed=7)), None),
-        ("gpt-5.4-mini", wishing(Preferences(temperature=0.0)), None),
+        (SONNET, Preferences(top_p=0.0), ("top_p",), Unsupported(SONNET, "top_p", "anthropic refuses top_p")),
+        (SONNET, Preferences(stop=("a",)), (), ()),
+        ("claude-sonnet-4-6", Preferences(temperature=0.0, top_p=0.5), (), ()),
+        ("gpt-4o", Preferences(temperature=0.0, top_p=0.5, seed=7, stop=("a",)), (), ()),
+        ("gpt-5.4-mini", Preferences(temperature=0.0), (), ()),
+        (
+            "gpt-5.4-mini",
+            Preferences(stop=("a",)),
+            ("stop",),
+            Unsupported("gpt-5.4-mini", "stop", "openai refuses stop"),
+        ),
         (
             "gpt-5.6-terra",
-            wishing(Preferences(temperature=0.0)),
-            Unsupported("gpt-5.6-terra", "temperature", "openai takes none with this model"),
+            Preferences(temperature=0.0, top_p=0.5, seed=7, stop=("a",)),
+            ("temperature", "top_p", "stop"),
+            Unsupported("gpt-5.6-terra", "temperature", "openai refuses temperature"),
         ),
+        ("gpt-5.6-terra", Preferences(temperature=1, top_p=1), (), ()),
     ],
 )
-def test_a_wish_that_a_model_cannot_heed_is_never_dropped_in_silence(
-    model: str, request_: LLMRequest, error: LLMError | None
+def test_an_option_that_a_model_refuses_is_dropped_and_told_or_else_the_model_is_skipped(
+    model: str, preferences: Preferences, dropped: tuple[str, ...], refusal: object
 ) -> None:
-    assert passed_over(model, request_) == error
+    assert dropped_by(model, preferences) == dropped
+    assert dropped_by(model, preferences, "drop") == dropped
+    assert dropped_by(model, preferences, "refuse") == refusal
+
+
+def test_a_request_says_before_the_configuration_what_becomes_of_an_option() -> None:
+    strict = replace(CONFIG, routing=RoutingSettings(unsupported="refuse"))
+    told = {
+        said: isinstance(
+            candidates(
+                strict,
+                wishing(Preferences(model=SONNET, fallback="none", seed=1, unsupported=said)),
+                {},
+            ).unwrap()[0],
+            Skipped,
+        )
+        for said in (None, "drop", "refuse")
+    }
+    assert told == {None: True, "drop": False, "refuse": True}
+
+
+def test_what_is_sent_lacks_the_refused_options_and_nothing_else() -> None:
+    preferences = Preferences(temperature=1.0, top_p=0.5, seed=7, stop=("a",), max_tokens=9, priority="high")
+    asked = LLMRequest(prompt="x", context={"a": 1}, preferences=preferences)
+    prepared = asked_of(asked, resolve(CONFIG, "gpt-5.6-terra").unwrap())
+    sent = replace(asked, preferences=replace(preferences, temperature=None, top_p=None, stop=()))
+    assert (prepared.sent, prepared.dropped) == (sent, ("top_p", "stop"))
+    assert asked_of(asked, resolve(CONFIG, "gpt-4o").unwrap()).sent is asked
 
 
 @pytest.mark.parametrize(
@@ -96,8 +144,15 @@ def test_a_wish_that_a_model_cannot_heed_is_never_dropped_in_silence(
     ],
 )
 def test_ollama_fetches_no_images_and_need_not_call_a_tool(request_: LLMRequest, capability: str | None) -> None:
-    said = None if capability is None else Unsupported("m", capability, "ollama has no words for it")
+    said = None if capability is None else Unsupported("m", capability, f"the API of ollama has no {capability}")
     assert passed_over("ollama/m", request_) == said
+
+
+@pytest.mark.parametrize(("model", "takes"), [(SONNET, False), ("claude-opus-5-5", False), ("claude-opus-5", True)])
+def test_a_model_that_refuses_forced_tools_is_skipped_for_them(model: str, takes: bool) -> None:
+    refused = None if takes else Unsupported(model, "tool_choice", "anthropic refuses tool_choice")
+    assert [passed_over(model, choosing(choice)) for choice in ("required", NamedTool("f"))] == [refused, refused]
+    assert passed_over(model, choosing("auto")) is None
 
 
 @pytest.mark.parametrize("image", [BY_URL, BY_VALUE])

@@ -163,7 +163,11 @@ def test_each_target_of_the_configuration_is_listed_once() -> None:
 @pytest.mark.parametrize(
     ("model", "request_", "wish"),
     [
-        ("claude-sonnet-5-5", LLMRequest(prompt="x", preferences=Preferences(seed=7)), "seed"),
+        (
+            "claude-sonnet-5-5",
+            LLMRequest(prompt="x", preferences=Preferences(seed=7, unsupported="refuse")),
+            "seed",
+        ),
         (
             "ollama/llava",
             LLMRequest(messages=(Message(role="user", content=(ImagePart(url="https://x/y.png"),)),)),
@@ -172,7 +176,7 @@ def test_each_target_of_the_configuration_is_listed_once() -> None:
         ("ollama/llama3.2", LLMRequest(prompt="x", tools=(Tool(name="f"),), tool_choice="required"), "tool_choice"),
     ],
 )
-def test_what_a_wire_has_no_words_for_is_never_dropped_in_silence(model: str, request_: LLMRequest, wish: str) -> None:
+def test_a_model_whose_wire_cannot_express_a_condition_is_skipped(model: str, request_: LLMRequest, wish: str) -> None:
     config = LLMConfig(
         keys=KeySettings(providers={"anthropic": KEY}), http=HttpSettings(base_urls={"ollama": "http://127.0.0.1:1"})
     )

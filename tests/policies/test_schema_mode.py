@@ -88,6 +88,20 @@ def test_a_schema_that_is_not_strict_is_native_where_only_keywords_are_refused()
     assert mode_for(replace(ASKED, response_format=BOUNDED), picky) == "tool"
 
 
+def test_a_model_that_refuses_forced_tools_is_not_given_a_schema_as_one() -> None:
+    sonnet = able("json_schema", "tools", provider="anthropic")
+    sonnet = replace(sonnet, facts=replace(sonnet.facts, unsupported=frozenset({"tool_choice"})))
+    assert mode_for(replace(ASKED, response_format=BOUNDED), sonnet) == "prompt"
+    assert mode_for(ASKED, sonnet) == "json_schema"
+
+
+def test_groq_is_given_no_format_beside_tools() -> None:
+    groq = able("json_schema", "json_mode", "tools", provider="groq")
+    with_tools = replace(ASKED, tools=(Tool(name="f"),))
+    assert (mode_for(ASKED, groq), mode_for(with_tools, groq)) == ("json_schema", "prompt")
+    assert mode_for(replace(with_tools, response_format=JsonMode()), groq) == "prompt"
+
+
 def test_json_mode_is_asked_for_only_where_there_is_one() -> None:
     any_json = LLMRequest(prompt="x", response_format=JsonMode())
     assert mode_for(any_json, able("json_mode", "tools")) == "json_mode"

@@ -61,6 +61,11 @@ async def answer(body: object) -> tuple[int, str]:
         ({**ASK, "model": "gpt-5.6-terra", "temperature": 0.8}, "'temperature' does not support 0.8 with this model"),
         ({**ASK, "model": "gpt-5.6-luna", "tools": [tool()]}, "set reasoning_effort to 'none'"),
         ({**ASK, "model": "gpt-5.6-luna", "tools": [tool()], "reasoning_effort": "low"}, "Function tools with"),
+        ({**ASK, "model": "gpt-5.6-terra", "top_p": 1}, "'top_p' is not supported with this model"),
+        ({**ASK, "model": "gpt-5.4-mini", "stop": ["a"]}, "'stop' is not supported with this model"),
+        ({**ASK, "model": "gpt-5-2025-08-07", "temperature": 0}, "Only the default (1) value is supported"),
+        ({**ASK, "model": "gpt-6-sol", "tools": [tool()]}, "Function tools with reasoning_effort are not supported"),
+        ({**ASK, "model": "gpt-6-astra", "reasoning_effort": "none"}, "'reasoning_effort' does not support 'none'"),
         ({**ASK, "stop": ["a", "b", "c", "d", "e"]}, "at most 4"),
         ({**ASK, "stream_options": {"include_usage": True}}, "only allowed when 'stream'"),
         ({**ASK, "response_format": {"type": "json_object"}}, "must contain the word 'json'"),
@@ -94,6 +99,7 @@ async def test_what_openai_refuses_is_refused(body: object, said: str) -> None:
         seeing("data:image/webp;base64,UklGRg=="),
         {**ASK, "temperature": 2, "top_p": 0, "max_tokens": 1, "stop": ["a"]},
         {**ASK, "model": "o3", "max_completion_tokens": 5},
+        {**ASK, "model": "gpt-5.6-terra", "temperature": 1},
         {**ASK, "model": "gpt-5.4-mini", "temperature": 0, "tools": [tool()]},
         {**ASK, "model": "gpt-5.6-terra", "temperature": 0, "tools": [tool()], "reasoning_effort": "none"},
         held({**CLOSED, "properties": {"sky": {"type": ["string", "null"]}}, "required": ["sky"]}),
@@ -104,6 +110,22 @@ async def test_what_openai_refuses_is_refused(body: object, said: str) -> None:
 )
 async def test_what_openai_takes_is_taken(body: object) -> None:
     assert await answer(body) == (200, "")
+
+
+async def test_a_refusal_names_the_field_that_it_is_about() -> None:
+    async with Simulator() as simulator, httpx2.AsyncClient() as client:
+        body = {**ASK, "model": "gpt-5.6-terra", "temperature": 0.7}
+        headers = {"authorization": "Bearer sk-x"}
+        found = await client.post(f"{simulator.url}/v1/chat/completions", json=body, headers=headers)
+    said = "'temperature' does not support 0.7 with this model. Only the default (1) value is supported."
+    assert found.json() == {
+        "error": {
+            "message": f"Unsupported value: {said}",
+            "type": "invalid_request_error",
+            "param": "temperature",
+            "code": "unsupported_value",
+        }
+    }
 
 
 async def test_a_request_without_a_key_is_refused() -> None:

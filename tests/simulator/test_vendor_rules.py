@@ -39,6 +39,11 @@ def claude(*blocks: Any, **fields: object) -> dict[str, Any]:
     return {**CLAUDE, **({"messages": [{"role": "user", "content": list(blocks)}]} if blocks else {}), **fields}
 
 
+def forcing(model: str) -> dict[str, Any]:
+    tool = {"name": "look", "input_schema": {"type": "object"}}
+    return claude(model=model, tools=[tool], tool_choice={"type": "any"})
+
+
 def gemini(*parts: Any, **config: object) -> dict[str, Any]:
     contents = [{"role": "user", "parts": list(parts)}] if parts else GEMINI["contents"]
     return {"contents": contents, "generationConfig": config}
@@ -85,6 +90,8 @@ async def answer(
         ("anthropic", {"model": "m", "messages": EMPTY}, "max_tokens: Field required"),
         ("anthropic", {**CLAUDE, "max_tokens": 0}, "greater than or equal to 1"),
         ("anthropic", {**CLAUDE, "seed": 7}, "seed: Extra inputs are not permitted"),
+        ("anthropic", forcing("claude-sonnet-5-5"), 'type "tool" and "any" are not supported for this model'),
+        ("anthropic", forcing("claude-fable-5-1"), 'type "tool" and "any" are not supported for this model'),
         ("anthropic", {**CLAUDE, "temperature": 0}, "`temperature` is deprecated"),
         ("anthropic", {**CLAUDE, "model": "claude-haiku-4-5", "temperature": 1.5}, "range: 0..1"),
         ("anthropic", {**CLAUDE, "messages": EMPTY}, "at least one message"),
@@ -158,6 +165,8 @@ async def test_what_a_vendor_refuses_is_refused_in_its_own_words(vendor: str, bo
 @pytest.mark.parametrize(
     ("vendor", "body"),
     [
+        ("anthropic", forcing("claude-haiku-5-5")),
+        ("anthropic", forcing("claude-sonnet-5")),
         ("anthropic", {**CLAUDE, "model": "claude-haiku-4-5", "temperature": 0}),
         ("anthropic", claude(image(type="url", url="https://x/y.png"))),
         ("anthropic", claude(**schema(additionalProperties=False, properties={"minimum": {"enum": [{"maximum": 1}]}}))),

@@ -13,6 +13,7 @@ from llm_manager.domain.events import (
     CacheRead,
     FellBack,
     GatewayTimed,
+    OptionsDropped,
     Reasked,
     RequestFinished,
     RequestLeft,
@@ -69,6 +70,10 @@ ANSWER = LLMResponse(content="a secret", model="gpt")
             {"model": "gpt", "next_model": "claude", "error": "ServerError"},
         ),
         (Reasked(at_s=1, round=2, error=DOWN), {"round": 2, "error": "ServerError"}),
+        (
+            OptionsDropped(at_s=1, model="gpt", dropped=("temperature", "stop")),
+            {"model": "gpt", "dropped": "temperature, stop"},
+        ),
         (SchemaModeChosen(at_s=1, model="gpt", mode="tool"), {"model": "gpt", "mode": "tool"}),
         (
             GatewayTimed(

@@ -12,6 +12,7 @@ from llm_manager import (
     LLMRequest,
     PlannedTarget,
     RoutePlan,
+    describe,
     live,
     provide,
     query_with_schema,
@@ -85,5 +86,7 @@ def plan_text(route: RoutePlan) -> str:
 
 def _why(target: PlannedTarget) -> str:
     if target.skipped is not None:
-        return f"passed over: {target.skipped.message or target.skipped.tag}"
-    return f"{target.why}, without {target.left_out_messages} messages" if target.left_out_messages else target.why
+        return f"passed over: {target.skipped.message or describe(target.skipped)}"
+    messages = f"{target.left_out_messages} messages" if target.left_out_messages else ""
+    left_out = [*target.dropped, *([messages] if messages else [])]
+    return f"{target.why}, without {' and '.join(left_out)}" if left_out else target.why

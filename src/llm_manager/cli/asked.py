@@ -71,6 +71,7 @@ def wished(request: LLMRequest, arguments: argparse.Namespace) -> LLMRequest:
         "model": arguments.model,
         "max_tokens": arguments.max_tokens,
         "temperature": arguments.temperature,
+        "unsupported": arguments.unsupported,
     }
     said = {name: wish for name, wish in wishes.items() if wish is not None}
     return replace(

@@ -97,7 +97,8 @@ def _misuse(inside: Path, outside: Path, journal: Path, arguments: argparse.Name
 
 def _defaults(arguments: argparse.Namespace) -> dict[str, Any]:
     """What the options say for every line that does not say it itself."""
-    wish = {"model": arguments.model, "max_tokens": arguments.max_tokens, "temperature": arguments.temperature}
+    names = ("model", "max_tokens", "temperature", "unsupported")
+    wish = {name: getattr(arguments, name) for name in names}
     fields = {"task_type": arguments.task, "system_prompt": arguments.system}
     said = {name: value for name, value in fields.items() if value is not None}
     wished = {name: value for name, value in wish.items() if value is not None}

@@ -188,6 +188,8 @@ def _wishing(command: argparse.ArgumentParser, *, model: bool = True, schema: bo
     command.add_argument("--system", metavar="TEXT", help="the system prompt")
     command.add_argument("--max-tokens", type=int, metavar="N", help="the longest answer")
     command.add_argument("--temperature", type=float, metavar="T", help="0 to 2")
+    said = "leave what a model does not take, such as a temperature, out of what is sent to it, or skip that model"
+    command.add_argument("--unsupported", choices=("drop", "refuse"), help=f"{said} (drop)")
     if schema:
         command.add_argument("--schema", metavar="FILE", help="a JSON schema that the answer must satisfy")
 

@@ -19,7 +19,10 @@ Wire: TypeAlias = Literal["openai", "anthropic", "gemini", "ollama", "llama_cpp"
 Capability: TypeAlias = Literal["vision", "tools", "json_mode", "json_schema"]
 
 
-Wish: TypeAlias = Literal["temperature", "top_p", "seed", "stop", "image_urls", "tool_choice"]
+SamplingOption: TypeAlias = Literal["temperature", "top_p", "seed", "stop"]
+"""The preferences of a request that can be left out of it: the answer is then another one, and still an answer."""
+
+Wish: TypeAlias = SamplingOption | Literal["image_urls", "tool_choice"]
 """What a request may ask for beside its capabilities. ``image_urls`` are pictures that the provider is to fetch,
 ``tool_choice`` is that some tool must be called."""
 
@@ -118,9 +121,10 @@ class ProviderFacts:
     *version_path* is what its wire puts between the host and everything else, added to an address that has no path of
     its own. *portkey_slug* is its name in the ``x-portkey-provider`` header, None for what runs on this machine.
     *limit_field* is how its wire calls the most tokens of an answer, and *default_max_tokens* what is sent there when
-    the caller names none and the wire wants one. *unsupported* is what its wire has no words for: a request that asks
-    for it passes the provider over, and nothing is dropped in silence.
+    the caller names none and the wire wants one. *unsupported* is what its wire cannot express. *sampling_defaults* are
+    the values at which its models sample when a request names none: leaving such a value out changes nothing.
 
+    Where *formats_with_tools* is false, it takes no ``response_format`` beside tools.
     *schema_refuses* are the keywords of JSON schema that its native form refuses; ``strict`` stands for every schema
     that leaves something open. *lost_behind_gateway* is what the gateway does not pass on to it, and
     *numbers_calls_behind_gateway* is false where it gives all tool calls of a stream the same number. *batches* is None
@@ -140,6 +144,8 @@ class ProviderFacts:
     lost_behind_gateway: frozenset[Capability] = frozenset()
     numbers_calls_behind_gateway: bool = True
     unsupported: frozenset[Wish] = frozenset()
+    sampling_defaults: frozenset[tuple[SamplingOption, float]] = frozenset()
+    formats_with_tools: bool = True
     schema_refuses: frozenset[str] = frozenset()
     default_max_tokens: int | None = None
     prefixes: tuple[str, ...] = ()
@@ -210,6 +216,8 @@ _PROVIDERS = (
         capabilities=_FULL,
         prefixes=("gpt-", "chatgpt-", "o1", "o3", "o4"),
         limit_field="max_completion_tokens",
+        # OpenAI, API reference, "Create chat completion": both default to 1 (2026-11-21)
+        sampling_defaults=frozenset({("temperature", 1.0), ("top_p", 1.0)}),
         batches=_OPENAI_BATCHES,
     ),
     ProviderFacts(
@@ -218,7 +226,10 @@ _PROVIDERS = (
         base_url="https://api.groq.com/openai/v1",
         key_variable="GROQ_API_KEY",
         portkey_slug="groq",
-        capabilities=_TEXT,
+        capabilities=frozenset({"tools", "json_mode"}),  # a JSON schema is taken by some models: their rows say so
+        # 400 "json mode cannot be combined with tool/function calling", for JSON mode and schemas alike (vercel/ai
+        # #10023; Groq, "Structured Outputs": no tool use; 2026-11-21)
+        formats_with_tools=False,
         prefixes=("llama-", "meta-llama/", "qwen/"),
         batches=_GROQ_BATCHES,
     ),
@@ -231,6 +242,7 @@ _PROVIDERS = (
         capabilities=frozenset({"vision", "tools", "json_schema"}),
         lost_behind_gateway=frozenset({"json_schema"}),  # Portkey 1.15.2 knows no ``output_config``
         unsupported=frozenset({"seed"}),
+        sampling_defaults=frozenset({("temperature", 1.0)}),  # API reference, "Create a Message" (2026-11-21)
         schema_refuses=_ANTHROPIC_REFUSES,
         default_max_tokens=16_384,
         prefixes=("claude-",),
@@ -245,6 +257,7 @@ _PROVIDERS = (
         key_variable="GEMINI_API_KEY",
         portkey_slug="google",
         capabilities=_FULL,
+        sampling_defaults=frozenset({("temperature", 1.0)}),  # "Gemini 3 developer guide", "Temperature" (2026-11-21)
         prefixes=("gemini-",),
     ),
     ProviderFacts(

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from llm_manager.domain.catalog import SamplingOption
 from llm_manager.domain.errors import LLMError, StoreUnavailable
 from llm_manager.domain.request import LLMRequest
 from llm_manager.domain.response import Attempt, LLMResponse, SchemaMode
@@ -76,6 +77,16 @@ class TargetSkipped:
     model: str
     provider: str
     error: LLMError
+    run: Run | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OptionsDropped:
+    """What is about to be sent to a model goes without the sampling options that this model does not take."""
+
+    at_s: float
+    model: str
+    dropped: tuple[SamplingOption, ...]
     run: Run | None = None
 
 
@@ -243,6 +254,7 @@ Event: TypeAlias = (
     | RequestLeft
     | CacheRead
     | TargetSkipped
+    | OptionsDropped
     | AttemptStarted
     | AttemptFinished
     | RetryScheduled

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from llm_manager.domain.catalog import PROVIDERS, LongRates, ModelFacts, Price, Wish
+from llm_manager.domain.catalog import PROVIDERS, Capability, LongRates, ModelFacts, Price, Wish
 
 AS_OF = "2026-11-21"
 SOURCE = "the price table of litellm 1.106.2"
@@ -64,7 +64,7 @@ def _facts(provider: str, row: _Row) -> ModelFacts:
     return ModelFacts(
         name=name,
         provider=provider,
-        capabilities=PROVIDERS[provider].capabilities,
+        capabilities=PROVIDERS[provider].capabilities | _native_schemas(name),
         window_tokens=window,
         max_output_tokens=longest,
         price=Price(
@@ -147,9 +147,41 @@ _SAMPLED: Mapping[str, tuple[str, ...]] = {
 }
 
 
+_WITHOUT_STOPS = ("gpt-5", "gpt-6")
+"""How the names of the models begin that answer ``stop`` with 400, "Unsupported parameter: 'stop' is not supported with
+this model" (huggingface/smolagents#1662, #1868 and #1893, and litellm 1.106.2, which leaves it out for both
+generations; read 2026-11-21)."""
+
+_WITHOUT_FORCED_TOOLS = (
+    "claude-sonnet-5-5",
+    "claude-opus-5-5",
+    "claude-fable-5-1",
+    "claude-fable-5-2",
+    "claude-mythos-5-1",
+)
+"""The Claudes that answer a tool that must be called with 400 (Anthropic, "What's new in Claude Sonnet 5.5", "Forced
+tool use is not supported", and the same of Opus 5.5 and Fable 5.1; ``supports_forced_tool_use`` of litellm 1.106.2, by
+which Haiku 5.5 takes one; read 2026-11-21)."""
+
+_SCHEMAS_OF_GROQ = ("openai/gpt-oss-120b", "openai/gpt-oss-20b")
+"""The models of Groq that take a JSON schema; others answer 400, "This model does not support response format
+`json_schema`" (Groq, "Structured Outputs", "Supported models"; ``supports_response_schema`` of litellm 1.106.2; read
+2026-11-21)."""
+
+
+def _native_schemas(name: str) -> frozenset[Capability]:
+    return frozenset({"json_schema"}) if name in _SCHEMAS_OF_GROQ else frozenset()
+
+
 def _unsupported(provider: str, name: str) -> frozenset[Wish]:
-    newer = provider in _SAMPLED and name not in _SAMPLED[provider]
-    return frozenset({"temperature", "top_p"}) if newer else frozenset()
+    refused: set[Wish] = set()
+    if provider in _SAMPLED and name not in _SAMPLED[provider]:
+        refused |= {"temperature", "top_p"}
+    if name.startswith(_WITHOUT_STOPS):
+        refused.add("stop")
+    if name in _WITHOUT_FORCED_TOOLS:
+        refused.add("tool_choice")
+    return frozenset(refused)
 
 
 _TABLES = (("openai", _OPENAI), ("anthropic", _ANTHROPIC), ("gemini", _GEMINI), ("groq", _GROQ))

@@ -96,6 +96,10 @@ class JsonSchema:
 Truncation: TypeAlias = Literal["disabled", "auto"]
 """What becomes of messages that do not fit a model's window (the name is that of OpenAI's Responses API)."""
 
+OnUnsupported: TypeAlias = Literal["drop", "refuse"]
+"""What becomes of sampling options that a model does not take: they are left out of what is sent, or the model is
+skipped."""
+
 ResponseFormat: TypeAlias = JsonMode | JsonSchema
 
 
@@ -103,7 +107,9 @@ ResponseFormat: TypeAlias = JsonMode | JsonSchema
 class Preferences:
     """How the caller would like to be answered; None leaves it to configuration or the provider.
 
-    *model* goes first, and its task's chain follows unless *fallback* is ``none``.
+    *model* goes first, and its task's chain follows unless *fallback* is ``none``. A model that does not take one of
+    *temperature*, *top_p*, *seed* and *stop* is sent the request without it (``drop``), or skipped (``refuse``), as
+    *unsupported* says; None leaves it to ``routing.unsupported``.
     """
 
     model: str | None = None
@@ -114,6 +120,7 @@ class Preferences:
     seed: int | None = None
     stop: tuple[str, ...] = ()
     priority: Priority = "medium"
+    unsupported: OnUnsupported | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

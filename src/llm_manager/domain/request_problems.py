@@ -17,6 +17,7 @@ from llm_manager.domain.request import (
     LLMRequest,
     Message,
     NamedTool,
+    OnUnsupported,
     Preferences,
     Priority,
     Role,
@@ -39,6 +40,7 @@ ROLES: tuple[str, ...] = get_args(Role)
 PRIORITIES: tuple[str, ...] = get_args(Priority)
 TRUNCATIONS: tuple[str, ...] = get_args(Truncation)
 FALLBACKS: tuple[str, ...] = ("chain", "none")
+ON_UNSUPPORTED: tuple[str | None, ...] = (None, *get_args(OnUnsupported))
 FLAGS: tuple[object, ...] = (True, False)
 TOOL_CHOICES: tuple[object, ...] = ("auto", "none", "required")
 
@@ -105,6 +107,7 @@ def _are_plain(wish: object) -> bool:
         and wish.seed is None
         and wish.stop == ()
         and wish.priority in PRIORITIES
+        and wish.unsupported in ON_UNSUPPORTED
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
+from llm_manager.domain.catalog import SamplingOption
 from llm_manager.domain.request import ToolCall
 
 SchemaMode: TypeAlias = Literal["json_schema", "tool", "json_mode", "prompt"]
@@ -70,6 +71,7 @@ class Attempt:
     reader of its stream left, or its run was cancelled. *first_ms* is when the first piece came of an
     answer in pieces, counted from the start like *latency_ms*.
     *schema_mode* is the form in which a schema was put to the model: the strongest it has, which may not be its own.
+    *dropped* are the sampling options of the request that the model does not take, and that were not sent to it.
     """
 
     model: str
@@ -83,6 +85,7 @@ class Attempt:
     message: str = ""
     usage: Usage | None = None
     schema_mode: SchemaMode | None = None
+    dropped: tuple[SamplingOption, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

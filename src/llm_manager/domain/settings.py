@@ -15,6 +15,7 @@ from annotated_types import Ge, Gt, Le
 
 from llm_manager.domain.catalog import Capability
 from llm_manager.domain.errors import LLMError
+from llm_manager.domain.request import OnUnsupported
 from llm_manager.domain.secret import Secret
 
 Strategy: TypeAlias = Literal["cost", "performance", "balanced"]
@@ -75,7 +76,8 @@ class RoutingSettings:
 
     *after_filter* lets the next model be asked when one withheld its answer for its content rules. *mid_stream* says
     what becomes of a stream that breaks off in the middle: it fails; the next model answers from the start
-    (``restart``); or goes on from the text that had come (``continue``).
+    (``restart``); or goes on from the text that had come (``continue``). *unsupported* says what becomes of sampling
+    options that a model does not take, where the request does not say it.
 
     *fallback_order* is asked, in this order, after the caller's own model, or after the first that can answer where
     the caller names none, in the place of what the built-in table and the other configured providers would add.
@@ -88,6 +90,7 @@ class RoutingSettings:
     strategy: Strategy = "balanced"
     after_filter: bool = False
     mid_stream: MidStream = "fail"
+    unsupported: OnUnsupported = "drop"
     chains: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     fallback_order: tuple[str, ...] = ()
     health_check_interval_s: Amount | None = None

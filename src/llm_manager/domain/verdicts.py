@@ -38,6 +38,7 @@ from llm_manager.domain.errors import (
     UnsupportedCapability,
 )
 from llm_manager.domain.problem import listed
+from llm_manager.domain.unsupported import needs_of, way_out
 
 Again: TypeAlias = Literal["yes", "once", "other_key", "if_ambiguous_allowed", "no"]
 """May the same target be asked again: always, one more time, with another key, only by opt-in, or not at all."""
@@ -297,7 +298,7 @@ def _over_budget(error: BudgetExceeded) -> str:
     return f"{figures}: raise the budget, or lower max_tokens"
 
 
-def _sentence(error: LLMError) -> str:  # noqa: C901, PLR0912  # one flat table
+def _sentence(error: LLMError) -> str:  # noqa: C901, PLR0912, PLR0915  # one flat table
     said = _said(error)
     match error:
         case ModelUnavailable(model=model):
@@ -346,7 +347,11 @@ def _sentence(error: LLMError) -> str:  # noqa: C901, PLR0912  # one flat table
         case ResponseTruncated():
             return f"the answer was cut off at its token limit{said}: raise max_tokens"
         case UnsupportedCapability(model=model, capability=capability):
-            return f"{model} cannot do {capability}{said}: choose a model that can (see `llm-manager models`)"
+            return f"{model} does not support {capability}{said}: {way_out(capability)}"
+        case AllModelsFailed(failures=failures) if failures and needs_of(error):
+            each = ", ".join(f"{model}: {need}" for (model, _), need in zip(failures, needs_of(error), strict=True))
+            ways = "; or ".join(way_out(need) for need in dict.fromkeys(needs_of(error)))
+            return f"no model of the chain supports what the request needs{said} ({each}): {ways}"
         case AllModelsFailed(failures=failures):
             each = "; ".join(f"{model}: {_sentence(failure)}" for model, failure in failures)
             return f"every model failed{said}: {each or 'none is configured; set a provider key'}"

@@ -12,8 +12,9 @@ from typing import Generic, TypeAlias, TypeVar, final
 
 from returns.result import Failure, Success
 
+from llm_manager.domain.catalog import SamplingOption
 from llm_manager.domain.errors import CircuitOpen, ConfigurationError, LLMError, RateLimitExceeded, RequestTimedOut
-from llm_manager.domain.events import AttemptFinished, AttemptStarted, SchemaModeChosen
+from llm_manager.domain.events import AttemptFinished, AttemptStarted, OptionsDropped, SchemaModeChosen
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.problem import Problem
 from llm_manager.domain.request import LLMRequest
@@ -45,6 +46,7 @@ class Tries(Generic[A]):
 
     __slots__ = (
         "_ask",
+        "_dropped",
         "_first_s",
         "_has_head",
         "_is_unusual",
@@ -74,6 +76,7 @@ class Tries(Generic[A]):
         self._first_s: float | None = None
         self._has_head = self._is_unusual = False
         self._mode: SchemaMode | None = None
+        self._dropped: tuple[SamplingOption, ...] = ()
         self._of_one_key: LLMError | None = None
 
     def was_sent(self) -> bool:
@@ -137,7 +140,9 @@ class Tries(Generic[A]):
             return Failure(_no_provider(target))
         self._sent_s = now_s = context.clock.monotonic()
         asked = asked_of(self._request, target)
-        self._mode = asked.mode
+        self._mode, self._dropped = asked.mode, asked.dropped
+        if asked.dropped:
+            emit(context, OptionsDropped(at_s=now_s, model=target.model, dropped=asked.dropped, run=context.run))
         started = AttemptStarted(
             at_s=now_s,
             model=target.model,
@@ -197,6 +202,7 @@ class Tries(Generic[A]):
             message="" if error is None else error.message,
             usage=ending.usage,
             schema_mode=self._mode,
+            dropped=self._dropped,
         )
 
 

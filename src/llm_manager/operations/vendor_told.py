@@ -11,7 +11,7 @@ from returns.result import Failure, Success
 
 from llm_manager.domain.codec import to_json
 from llm_manager.domain.errors import LLMError
-from llm_manager.domain.events import AttemptFinished, AttemptStarted, RequestFinished, RequestStarted
+from llm_manager.domain.events import AttemptFinished, AttemptStarted, OptionsDropped, RequestFinished, RequestStarted
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.paid import may_have_been_paid, usage_of
 from llm_manager.domain.request import LLMRequest
@@ -88,8 +88,11 @@ class Teller:
             message="" if error is None else error.message,
             usage=usage,
             schema_mode=member.asked.mode,
+            dropped=member.asked.dropped,
         )
         run = self._begin(member.request, parcel.since_s)
+        if line.dropped:
+            emit(self._context, OptionsDropped(at_s=parcel.since_s, model=line.model, dropped=line.dropped, run=run))
         started = AttemptStarted(
             at_s=parcel.since_s,
             model=line.model,

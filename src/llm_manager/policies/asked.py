@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from returns.result import Failure, Success
 
+from llm_manager.domain.catalog import SamplingOption
 from llm_manager.domain.changed import changed
 from llm_manager.domain.errors import LLMError
 from llm_manager.domain.outcome import Outcome
@@ -14,25 +15,34 @@ from llm_manager.domain.request import LLMRequest
 from llm_manager.domain.response import LLMResponse, SchemaMode, Usage
 from llm_manager.domain.target import Target
 from llm_manager.policies.pricing import price_of
+from llm_manager.policies.sampling import dropped_options, refused_options, without_options
 from llm_manager.policies.schema_mode import fitted, mode_for, unfitted
 from llm_manager.policies.tokens import prompt_tokens, text_tokens
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """*request* to *target*; *sent* is the form in which it goes there, and *mode* that of its schema, None without
-    one."""
+    """*request* to *target*; *sent* is the form in which it goes there, without the sampling options that *target* does
+    not take, and *mode* that of its schema, None without one. *dropped* are the options whose absence has an effect."""
 
     request: LLMRequest
     target: Target
     mode: SchemaMode | None
     sent: LLMRequest
+    dropped: tuple[SamplingOption, ...] = ()
 
 
 def asked_of(request: LLMRequest, target: Target) -> Asked:
-    """*request* in the strongest form that *target* has for its schema."""
+    """*request* as *target* takes it: in the strongest form that it has for a schema, without options it refuses.
+
+    A request that is to be refused instead (``unsupported="refuse"``) does not get here: its model is skipped.
+    """
     mode = mode_for(request, target)
-    return Asked(request=request, target=target, mode=mode, sent=fitted(request, mode))
+    refused = refused_options(request, target)
+    if not refused:
+        return Asked(request=request, target=target, mode=mode, sent=fitted(request, mode))
+    sent = fitted(without_options(request, refused), mode)
+    return Asked(request=request, target=target, mode=mode, sent=sent, dropped=dropped_options(request, target))
 
 
 def sent_tokens(request: LLMRequest, target: Target) -> int:

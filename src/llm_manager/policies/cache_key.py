@@ -73,6 +73,7 @@ def _preferences(wish: Preferences) -> list[Any]:
         wish.seed,
         list(wish.stop),
         wish.priority,
+        *(() if wish.unsupported is None else (wish.unsupported,)),
     ]
 
 

@@ -22,6 +22,7 @@ from llm_manager.policies.model_limits import limits_of, max_connections_of
 from llm_manager.policies.patience import CIRCUIT_S, QUEUE_S, TURNS
 from llm_manager.policies.pricing import is_free, worst_usd
 from llm_manager.policies.routing import Candidate, Chosen, Skipped, candidates, pool_of
+from llm_manager.policies.sampling import dropped_options
 from llm_manager.policies.window import windowed
 
 
@@ -137,6 +138,7 @@ def _planned(
         provider=provider,
         why=why if open_s is None else f"{why}, its breaker is open for another {open_s:.3g} s",
         left_out_messages=len(request.messages) - len(sent.messages),
+        dropped=dropped_options(request, target),
         worst_attempts=tries * (1 + len(target.alternates)),
         worst_cost_usd=None if worst is None else tries * worst,
         worst_wait_s=_longest_in_line_s(config, target)

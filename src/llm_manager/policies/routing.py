@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import groupby
 from math import inf
 from typing import TypeAlias
@@ -29,6 +29,7 @@ from llm_manager.policies.asked import sent_tokens
 from llm_manager.policies.chains import task_chain, task_names
 from llm_manager.policies.latency import Latency, expected_ms
 from llm_manager.policies.pools import drawn, members_of, weight_of
+from llm_manager.policies.sampling import dropped_options, refused_options
 from llm_manager.policies.targets import has_gateway, is_configured, resolve
 from llm_manager.policies.window import windowed
 
@@ -54,6 +55,9 @@ class Skipped:
 
 
 Candidate: TypeAlias = Chosen | Skipped
+
+_Gate: TypeAlias = Callable[[Candidate], Candidate]
+"""A candidate, or why it cannot answer the request at hand."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,10 +94,12 @@ def candidates(
         return found
     route = found.unwrap()
     by = _by(strategy, latencies)
-    ordered = _assembled(route, (*by(route.chain), *by(route.rest)), request)
+    is_strict = (wish.unsupported or config.routing.unsupported) == "refuse"
+    gate = partial(_gated, request=request, is_strict=is_strict)
+    ordered = _assembled(route, (*by(route.chain), *by(route.rest)), gate)
     if config.http.portkey.mode == "fallback":
-        ordered = _folded(ordered)
-    return Success(tuple(_gated(candidate, request) for candidate in ordered))
+        ordered = _folded(ordered, request)
+    return Success(tuple(map(gate, ordered)))
 
 
 def drawn_order(chain: Sequence[Candidate], chance: Callable[[], float]) -> tuple[Candidate, ...]:
@@ -148,7 +154,9 @@ def fallback_chain(config: LLMConfig, model: str) -> tuple[str, ...]:
         return ()
     route = found.unwrap()
     own = {each.target.key for each in route.own[:1] if isinstance(each, Chosen)}
-    after = _assembled(route, (*route.chain, *route.rest), LLMRequest(prompt="x"))
+    after = _assembled(
+        route, (*route.chain, *route.rest), partial(_gated, request=LLMRequest(prompt="x"), is_strict=False)
+    )
     return tuple(each.target.model for each in after if isinstance(each, Chosen) and each.target.key not in own)
 
 
@@ -218,7 +226,7 @@ def _candidates_of(config: LLMConfig, names: Iterable[str], why: str) -> tuple[C
     return tuple(chain.values())
 
 
-def _assembled(route: _Route, by_strategy: Sequence[Candidate], request: LLMRequest) -> tuple[Candidate, ...]:
+def _assembled(route: _Route, by_strategy: Sequence[Candidate], gate: _Gate) -> tuple[Candidate, ...]:
     """The whole order, each target where it comes first.
 
     A fallback order stands behind the caller's own model, or the first that can answer, and a chain that the user
@@ -226,17 +234,17 @@ def _assembled(route: _Route, by_strategy: Sequence[Candidate], request: LLMRequ
     """
     followers: Sequence[Candidate] = by_strategy
     if route.order and not route.is_exact:
-        followers = () if route.own else _up_to_first(by_strategy, request)
+        followers = () if route.own else _up_to_first(by_strategy, gate)
     chain: dict[str, Candidate] = {}
     for each in (*route.own, *followers, *route.order):
         chain.setdefault(each.target.key if isinstance(each, Chosen) else each.name, each)
     return tuple(chain.values())
 
 
-def _up_to_first(chain: Sequence[Candidate], request: LLMRequest) -> Sequence[Candidate]:
-    """*chain* up to the first model that can answer *request*, with the whole of the pool that it is in."""
+def _up_to_first(chain: Sequence[Candidate], gate: _Gate) -> Sequence[Candidate]:
+    """*chain* up to the first model that can answer, with the whole of the pool that it is in."""
     for index, each in enumerate(chain):
-        if isinstance(each, Chosen) and isinstance(_gated(each, request), Chosen):
+        if isinstance(each, Chosen) and isinstance(gate(each), Chosen):
             pool, end = each.pool, index + 1
             while pool is not None and end < len(chain) and pool_of(chain[end]) == pool:
                 end += 1
@@ -272,12 +280,15 @@ def _blocks(pool: str | None, group: tuple[Candidate, ...]) -> Iterable[tuple[Ca
     return [group] if pool is not None else [(each,) for each in group]
 
 
-def _folded(chain: Sequence[Candidate]) -> tuple[Candidate, ...]:
-    """Neighbours behind the gateway as one target: it falls back among them itself."""
+def _folded(chain: Sequence[Candidate], request: LLMRequest) -> tuple[Candidate, ...]:
+    """Neighbours behind the gateway as one target: it falls back among them itself.
+
+    It sends all of them one body, so that they have to refuse the same options of *request*.
+    """
     folded: list[Candidate] = []
     for candidate in chain:
         last = folded[-1] if folded else None
-        if isinstance(candidate, Chosen) and isinstance(last, Chosen) and _both_behind_gateway(last, candidate):
+        if isinstance(candidate, Chosen) and isinstance(last, Chosen) and _share_a_body(last, candidate, request):
             alternates = (*last.target.alternates, candidate.target)
             why = last.why if last.target.alternates else f"{last.why}, the gateway falls back"
             folded[-1] = Chosen(replace(last.target, alternates=alternates), why)
@@ -286,53 +297,55 @@ def _folded(chain: Sequence[Candidate]) -> tuple[Candidate, ...]:
     return tuple(folded)
 
 
-def _both_behind_gateway(one: Chosen, other: Chosen) -> bool:
-    return one.target.service == other.target.service == "portkey" and one.pool is None and other.pool is None
+def _share_a_body(one: Chosen, other: Chosen, request: LLMRequest) -> bool:
+    if not one.target.service == other.target.service == "portkey" or one.pool is not None or other.pool is not None:
+        return False
+    return refused_options(request, one.target) == refused_options(request, other.target)
 
 
-def _gated(candidate: Candidate, request: LLMRequest) -> Candidate:
-    """*candidate*, or why it cannot answer this request."""
+def _gated(candidate: Candidate, request: LLMRequest, *, is_strict: bool) -> Candidate:
+    """*candidate*, or why it cannot answer this request; where *is_strict*, an option that it refuses is a reason."""
     if isinstance(candidate, Skipped):
         return candidate
     target = candidate.target
-    error = _lacks(target, request) or _too_small(target, windowed(request, target))
+    error = (
+        _lacks(target, request)
+        or (_refuses(target, request) if is_strict else None)
+        or _too_small(target, windowed(request, target))
+    )
     return candidate if error is None else Skipped(target.model, target.provider.name, error, candidate.why)
 
 
 def _lacks(target: Target, request: LLMRequest) -> LLMError | None:
-    """What *request* needs and *target* cannot do."""
+    """What *request* cannot be answered without and *target* cannot do."""
     capabilities, provider = target.facts.capabilities, target.provider
     if request.tools and "tools" not in capabilities:
         return Unsupported(target.model, "tools")
     images = _images(request)
     if images and "vision" not in capabilities:
         return Unsupported(target.model, "vision")
-    for wish in _unsupported(provider.unsupported, target.facts.unsupported):
-        if _wants(wish, request, images):
-            said = "has no words for it" if wish in provider.unsupported else "takes none with this model"
-            return Unsupported(target.model, wish, f"{provider.name} {said}")
+    unsupported = provider.unsupported | target.facts.unsupported
+    if "image_urls" in unsupported and any(_is_fetched(image) for image in images):
+        return _unsupported(target, "image_urls")
+    if "tool_choice" in unsupported and request.tools and request.tool_choice not in ("auto", "none"):
+        return _unsupported(target, "tool_choice")
     return None
 
 
-@lru_cache(maxsize=1024)
-def _unsupported(by_provider: frozenset[Wish], by_model: frozenset[Wish]) -> Sequence[Wish]:
-    return sorted(by_provider | by_model)
+def _refuses(target: Target, request: LLMRequest) -> LLMError | None:
+    """The first sampling option of *request* that would be dropped for *target*."""
+    dropped = dropped_options(request, target)
+    return _unsupported(target, dropped[0]) if dropped else None
 
 
-def _wants(wish: Wish, request: LLMRequest, images: Sequence[ImagePart]) -> bool:
-    match wish:
-        case "temperature":
-            return request.preferences.temperature is not None
-        case "top_p":
-            return request.preferences.top_p is not None
-        case "seed":
-            return request.preferences.seed is not None
-        case "stop":
-            return bool(request.preferences.stop)
-        case "image_urls":
-            return any(image.url is not None and not image.url.startswith("data:") for image in images)
-        case "tool_choice":
-            return bool(request.tools) and request.tool_choice not in ("auto", "none")
+def _unsupported(target: Target, wish: Wish) -> Unsupported:
+    name, by_wire = target.provider.name, wish in target.provider.unsupported
+    return Unsupported(target.model, wish, f"the API of {name} has no {wish}" if by_wire else f"{name} refuses {wish}")
+
+
+def _is_fetched(image: ImagePart) -> bool:
+    """Is *image* given by an address from which the provider is to fetch it?"""
+    return image.url is not None and not image.url.startswith("data:")
 
 
 def _images(request: LLMRequest) -> Sequence[ImagePart]:

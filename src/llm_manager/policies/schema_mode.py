@@ -25,12 +25,19 @@ def mode_for(request: LLMRequest, target: Target) -> SchemaMode | None:
     wanted, capabilities = request.response_format, target.facts.capabilities
     if wanted is None:
         return None
+    if request.tools and not target.provider.formats_with_tools:
+        return "prompt"
     if isinstance(wanted, JsonSchema):
         if "json_schema" in capabilities and not _refused(wanted, target.provider.schema_refuses):
             return "json_schema"
-        if "tools" in capabilities and not request.tools and "tool_choice" not in target.provider.unsupported:
+        if "tools" in capabilities and not request.tools and not _must_not_force(target):
             return "tool"
     return "json_mode" if "json_mode" in capabilities else "prompt"
+
+
+def _must_not_force(target: Target) -> bool:
+    """Does the provider of *target*, or the model itself, refuse a tool that must be called?"""
+    return "tool_choice" in target.provider.unsupported or "tool_choice" in target.facts.unsupported
 
 
 def _refused(wanted: JsonSchema, refused: frozenset[str]) -> bool:

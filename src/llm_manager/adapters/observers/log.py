@@ -20,6 +20,7 @@ from llm_manager.domain.events import (
     FellBack,
     GatewayTimed,
     ObserverFailed,
+    OptionsDropped,
     Reasked,
     RequestFinished,
     RequestLeft,
@@ -117,6 +118,8 @@ def _fields(event: Event, *, with_text: bool) -> dict[str, Any]:  # noqa: C901, 
             return {"model": model, "next_model": next_model, **_error(error)}
         case TargetSkipped(model=model, error=error):
             return {"model": model, **_error(error)}
+        case OptionsDropped(model=model, dropped=dropped):
+            return {"model": model, "dropped": list(dropped)}
         case Reasked(round=round_, error=error):
             return {"round": round_, **_error(error)}
         case SchemaModeChosen(model=model, mode=mode):

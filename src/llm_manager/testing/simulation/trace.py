@@ -15,6 +15,7 @@ from llm_manager.domain.events import (
     FellBack,
     GatewayTimed,
     ObserverFailed,
+    OptionsDropped,
     Reasked,
     RequestFinished,
     RequestLeft,
@@ -58,6 +59,8 @@ def _facts(happening: Happening) -> dict[str, Fact]:  # noqa: C901, PLR0912  # o
             return {"hit": hit}
         case TargetSkipped(model=model, error=error):
             return {"model": model, **_failure(error)}
+        case OptionsDropped(model=model, dropped=dropped):
+            return {"model": model, "dropped": ", ".join(dropped)}
         case AttemptStarted(model=model):
             return {"model": model}
         case AttemptFinished(attempt=attempt):

@@ -87,13 +87,14 @@ class Status(_Timing):
     """Fail with an HTTP *status*, in the vendor's own shape.
 
     *code* is the vendor's own word (``insufficient_quota``); None leaves it, and the message, to what the vendor
-    says with that status.
+    says with that status. *param* is the field of the request that it is about, on wires that name it.
     """
 
     status: int
     code: str | None = None
     message: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    param: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

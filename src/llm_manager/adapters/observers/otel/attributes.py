@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 from llm_manager.adapters.observers.otel import names
 from llm_manager.adapters.observers.otel.names import Names
+from llm_manager.domain.catalog import SamplingOption
 from llm_manager.domain.events import (
     AttemptFinished,
     AttemptStarted,
@@ -18,6 +19,7 @@ from llm_manager.domain.events import (
     Event,
     FellBack,
     GatewayTimed,
+    OptionsDropped,
     Reasked,
     RequestFinished,
     RequestLeft,
@@ -74,6 +76,20 @@ def wished(request: LLMRequest, words: Names, *, streamed: bool, with_text: bool
     if words.streamed is not None and streamed:
         told[words.streamed] = True
     return {**told, **_prompts(request, words)} if with_text else told
+
+
+def without(wished: Attributes, dropped: Sequence[SamplingOption]) -> Attributes:
+    """*wished* without what was *dropped*: a span says what was sent."""
+    gone = {_OPTIONS[option] for option in dropped}
+    return {name: value for name, value in wished.items() if name not in gone}
+
+
+_OPTIONS: Mapping[SamplingOption, str] = {
+    "temperature": names.REQUEST_TEMPERATURE,
+    "top_p": names.REQUEST_TOP_P,
+    "seed": names.REQUEST_SEED,
+    "stop": names.REQUEST_STOP,
+}
 
 
 def answered(event: AttemptFinished, words: Names, *, with_text: bool) -> Attributes:
@@ -144,6 +160,8 @@ def marked(event: Event) -> Attributes:
             return {names.ROUND: round_, names.ERROR_TYPE: error.tag}
         case SchemaModeChosen(model=model, mode=mode):
             return {names.REQUEST_MODEL: model, names.SCHEMA_MODE: mode}
+        case OptionsDropped(model=model, dropped=dropped):
+            return {names.REQUEST_MODEL: model, names.DROPPED_OPTIONS: dropped}
         case GatewayTimed(model=model, latency_ms=latency_ms, retries=retries):
             return {names.REQUEST_MODEL: model, names.GATEWAY_S: latency_ms / 1000, names.GATEWAY_RETRIES: retries}
         case VendorBatchSeen(model=model, batch=batch):

@@ -22,6 +22,7 @@ from llm_manager.adapters.observers.otel.attributes import Attributes
 from llm_manager.adapters.observers.otel.current import Within
 from llm_manager.adapters.observers.otel.instruments import Instruments
 from llm_manager.adapters.observers.otel.names import Names
+from llm_manager.domain.catalog import SamplingOption
 from llm_manager.domain.errors import LLMError
 from llm_manager.domain.events import (
     AttemptFinished,
@@ -33,6 +34,7 @@ from llm_manager.domain.events import (
     FellBack,
     GatewayTimed,
     ObserverFailed,
+    OptionsDropped,
     Reasked,
     RequestFinished,
     RequestLeft,
@@ -64,11 +66,13 @@ class _Sent:
 @dataclass(frozen=True, slots=True)
 class _Open:
     """The span of a run that goes on. *offset_ns* is what the wall clock says beyond the context's; *wished* is how the
-    caller of an operation would like to be answered. It knows nothing of its run, which would then live on with it."""
+    caller of an operation would like to be answered, and *dropped* what of it is not sent to a model. It knows nothing
+    of its run, which would then live on with it."""
 
     span: Span
     offset_ns: int
     wished: Attributes
+    dropped: dict[str, tuple[SamplingOption, ...]] = field(default_factory=dict[str, tuple[SamplingOption, ...]])
     sent: dict[tuple[str, float], _Sent] = field(default_factory=dict[tuple[str, float], _Sent])
 
     def wall_ns(self, at_s: float) -> int:
@@ -117,7 +121,9 @@ class OtelObserver:
             case RetryScheduled() | FellBack() | CacheRead():
                 self._instruments.counted(event)
                 self._mark(event.run, event.at_s, event)
-            case TargetSkipped() | Reasked() | SchemaModeChosen() | GatewayTimed() | VendorBatchSeen():
+            case (
+                TargetSkipped() | OptionsDropped() | Reasked() | SchemaModeChosen() | GatewayTimed() | VendorBatchSeen()
+            ):
                 self._mark(event.run, event.at_s, event)
             case StoreChanged() | FeedPaused() | ConcurrencyLimited() | ObserverFailed():  # of no span: for the log
                 pass
@@ -169,7 +175,7 @@ class OtelObserver:
             f"{asked[names.OPERATION]} {event.model}",
             context=set_span_in_context(open_.span),
             kind=SpanKind.CLIENT,
-            attributes={**asked, **open_.wished},
+            attributes={**asked, **attributes.without(open_.wished, open_.dropped.get(event.model, ()))},
             start_time=open_.wall_ns(event.at_s),
         )
         open_.sent[event.model, event.at_s] = _Sent(span, asked)
@@ -192,6 +198,8 @@ class OtelObserver:
     def _mark(self, run: Run | None, at_s: float, event: Event) -> None:
         open_ = None if run is None else self._open.get(run)
         if open_ is not None:
+            if isinstance(event, OptionsDropped):
+                open_.dropped[event.model] = event.dropped
             told = attributes.marked(event)
             open_.span.add_event(type(event).__name__, told, timestamp=open_.wall_ns(at_s))
 

@@ -39,8 +39,13 @@ _KNOWN = frozenset(
         "service_tier",
     }
 )
-_SAMPLED = re.compile(r"claude-(haiku-4-5|sonnet-4-6|opus-4-6)")
-"""Models that still take a temperature."""
+_SAMPLED = re.compile(r"claude-(3|haiku-4|sonnet-4|opus-4(?!-[78]))")
+"""Models that still take a temperature: those before Opus 4.7 ("Migration guide"; "`temperature` is deprecated for this
+model" in Comfy-Org/ComfyUI#13923). Read 2026-11-21."""
+
+_UNFORCED = re.compile(r"claude-(sonnet-5-[5-9]|opus-5-[5-9]|fable-5-[1-9]|mythos-5-[1-9])")
+"""Models that refuse a tool that must be called: "What's new in Claude Sonnet 5.5" and in Opus 5.5, anthropics/
+claude-cookbooks#854 (Fable 5.1), can1357/oh-my-pi#12939 (Opus 5.5); Haiku 5.5 takes one. Read 2026-11-21."""
 
 _REFUSED_WORDS = frozenset({"minimum", "maximum", "multipleOf", "minLength", "maxLength", "maxItems", "uniqueItems"})
 _MEDIA = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp"})
@@ -177,6 +182,9 @@ def _tool_complaints(fields: Fields) -> Iterator[str]:
             yield f"tools.{index}.custom.input_schema.type: Field required"
     if fields.get("tool_choice") is not None and not tools:
         yield "tool_choice: may only be specified while providing tools"
+    forced = fields_in(fields, "tool_choice").get("type") in {"any", "tool"}
+    if forced and _UNFORCED.match(str(fields.get("model"))):
+        yield 'tool_choice: type "tool" and "any" are not supported for this model.'
 
 
 def _format_complaints(fields: Fields) -> Iterator[str]:

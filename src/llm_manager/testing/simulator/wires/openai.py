@@ -161,7 +161,7 @@ def _error(status: Status) -> bytes:
         code = status.code
         kind, message = _BY_CODE.get(code, (kind, message))
     said = message if status.message is None else status.message
-    return as_bytes({"error": {"message": said, "type": kind, "param": None, "code": code}})
+    return as_bytes({"error": {"message": said, "type": kind, "param": status.param, "code": code}})
 
 
 def _error_event(status: Status) -> bytes:

@@ -13,14 +13,13 @@ from typing import cast
 from llm_manager.testing.simulator.asked import Asked, Tool
 from llm_manager.testing.simulator.received import Received
 from llm_manager.testing.simulator.replies import Status
+from llm_manager.testing.simulator.wires.openai_models import refusals
 from llm_manager.testing.simulator.wires.values import Fields, fields_in, object_in, rows_in
 
 _ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
 _PARTS = frozenset({"text", "image_url", "input_audio", "file", "refusal"})
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
-_REASONS = re.compile(r"(o\d|gpt-5)")
-_ONE_TEMPERATURE = re.compile(r"o\d|gpt-5(-mini|-nano|\.[56].*)?$")
-_NO_TOOLS = re.compile(r"gpt-5\.6")
+_NO_MAX_TOKENS = re.compile(r"(o\d|gpt-[5-9])")
 
 
 def asked_by(received: Received) -> Asked | Status:
@@ -75,20 +74,7 @@ def _complaints(fields: Fields) -> Iterator[Status]:
     yield from _number_complaints(fields)
     yield from _format_complaints(fields)
     yield from _tool_complaints(fields)
-    yield from _reasoning_complaints(fields)
-
-
-def _reasoning_complaints(fields: Fields) -> Iterator[Status]:
-    """What a model that reasons refuses unless it is told not to (khoj-ai/khoj#1377, BerriAI/litellm#34569)."""
-    model, effort = str(fields.get("model")), fields.get("reasoning_effort")
-    if effort == "none":
-        return
-    if _ONE_TEMPERATURE.match(model) and fields.get("temperature") not in {None, 1}:
-        said = f"'temperature' does not support {fields['temperature']} with this model. Only the default (1) value is"
-        yield Status(400, "unsupported_value", f"Unsupported value: {said} supported.")
-    if _NO_TOOLS.match(model) and rows_in(fields, "tools"):
-        said = f"Function tools with reasoning_effort are not supported for {model} in /v1/chat/completions."
-        yield Status(400, None, f"{said} To use function tools, use /v1/responses or set reasoning_effort to 'none'.")
+    yield from refusals(fields)
 
 
 def _message_complaints(messages: Sequence[Fields]) -> Iterator[Status]:
@@ -122,9 +108,10 @@ def _number_complaints(fields: Fields) -> Iterator[Status]:
         value = fields.get(name)
         if isinstance(value, int) and value < 1:
             yield Status(400, "integer_below_min_value", f"Invalid {name!r}: expected a value >= 1.")
-    if _REASONS.match(str(fields.get("model"))) and fields.get("max_tokens") is not None:
+    if _NO_MAX_TOKENS.match(str(fields.get("model"))) and fields.get("max_tokens") is not None:
         said = "Unsupported parameter: 'max_tokens' is not supported with this model."
-        yield Status(400, "unsupported_parameter", f"{said} Use 'max_completion_tokens' instead.")
+        message = f"{said} Use 'max_completion_tokens' instead."
+        yield Status(400, "unsupported_parameter", message, param="max_tokens")
     stops = fields.get("stop")
     if isinstance(stops, list) and len(cast("list[object]", stops)) > 4:
         yield Status(400, "array_above_max_length", "Invalid 'stop': array too long. Expected at most 4 elements.")
