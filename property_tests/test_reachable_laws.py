@@ -39,7 +39,7 @@ from llm_manager.adapters.in_process import in_process_context
 from llm_manager.adapters.incoming import Whole
 from llm_manager.adapters.observers.plain import Silent
 from llm_manager.adapters.system import SystemRandom
-from llm_manager.domain.catalog import CHAINS, PROVIDERS
+from llm_manager.domain.catalog import CHAINS, PROVIDERS, Capability
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.target import Target
 from llm_manager.policies.chains import standing_model, states_a_model
@@ -165,7 +165,8 @@ def test_every_configured_provider_is_in_the_chain_of_every_task_of_the_table(co
             if task in config.routing.chains or config.routing.fallback_order:
                 continue
             found = await run(plan(LLMRequest(prompt="x", task_type=task)), context)
-            reached = {each.provider for each in found.unwrap().targets} if isinstance(found, Success) else set()
+            targets = found.unwrap().targets if isinstance(found, Success) else ()
+            reached = {each.provider for each in targets}
             own = {name for name in (*config.keys.providers, *config.http.base_urls) if name != "portkey"}
             assert {name for name in own if standing_model(name) is not None} <= reached
             assert all(is_configured(config, PROVIDERS[name]) for name in own)
@@ -175,27 +176,20 @@ def test_every_configured_provider_is_in_the_chain_of_every_task_of_the_table(co
 
 weights = st.sampled_from([None, 0.0, 0.5, 1.0, 3.0])
 MEMBERS = ("ant", "bee", "cat")
-pools = st.builds(
-    lambda weights, skills, before, behind: LLMConfig(
-        models={
-            **{
-                name: ModelSettings(provider="custom", weight=weight, capabilities=frozenset(can))
-                for name, weight, can in zip(MEMBERS, weights, skills, strict=True)
-            },
-            "chat": ModelSettings(pool=MEMBERS),
-            "dog": ModelSettings(provider="custom"),
-        },
-        routing=RoutingSettings(chains={"general": (*before, "chat", *behind)}),
-        cache=CacheSettings(enabled=False),
-    ),
-    st.tuples(weights, weights, weights),
-    st.tuples(*[st.sampled_from([(), ("tools",)])] * 3),
-    st.sampled_from([(), ("dog",), ("bee",)]),
-    st.sampled_from([(), ("dog",)]),
-)
+skills: st.SearchStrategy[frozenset[Capability]] = st.sampled_from([frozenset(), frozenset({"tools"})])
+members = st.builds(ModelSettings, provider=st.just("custom"), weight=weights, capabilities=skills)
+chains = st.sampled_from([("chat",), ("dog", "chat"), ("bee", "chat", "dog"), ("chat", "dog")])
 
 
-@given(pools, st.booleans(), st.integers(0, 99))
+@st.composite
+def pools(draw: st.DrawFn) -> LLMConfig:
+    models = {name: draw(members) for name in MEMBERS}
+    models |= {"chat": ModelSettings(pool=MEMBERS), "dog": ModelSettings(provider="custom")}
+    routing = RoutingSettings(chains={"general": draw(chains)})
+    return LLMConfig(models=models, routing=routing, cache=CacheSettings(enabled=False))
+
+
+@given(pools(), st.booleans(), st.integers(0, 99))
 def test_a_pool_is_asked_as_planned_in_some_order_of_its_members(config: LLMConfig, tools: bool, seed: int) -> None:
     request = LLMRequest(prompt="x", tools=(Tool(name="f"),) if tools else ())
 

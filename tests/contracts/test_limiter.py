@@ -237,8 +237,13 @@ async def test_the_predicted_wait_does_not_count_who_has_left_and_counts_what_ca
         group.cancel_scope.cancel()
 
 
-async def test_each_key_may_have_limits_of_its_own(make_limiter: Callable[[object], Limiter]) -> None:
-    own = {"a": LimiterSettings(requests_per_minute=1), "b": LimiterSettings()}
-    limiter, clock = make_limiter(lambda key: own.get(key, LimiterSettings(requests_per_minute=2))), VirtualClock()
+async def test_each_key_may_have_limits_of_its_own(
+    make_limiter: Callable[[Callable[[str], LimiterSettings]], Limiter],
+) -> None:
+    def limits_of(key: str) -> LimiterSettings:
+        per_minute = {"a": 1, "b": None}
+        return LimiterSettings(requests_per_minute=per_minute.get(key, 2))
+
+    limiter, clock = make_limiter(limits_of), VirtualClock()
     taken = [isinstance(await limiter.acquire(key, key, 1.0, 0.0, clock), Success) for key in "aabbbccc"]
     assert taken == [True, False, True, True, True, True, True, False]

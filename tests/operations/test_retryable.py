@@ -47,6 +47,10 @@ def always(_error: LLMError) -> bool:
     return True
 
 
+def is_overloaded(error: LLMError) -> bool:
+    return "overloaded" in error.message
+
+
 async def asked(retryable: Retryable | None, *errors: LLMError, **more: object) -> int:
     """How often the only model is asked that fails with *errors* and would then answer."""
     listener = Listener()
@@ -67,8 +71,8 @@ async def asked(retryable: Retryable | None, *errors: LLMError, **more: object) 
         (("ServerError",), RateLimitExceeded("m"), 1),
         (None, InvalidRequest(()), 1),
         (("InvalidRequest",), InvalidRequest(()), 2),
-        (lambda error: "overloaded" in error.message, ModelUnavailable("m", "overloaded"), 2),
-        (lambda error: "overloaded" in error.message, ModelUnavailable("m", "gone"), 1),
+        (is_overloaded, ModelUnavailable("m", "overloaded"), 2),
+        (is_overloaded, ModelUnavailable("m", "gone"), 1),
         (always, ContentFiltered("m"), 2),
         ((), NetworkError("m"), 1),
     ],

@@ -105,7 +105,8 @@ def _models(config: LLMConfig) -> Iterator[Problem]:
 
 def _retryable(retryable: Retryable | None) -> Iterator[Problem]:
     tags = [kind.__name__ for kind in get_args(LLMError)]
-    for tag in retryable if isinstance(retryable, tuple) else ():
+    named = () if retryable is None or callable(retryable) else retryable
+    for tag in named:
         if tag not in tags:
             yield Problem("retry.retryable", f"{tag!r} is the tag of no error: {nearest(tag, tags)}")
 
