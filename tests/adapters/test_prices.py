@@ -27,14 +27,14 @@ from llm_manager import (
     run,
 )
 from llm_manager.domain.catalog import Price
-from llm_manager.domain.models import AS_OF, MODELS
+from llm_manager.domain.models import MODELS, catalog_day
 from llm_manager.policies.targets import resolve
 from llm_manager.testing.simulator import Say, Simulator
 
 pytestmark = pytest.mark.anyio
 
-DAY = date.fromisoformat(AS_OF)
-LLAMA = "groq/llama-3.3-70b-versatile"
+DAY = date.fromisoformat(catalog_day())
+UNLISTED = "groq/moonshotai/kimi-k2-instruct"
 
 
 def test_the_catalog_and_the_table_agree_on_the_catalogs_day() -> None:
@@ -48,7 +48,7 @@ def test_the_catalog_and_the_table_agree_on_the_catalogs_day() -> None:
         != (theirs.prompt_usd, theirs.completion_usd, theirs.long)
     }
     assert differing == {}
-    assert len(listed) >= len(MODELS) - 2
+    assert len(listed) >= len(MODELS) * 0.7
 
 
 def test_a_price_is_that_of_its_day() -> None:
@@ -71,9 +71,9 @@ def test_what_is_named_is_looked_up_and_what_is_stated_or_unknown_stays() -> Non
         },
         prices={"openai/gpt-4o": mine},
     )
-    listed = priced(config, LLAMA, "nonsense", "openai/no-such-model", on=DAY).prices
+    listed = priced(config, UNLISTED, "nonsense", "openai/no-such-model", on=DAY).prices
     assert listed["openai/gpt-4o"] is mine
-    assert {"groq/llama-3.1-8b-instant", "groq/qwen/qwen3-32b", LLAMA} <= listed.keys()
+    assert {"groq/llama-3.1-8b-instant", "groq/qwen/qwen3-32b", UNLISTED} <= listed.keys()
     assert not {"nonsense", "openai/no-such-model", "lm_studio/mine"} & listed.keys()
 
 
@@ -82,7 +82,7 @@ def test_every_name_of_a_model_is_looked_up_whatever_it_is_called_by() -> None:
         models={"by prefix": ModelSettings(model="llama-3.1-8b-instant"), "o3-mini": ModelSettings(window_tokens=9)},
         routing=RoutingSettings(chains={"job": ("groq/qwen/qwen3-32b", "by prefix")}),
     )
-    names = {"groq/llama-3.1-8b-instant", "openai/o3-mini", "groq/qwen/qwen3-32b", LLAMA, "openai/o1"}
+    names = {"groq/llama-3.1-8b-instant", "openai/o3-mini", "groq/qwen/qwen3-32b", "openai/o1"}
     assert names <= priced(config, "o1", on=DAY).prices.keys()
 
 
@@ -108,17 +108,17 @@ def test_a_file_may_state_prices_of_its_own() -> None:
 
 async def test_an_answer_of_a_model_outside_the_catalog_has_a_cost_when_its_price_is_known() -> None:
     async with Simulator() as simulator:
-        simulator.script("llama-3.3-70b-versatile", [Say("x", usage=(1_000, 1_000))] * 2)
+        simulator.script("moonshotai/kimi-k2-instruct", [Say("x", usage=(1_000, 1_000))] * 2)
         config = LLMConfig(
             keys=KeySettings(providers={"groq": (Secret("any-key-will-do-here"),)}),
             http=HttpSettings(base_urls={"groq": f"{simulator.url}/openai/v1"}),
         )
-        ask = LLMRequest(prompt="Why?", preferences=Preferences(model=LLAMA))
+        ask = LLMRequest(prompt="Why?", preferences=Preferences(model=UNLISTED))
         costs: list[Cost] = []
-        for each in (config, priced(config, LLAMA, on=DAY)):
+        for each in (config, priced(config, UNLISTED, on=DAY)):
             async with custom(each) as context:
                 costs.append((await run(generate(ask), context)).unwrap().usage.cost)
-    assert costs == [UnknownCost(), ComputedCost(0.00138)]
+    assert costs == [UnknownCost(), ComputedCost(0.004)]
 
 
 async def test_a_model_that_takes_tools_only_without_reasoning_is_told_so_wherever_its_name_leads() -> None:

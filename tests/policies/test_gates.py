@@ -68,9 +68,9 @@ def choosing(choice: ToolChoice, tools: tuple[Tool, ...] = TOOLS) -> LLMRequest:
         ("gpt-4o", wishing(Preferences(temperature=0.0, top_p=0.5, seed=7)), None),
         ("gpt-5.4-mini", wishing(Preferences(temperature=0.0)), None),
         (
-            "gpt-5.6-terra",
+            "gpt-6.1-terra",
             wishing(Preferences(temperature=0.0)),
-            Unsupported("gpt-5.6-terra", "temperature", "openai takes none with this model"),
+            Unsupported("gpt-6.1-terra", "temperature", "openai takes none with this model"),
         ),
     ],
 )

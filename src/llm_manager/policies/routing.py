@@ -12,7 +12,7 @@ from returns.result import Failure, Success
 
 from llm_manager.domain.catalog import CHAINS, PROVIDERS, Wish
 from llm_manager.domain.config import LLMConfig
-from llm_manager.domain.errors import ConfigurationError, ContextTooLarge, InvalidRequest, LLMError
+from llm_manager.domain.errors import ConfigurationError, ContextTooLarge, InvalidRequest, LLMError, ModelUnavailable
 from llm_manager.domain.errors import UnsupportedCapability as Unsupported
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.problem import Problem
@@ -20,6 +20,7 @@ from llm_manager.domain.request import ImagePart, LLMRequest
 from llm_manager.domain.settings import Strategy
 from llm_manager.domain.target import Target
 from llm_manager.policies.asked import sent_tokens
+from llm_manager.policies.calendar import ended, on_day
 from llm_manager.policies.latency import Latency, expected_ms
 from llm_manager.policies.targets import NoTarget, has_gateway, is_configured, resolve
 from llm_manager.policies.window import windowed
@@ -47,18 +48,19 @@ Candidate: TypeAlias = Chosen | Skipped
 
 
 def candidates(
-    config: LLMConfig, request: LLMRequest, latencies: Mapping[str, Latency]
+    config: LLMConfig, request: LLMRequest, latencies: Mapping[str, Latency], day: str | None = None
 ) -> Outcome[tuple[Candidate, ...], InvalidRequest | ConfigurationError]:
     """The models for *request* in order: the caller's own first, then its task's chain under the strategy.
 
-    *latencies* is what was observed, by target.
+    *latencies* is what was observed, by target. *day* (``YYYY-MM-DD``) decides which prices are in force and which
+    models have ended; without it, those of the catalog's day are and none has.
 
     Fails with ``InvalidRequest`` for an unknown task or a preferred model that cannot be told, and with
     ``ConfigurationError`` when nothing at all is configured.
     """
     wish = request.preferences
     strategy = strategy_of(config, request)
-    found = _chain(config, request.task_type, wish.model, wish.fallback == "chain")
+    found = _chain(config, request.task_type, wish.model, wish.fallback == "chain", day)
     if not isinstance(found, Success):
         return found
     chain = found.unwrap()
@@ -115,6 +117,7 @@ def _chain(
     task: str,
     preferred: str | None,
     with_chain: bool,  # noqa: FBT001  # a key of the memo
+    day: str | None = None,
 ) -> Outcome[tuple[Candidate, ...], InvalidRequest | ConfigurationError]:
     names = _task_chain(config, task)
     if names is None:
@@ -127,10 +130,10 @@ def _chain(
         unknown = resolved.failure() if isinstance(resolved, Failure) else None
         if isinstance(unknown, InvalidRequest):
             return Failure(unknown)
-        _add(chain, preferred, resolved, "the caller's own choice")
+        _add(chain, preferred, resolved, "the caller's own choice", day)
     for name in names if with_chain or preferred is None else ():
-        _add(chain, name, resolve(config, name), f"in the chain for {task}")
-    if not any(isinstance(each, Chosen) for each in chain.values()) and not _anything_configured(config):
+        _add(chain, name, resolve(config, name), f"in the chain for {task}", day)
+    if not any(_is_reached(each) for each in chain.values()) and not _anything_configured(config):
         return Failure(_nothing_configured())
     return Success(tuple(chain.values()))
 
@@ -144,12 +147,23 @@ def _task_chain(config: LLMConfig, task: str) -> tuple[str, ...] | None:
     return config.routing.chains.get(task) or CHAINS.get(task)
 
 
-def _add(chain: dict[str, Candidate], name: str, resolved: Outcome[Target, NoTarget], why: str) -> None:
-    if isinstance(resolved, Success):
-        target = resolved.unwrap()
-        chain.setdefault(target.key, Chosen(target, why))
-    else:
+def _add(
+    chain: dict[str, Candidate], name: str, resolved: Outcome[Target, NoTarget], why: str, day: str | None
+) -> None:
+    if isinstance(resolved, Failure):
         chain.setdefault(name, Skipped(name, "", resolved.failure(), why))
+        return
+    target = on_day(resolved.unwrap(), day)
+    guessed = target.facts.guessed_from
+    why = why if guessed is None else f"{why}, taken to be like {guessed}"
+    error = ended(target, day)
+    known = Chosen(target, why) if error is None else Skipped(target.model, target.provider.name, error, why)
+    chain.setdefault(target.key, known)
+
+
+def _is_reached(candidate: Candidate) -> bool:
+    """Is its provider configured, although the model may have ended?"""
+    return isinstance(candidate, Chosen) or isinstance(candidate.error, ModelUnavailable)
 
 
 def _reordered(
