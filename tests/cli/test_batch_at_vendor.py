@@ -61,7 +61,7 @@ def test_the_answers_of_the_vendors_batch_are_in_the_order_of_the_file(simulator
         (1, "a", "first"),
         (2, None, "You said: two"),
     ]
-    assert capsys.readouterr().err.startswith("2 of 2 answered, $0.20")
+    assert capsys.readouterr().err.startswith("2 of 2 answered, $0.10")
     assert [received.path for received in simulator.received] == [
         "/v1/files",
         "/v1/batches",

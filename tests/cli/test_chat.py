@@ -77,7 +77,7 @@ def test_what_is_stored_can_be_listed_shown_and_deleted(
     head, _, line = capsys.readouterr().out.splitlines()
     assert head.split() == ["ID", "CONTINUED", "MODEL", "VERSION", "COST", "TITLE"]
     assert line.startswith("trip  20")
-    assert line.endswith("gpt-6.1-terra  2        $0.0003  Über die Hügel?")
+    assert line.endswith("gpt-6.1-terra  2        $0.0001  Über die Hügel?")
     assert main(["chat", "--list", "--json", *store]) == 0
     assert json.loads(capsys.readouterr().out)[0]["metadata"] == {"title": "Über die Hügel?"}
     assert main(["chat", "--show", "tr", *store]) == 0
@@ -148,7 +148,7 @@ def test_the_model_changes_in_the_middle(simulator: Simulator, talk: Talk) -> No
     assert out == "You said: hi\nYou said: and?\n"
     assert [each.json["model"] for each in simulator.received] == ["gpt-6.1-terra", "gpt-4o"]
     for said in (
-        "asking the chain of general; there are:\ngpt, gpt-5.6,",
+        "asking the chain of general; there are:\ngpt, chat-latest,",
         "did you mean gpt-4o",
         "no valid key for claude",
         "gpt-4o of openai answers from here on",

@@ -53,12 +53,12 @@ answered  54 of 54 (100 %), 0 from the cache
 sent      65 (1.20 a call), 10 retries, 10 fallbacks
 waited    8s before retries, 0s for keys, 0s at our own limits
 latency   p50 1.0 s, p95 2.8 s, p99 5.9 s, longest 5.9 s
-cost      $0.1660
+cost      $0.1470
 
 MODEL              CALLS  SENT  LOAD   FAILED  SKIPPED  P50    P95    COST
 -----------------  -----  ----  -----  ------  -------  -----  -----  -------
 claude-sonnet-5-5  52     55    x1.06  11      9        1.0 s  1.0 s  $0.1320
-gpt-6.1-terra      10     10    x1.00  0       0        2.0 s  2.0 s  $0.0340
+gpt-6.1-terra      10     10    x1.00  0       0        2.0 s  2.0 s  $0.0150
 
                    0s          15m         30m         45m         1h
 calls              ▃ ▁▁▁ ▃▁▁▄▁▁▄▁▃ ▄▁▃  ▁ ▄▄  ▃▁▁  ▁▁▃ ▃▁▁▃ ▁ ▁▄ ▁▁  peak 3
@@ -137,7 +137,7 @@ Ten minutes without Claude
 
 CONFIG        ANSWERED     CACHED  SENT  LOAD   P50    P95    P99    COST
 ------------  -----------  ------  ----  -----  -----  -----  -----  -------
-patient.toml  54 (100 %)   0       65    x1.20  1.0 s  2.8 s  5.9 s  $0.1660
+patient.toml  54 (100 %)   0       65    x1.20  1.0 s  2.8 s  5.9 s  $0.1470
 alone.toml    44 (81.4 %)  0       56    x1.10  1.0 s  1.0 s  1.0 s  $0.1320
 
                      0s          15m         30m         45m         1h

@@ -59,7 +59,7 @@ async def test_a_quiet_minute_is_reported_whole() -> None:
     report, _ = await played(scenario)
     (model,) = report.models
     one_second = Quantiles(p50_s=1.0, p95_s=1.0, p99_s=1.0, longest_s=1.0)
-    usd = round(2 * (500 * 2.0 + 200 * 12.0) / 1_000_000, 6)
+    usd = round(2 * (500 * 1.0 + 200 * 5.0) / 1_000_000, 6)
     assert report == Report(
         title="Quiet",
         seed=4,

@@ -60,7 +60,7 @@ async def test_a_model_that_the_scenario_does_not_describe_is_taken_to_be_well()
     ("name", "model", "provider"),
     [
         ("gpt", "gpt-6.1-terra", "openai"),
-        ("llama", "llama-3.3-70b-versatile", "groq"),
+        ("llama", "openai/gpt-oss-120b", "groq"),
         ("ollama/llama3.2", "llama3.2", "ollama"),
         ("anthropic/some-new-model", "some-new-model", "anthropic"),
         ("mine", "mine", "custom"),

@@ -28,7 +28,8 @@ def mode_for(request: LLMRequest, target: Target) -> SchemaMode | None:
     if isinstance(wanted, JsonSchema):
         if "json_schema" in capabilities and not _refused(wanted, target.provider.schema_refuses):
             return "json_schema"
-        if "tools" in capabilities and not request.tools and "tool_choice" not in target.provider.unsupported:
+        can_force = "tool_choice" not in target.provider.unsupported | target.facts.unsupported
+        if "tools" in capabilities and not request.tools and can_force:
             return "tool"
     return "json_mode" if "json_mode" in capabilities else "prompt"
 
