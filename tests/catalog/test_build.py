@@ -1,4 +1,4 @@
-"""`make catalog` from small sources: what is taken from whom, what the overlay changes, and where a human should look."""
+"""`make catalog` from small sources: what is taken from whom, what the overlay changes, and what a human is shown."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def names_of(sources: Sources) -> dict[str, set[str]]:
 
 
 def build(sources: Sources, overlay: dict[str, Any]) -> dict[str, dict[str, Row]]:
-    """The rows by provider and model, in order; a version that differs from its undated model in nothing is left out."""
+    """The rows by provider and model, in order; a version that is in all like its undated model is left out."""
     names = names_of({source: listings for source, listings in sources.items() if source != "genai"})
     rules = overlay.get("rule", [])
     catalog: dict[str, dict[str, Row]] = {}
@@ -101,9 +101,7 @@ def _last(rules: list[dict[str, Any]], key: str) -> Any:
     return next((rule[key] for rule in reversed(rules) if key in rule), None)
 
 
-def _window(
-    listings: dict[str, Listing], litellm: Listing, rules: list[dict[str, Any]], *, is_alias: bool
-) -> Row:
+def _window(listings: dict[str, Listing], litellm: Listing, rules: list[dict[str, Any]], *, is_alias: bool) -> Row:
     """The window, the bound of a prompt and the longest answer, with where the window is from. An alias moves on, so
     the newer source is asked first for one.
 

@@ -70,10 +70,12 @@ def _listing(model: Any, day: date) -> Listing:
     if not sheets:
         return Listing()
     noon = datetime.combine(day, time(12), UTC)
-    whens = {str(next(iter(each.when.values()))): each.when for each in model.price_variants or () if len(each.when) == 1}
+    by_one = [each.when for each in model.price_variants or () if len(each.when) == 1]
+    whens = {str(next(iter(when.values()))): when for when in by_one}
     variants = {name: _sheet(model.get_prices(noon, when)) for name, when in whens.items()}
     standard, batch = sheets[""].rates.get("cached"), variants.pop("batch", None)
-    services = {name: sheet for name, sheet in variants.items() if name != "default" and sheet not in (None, sheets[""])}
+    standard_ones = (None, sheets[""])
+    services = {name: sheet for name, sheet in variants.items() if name != "default" and sheet not in standard_ones}
     factor = round(batch.rates["cached"] / standard, 6) if batch is not None and standard else None
     return Listing(sheets=sheets, services=services, batch_cached=factor)
 

@@ -1,4 +1,4 @@
-"""A price of this library from one model of genai-prices: its days, long prompts, hour writes and classes of service."""
+"""A price of this library from one model of genai-prices: days, long prompts, hour writes, classes of service."""
 
 from __future__ import annotations
 
@@ -110,7 +110,9 @@ def _long(listed: ModelPrice, above_tokens: int) -> LongRates:
 
 def _starts(listed: ModelPrice) -> list[int]:
     lists: list[_Listed] = [getattr(listed, unit) for unit in _UNITS.values()]
-    return sorted({tier.start for each in lists if each is not None and not isinstance(each, Decimal) for tier in each.tiers})
+    return sorted(
+        {tier.start for each in lists if each is not None and not isinstance(each, Decimal) for tier in each.tiers}
+    )
 
 
 def _rates(listed: ModelPrice, above_tokens: int = 0) -> dict[str, float | None]:

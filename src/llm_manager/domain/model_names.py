@@ -64,7 +64,7 @@ def facts_of(provider: ProviderFacts, model: str, *, is_vendors: bool = True) ->
 
 
 def listed_price(config: LLMConfig, facts: ModelFacts) -> Price | None:
-    """The price under ``prices`` of *config*, of the model or of the one that it is a version of; else the catalog's."""
+    """The price under ``prices`` of *config*, of the model or the one that it is a version of; else the catalog's."""
     stated = config.prices.get(f"{facts.provider}/{facts.name}")
     if stated is None and config.prices:
         listed = listed_facts(PROVIDERS[facts.provider], facts.name) if facts.provider in PROVIDERS else None

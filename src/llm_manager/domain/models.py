@@ -41,6 +41,11 @@ def _catalog() -> _Catalog:
     return _Catalog(head=json.loads(head), lines={name: row for name, _, row in split})
 
 
+def is_loaded() -> bool:
+    """Has the file been read?"""
+    return _catalog.cache_info().currsize > 0
+
+
 def catalog_day() -> str:
     """The day of the catalog, as ``YYYY-MM-DD``: the prices in force on it come first."""
     return cast("str", _catalog().head["as_of"])
@@ -129,14 +134,12 @@ def _dated_price(row: _Row) -> Price:
 
 
 def _price(row: _Row, **fields: Any) -> Price:
-    long = tuple(
-        LongRates(above_tokens=int(above), **_rates(rates)) for above, rates in row.get("long", {}).items()
-    )
+    long = tuple(LongRates(above_tokens=int(above), **_rates(rates)) for above, rates in row.get("long", {}).items())
     return Price(long=long, **_rates(row), **fields)
 
 
-def _rates(row: _Row) -> dict[str, float | None]:
-    return {field: row.get(key) for key, field in _RATES.items() if key in row}
+def _rates(row: _Row) -> dict[str, Any]:
+    return {field: row[key] for key, field in _RATES.items() if key in row}
 
 
 _RATES: Final[Mapping[str, str]] = {

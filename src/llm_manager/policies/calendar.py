@@ -1,4 +1,7 @@
-"""What the day decides: the price in force, and whether a vendor still serves a model. Days are ``YYYY-MM-DD``, in UTC."""
+"""What the day decides: the price in force, and whether a vendor still serves a model.
+
+Days are ``YYYY-MM-DD``, in UTC.
+"""
 
 from __future__ import annotations
 
