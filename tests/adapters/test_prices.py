@@ -60,6 +60,31 @@ def test_a_price_is_that_of_its_day() -> None:
     assert (after.as_of, after.source.partition(" ")[0]) == ("2026-08-01", "genai-prices")
 
 
+def test_hour_writes_services_regions_and_later_prices_are_taken_over() -> None:
+    listed = priced(LLMConfig(), on=DAY).prices
+    opus, flash = listed["anthropic/claude-opus-5-5"], listed["gemini/gemini-3.8-flash"]
+    assert (opus.cache_write_usd, opus.cache_hour_usd, opus.regions) == (5.0, 8.0, (("us", 1.1),))
+    [fast] = opus.services
+    assert (fast.service_tiers, fast.prompt_usd, fast.cache_hour_usd) == (frozenset({"fast"}), 8.0, 16.0)
+    assert [(each.from_day, each.prompt_usd) for each in flash.then] == [("2027-01-01", 1.5)]
+
+
+def test_a_version_that_only_the_configuration_names_is_resolved_as_a_request_would_resolve_it() -> None:
+    config = LLMConfig(models={"mine": ModelSettings(provider="anthropic", model="claude-haiku-4-5@20251001")})
+    assert priced(config, on=DAY).prices["anthropic/claude-haiku-4-5@20251001"].prompt_usd == 1.0
+
+
+def test_where_the_hour_decides_the_higher_price_bounds_the_day() -> None:
+    from genai_prices.data_snapshot import get_snapshot  # noqa: PLC0415  # an extra
+
+    from llm_manager.adapters.price_sheets import price_of_model  # noqa: PLC0415  # beside it
+
+    model = get_snapshot().find_provider_model("deepseek-flash", None, "deepseek", None)[1]
+    price = price_of_model(model, DAY)
+    assert price is not None
+    assert (price.prompt_usd, price.completion_usd) == (0.3, 1.2)
+
+
 def test_what_is_named_is_looked_up_and_what_is_stated_or_unknown_stays() -> None:
     mine = Price(prompt_usd=7.0, completion_usd=7.0, as_of="2026-01-01", source="a contract")
     config = LLMConfig(
