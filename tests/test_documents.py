@@ -59,7 +59,7 @@ def vendor(monkeypatch: pytest.MonkeyPatch) -> Iterator[Simulator]:
 def test_the_code_of_a_page_runs(
     page: Path, vendor: Simulator, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    vendor.script("gpt-5.6-terra", [Say("It scatters.")] * 2)
+    vendor.script("gpt-6.1-terra", [Say("It scatters.")] * 2)
     module = ModuleType("page")  # dataclasses look their module up
     monkeypatch.setitem(sys.modules, "page", module)
     for block in BLOCK.finditer(page.read_text(encoding="utf-8")):

@@ -48,7 +48,7 @@ async def test_live_reads_the_environment_when_it_is_built(monkeypatch: pytest.M
     async with Simulator() as simulator:
         monkeypatch.setenv("OPENAI_API_KEY", "sk-canary-0123456789")
         monkeypatch.setenv("OPENAI_BASE_URL", f"{simulator.url}/v1")
-        simulator.script("gpt-5.6-terra", [Say("from the environment")])
+        simulator.script("gpt-6.1-terra", [Say("from the environment")])
         assert (await provide(generate(ASK), layer)).unwrap().content == "from the environment"
 
 

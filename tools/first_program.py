@@ -25,7 +25,7 @@ def main() -> None:
     with anyio.from_thread.start_blocking_portal() as portal:
         vendor = Simulator()
         with portal.wrap_async_context_manager(vendor):
-            vendor.script("gpt-5.6-terra", [Say("It scatters.")])
+            vendor.script("gpt-6.1-terra", [Say("It scatters.")])
             os.environ |= {"OPENAI_API_KEY": "sk-simulated", "OPENAI_BASE_URL": f"{vendor.url}/v1"}
             exec(compile(block[1], sys.argv[1], "exec"), {"__name__": "__main__"})  # noqa: S102  # our own page
 

@@ -47,6 +47,14 @@ def test_what_a_stream_told_at_its_beginning_is_kept_to_its_end() -> None:
     assert (ended.cache_hour_tokens, ended.service_tier, ended.completion_tokens) == (4, "priority", 9)
 
 
+def test_fast_mode_is_a_class_of_service_and_the_region_is_kept_to_the_end_of_a_stream() -> None:
+    begun = anthropic_answers.usage_of(
+        {"input_tokens": 1, "output_tokens": 1, "speed": "fast", "service_tier": "standard", "inference_geo": "us"}
+    )
+    ended = anthropic_answers.usage_of({"output_tokens": 9, "service_tier": "standard"}, begun)
+    assert (begun.service_tier, begun.region) == (ended.service_tier, ended.region) == ("fast", "us")
+
+
 @pytest.mark.parametrize("tier", ["flex", None])
 def test_the_service_stands_beside_the_usage_in_an_answer_and_in_a_chunk(tier: str | None) -> None:
     target = resolve(CONFIG, "gpt-4o").unwrap()

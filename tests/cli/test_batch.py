@@ -64,11 +64,11 @@ def test_every_line_is_answered_in_its_place(simulator: Simulator, capsys: Captu
         {"prompt": "two"},
         {"id": 7, "prompt": "three", "preferences": {"model": "gpt-4o"}},
     )
-    simulator.script("gpt-5.6-terra", [Say("slow", after_s=0.1), Say("quick")])
+    simulator.script("gpt-6.1-terra", [Say("slow", after_s=0.1), Say("quick")])
     assert batch("--concurrency", "3") == 0
     assert [(line["line"], line.get("id")) for line in told()] == [(1, "a"), (2, None), (3, "7")]
     assert {line["response"]["content"] for line in told()} == {"slow", "quick", "You said: three"}
-    assert [line["response"]["model"] for line in told()] == ["gpt-5.6-terra", "gpt-5.6-terra", "gpt-4o"]
+    assert [line["response"]["model"] for line in told()] == ["gpt-6.1-terra", "gpt-6.1-terra", "gpt-4o"]
     out, err = capsys.readouterr()
     assert out == ""
     assert err.startswith("3 of 3 answered, $0.00")
@@ -78,7 +78,7 @@ def test_every_line_is_answered_in_its_place(simulator: Simulator, capsys: Captu
 @pytest.mark.usefixtures("files")
 def test_the_same_command_again_asks_only_for_what_failed(simulator: Simulator, capsys: Capture) -> None:
     ask({"prompt": "one"}, {"prompt": "two"})
-    simulator.script("gpt-5.6-terra", [Say("first"), Status(400)])
+    simulator.script("gpt-6.1-terra", [Say("first"), Status(400)])
     assert batch("--concurrency", "1", "--json") == 1
     report = json.loads(capsys.readouterr().out)
     assert (report["answered"], report["kept"], report["failed"]) == (1, 0, {"InvalidRequest": 1})
@@ -105,7 +105,7 @@ def test_options_hold_for_every_line_that_does_not_say_it_itself(simulator: Simu
 def test_with_a_schema_the_answers_are_values(simulator: Simulator) -> None:
     ask({"prompt": "one"})
     Path("schema.json").write_text('{"type": "array", "items": {"type": "integer"}}', encoding="utf-8")
-    simulator.script("gpt-5.6-terra", [Say("[1, 2]")])
+    simulator.script("gpt-6.1-terra", [Say("[1, 2]")])
     assert batch("--schema", "schema.json") == 0
     assert told() == [{"line": 1, "value": [1, 2]}]
     Path("out.jsonl").unlink()

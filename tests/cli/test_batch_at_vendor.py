@@ -22,7 +22,7 @@ from llm_manager.testing.simulator import Course, Say, Simulator, Status
 
 Capture = pytest.CaptureFixture[str]
 
-MODEL = "gpt-5.6-terra"
+MODEL = "gpt-6.1-terra"
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def test_the_answers_of_the_vendors_batch_are_in_the_order_of_the_file(simulator
         (1, "a", "first"),
         (2, None, "You said: two"),
     ]
-    assert capsys.readouterr().err.startswith("2 of 2 answered, $0.20")
+    assert capsys.readouterr().err.startswith("2 of 2 answered, $0.10")
     assert [received.path for received in simulator.received] == [
         "/v1/files",
         "/v1/batches",
@@ -86,7 +86,7 @@ def test_the_same_command_again_asks_only_for_what_failed(simulator: Simulator, 
     ("options", "said"),
     [
         ([], "--at-vendor hands everything in to one model: name it with --model"),
-        (["--model", "gpt-4o"], "--at-vendor asks one model, gpt-4o, and some lines want gpt-5.6-terra"),
+        (["--model", "gpt-4o"], "--at-vendor asks one model, gpt-4o, and some lines want gpt-6.1-terra"),
     ],
 )
 def test_what_cannot_be_is_said_before_anything_is_sent(options: list[str], said: str, capsys: Capture) -> None:

@@ -25,7 +25,7 @@ def piped(monkeypatch: pytest.MonkeyPatch, text: str, *argv: str) -> int:
 def test_a_pipe_is_one_turn_and_prints_the_answer_alone(
     simulator: Simulator, monkeypatch: pytest.MonkeyPatch, capsys: Capture
 ) -> None:
-    simulator.script("gpt-5.6-terra", [Say("Two lines \x1b[1mread.")])
+    simulator.script("gpt-6.1-terra", [Say("Two lines \x1b[1mread.")])
     assert piped(monkeypatch, "/first\nsecond\n") == 0
     assert capsys.readouterr() == ("Two lines \x1b[1mread.\n", "")
     assert simulator.received[0].json["messages"][-1]["content"] == "/first\nsecond\n"
@@ -57,9 +57,9 @@ def test_each_line_is_a_turn_when_asked_for_and_the_first_that_fails_is_the_last
     assert piped(monkeypatch, "1\n\n2\n3\n", "--lines", "--json", "--model", "gpt-4o", "--task", "general") == 0
     first, second, third = map(json.loads, capsys.readouterr().out.splitlines())
     assert first["response"]["content"] == "one"
-    assert second["response"]["model"] == "gpt-5.6-terra"
+    assert second["response"]["model"] == "gpt-6.1-terra"
     assert len({each["conversation_id"] for each in (first, second, third)}) == 1
-    simulator.script("gpt-5.6-terra", [Say("one"), Status(401), Say("never")])
+    simulator.script("gpt-6.1-terra", [Say("one"), Status(401), Say("never")])
     assert piped(monkeypatch, "1\n2\n3\n", "--lines") == 1
     out, err = capsys.readouterr()
     assert (out, err.count("\n")) == ("one\n", 1)
@@ -77,7 +77,7 @@ def test_what_is_stored_can_be_listed_shown_and_deleted(
     head, _, line = capsys.readouterr().out.splitlines()
     assert head.split() == ["ID", "CONTINUED", "MODEL", "VERSION", "COST", "TITLE"]
     assert line.startswith("trip  20")
-    assert line.endswith("gpt-5.6-terra  2        $0.0003  Über die Hügel?")
+    assert line.endswith("gpt-6.1-terra  2        $0.0001  Über die Hügel?")
     assert main(["chat", "--list", "--json", *store]) == 0
     assert json.loads(capsys.readouterr().out)[0]["metadata"] == {"title": "Über die Hügel?"}
     assert main(["chat", "--show", "tr", *store]) == 0
@@ -132,12 +132,12 @@ def test_a_wrong_configuration_and_no_home_are_told(
 
 
 def test_a_turn_that_fails_leaves_nothing_and_the_chat_goes_on(simulator: Simulator, talk: Talk) -> None:
-    simulator.script("gpt-5.6-terra", [Status(400, None, "bad words"), Say("Hello.")])
+    simulator.script("gpt-6.1-terra", [Status(400, None, "bad words"), Say("Hello.")])
     code, out, err = talk("hi", "/list", "hi", "/cost", "/quit", "never")
     assert (code, out) == (0, "Hello.\n")
     told = err.splitlines()
     assert told[0].startswith("a new conversation")
-    assert told[1].startswith("the request is invalid (gpt-5.6-terra refused it): bad words")
+    assert told[1].startswith("the request is invalid (gpt-6.1-terra refused it): bad words")
     assert told[2] == "there are no conversations yet"
     assert [line.split()[:2] for line in told[-3:]] == [["this", "turn"], ["this", "conversation"], ["since", "you"]]
     assert len(simulator.received) == 2
@@ -146,9 +146,9 @@ def test_a_turn_that_fails_leaves_nothing_and_the_chat_goes_on(simulator: Simula
 def test_the_model_changes_in_the_middle(simulator: Simulator, talk: Talk) -> None:
     _, out, err = talk("hi", "/model", "/model gtp-4o", "/model claude", "/model gpt-4o", "and?", "/model")
     assert out == "You said: hi\nYou said: and?\n"
-    assert [each.json["model"] for each in simulator.received] == ["gpt-5.6-terra", "gpt-4o"]
+    assert [each.json["model"] for each in simulator.received] == ["gpt-6.1-terra", "gpt-4o"]
     for said in (
-        "asking the chain of general; there are:\ngpt, gpt-5.6,",
+        "asking the chain of general; there are:\ngpt, chat-latest,",
         "did you mean gpt-4o",
         "no valid key for claude",
         "gpt-4o of openai answers from here on",

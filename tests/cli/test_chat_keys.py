@@ -93,7 +93,7 @@ def test_no_key_ends_a_chat_but_the_one_that_does(monkeypatch: pytest.MonkeyPatc
 def test_ctrl_c_in_the_middle_of_an_answer_is_told(
     simulator: Simulator, monkeypatch: pytest.MonkeyPatch, capsys: Capture
 ) -> None:
-    simulator.script("gpt-5.6-terra", [Say("one two three four " * 50, gap_s=0.2)])
+    simulator.script("gpt-6.1-terra", [Say("one two three four " * 50, gap_s=0.2)])
     monkeypatch.setattr(sys, "stdin", Typing("count\n", "/list\n"))
     monkeypatch.setattr(sys, "stdout", Interrupting())
     assert main(["chat"]) == 0

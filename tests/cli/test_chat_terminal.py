@@ -38,13 +38,13 @@ def environ(simulator: Simulator, tmp_path: Path) -> Mapping[str, str]:
 def test_a_chat_edits_lines_streams_answers_and_leaves_at_ctrl_d(
     simulator: Simulator, environ: Mapping[str, str], tmp_path: Path
 ) -> None:
-    simulator.script("gpt-5.6-terra", [Say("It scatters."), Say("You are welcome.")])
+    simulator.script("gpt-6.1-terra", [Say("It scatters."), Say("You are welcome.")])
     before = len(simulator.received)
     with Terminal(["chat"], environ) as terminal:
         terminal.until(PROMPT)
         terminal.type("Why is the sky bluu\x7fe?\r")
         terminal.until("It scatters.")
-        assert "[gpt-5.6-terra | " in terminal.until(PROMPT)
+        assert "[gpt-6.1-terra | " in terminal.until(PROMPT)
         terminal.type("Thank\\\r")
         terminal.until(MORE)
         terminal.type("you\r")
@@ -70,7 +70,7 @@ def test_a_chat_edits_lines_streams_answers_and_leaves_at_ctrl_d(
 
 
 def test_a_pasted_block_is_one_turn(simulator: Simulator, environ: Mapping[str, str]) -> None:
-    simulator.script("gpt-5.6-terra", [Say("I see.")])
+    simulator.script("gpt-6.1-terra", [Say("I see.")])
     with Terminal(["chat", "--no-history"], environ) as terminal:
         terminal.until(PROMPT)
         terminal.type("\x1b[200~def f():\n    return 1\x1b[201~\r")
@@ -79,7 +79,7 @@ def test_a_pasted_block_is_one_turn(simulator: Simulator, environ: Mapping[str, 
 
 
 def test_ctrl_c_stops_the_answer_and_not_the_chat(simulator: Simulator, environ: Mapping[str, str]) -> None:
-    simulator.script("gpt-5.6-terra", [Say("one two three four " * 50, gap_s=0.2), Say("Sorry.")])
+    simulator.script("gpt-6.1-terra", [Say("one two three four " * 50, gap_s=0.2), Say("Sorry.")])
     with Terminal(["chat", "--new", "counting"], environ) as terminal:
         terminal.until(PROMPT)
         terminal.type("Count.\r")
@@ -102,7 +102,7 @@ def test_ctrl_c_stops_the_answer_and_not_the_chat(simulator: Simulator, environ:
 
 
 def test_what_a_model_writes_cannot_steer_the_terminal(simulator: Simulator, environ: Mapping[str, str]) -> None:
-    simulator.script("gpt-5.6-terra", [Say("\x1b]0;pwned\x07\x1b[2Jfine\x9b1m")])
+    simulator.script("gpt-6.1-terra", [Say("\x1b]0;pwned\x07\x1b[2Jfine\x9b1m")])
     with Terminal(["chat"], environ) as terminal:
         terminal.until(PROMPT)
         terminal.type("hi\r")
@@ -139,7 +139,7 @@ def test_a_watch_is_drawn_in_place_and_gives_the_screen_back(environ: Mapping[st
         terminal.until("\x1b[?1049h\x1b[?25l")
         first = terminal.until("\x1b[J")
         assert first.startswith("\x1b[Hllm-manager ")
-        assert "gpt-5.6-terra  openai    ok" in terminal.until("\x1b[J")
+        assert "gpt-6.1-terra  openai    ok" in terminal.until("\x1b[J")
         terminal.type("\x03")
         assert terminal.ended() == 130
         assert terminal.seen.endswith("\x1b[?25h\x1b[?1049l")

@@ -24,7 +24,7 @@ from tests.cli.commands import simulator as simulator
 
 
 def test_generate_prints_the_answer_and_nothing_else(simulator: Simulator, capsys: Capture) -> None:
-    simulator.script("gpt-5.6-terra", [Say("It scatters.")])
+    simulator.script("gpt-6.1-terra", [Say("It scatters.")])
     assert main(["generate", "Why is the sky blue?"]) == 0
     out, err = capsys.readouterr()
     assert (out, err) == ("It scatters.\n", "")
@@ -40,7 +40,7 @@ def test_generate_reads_the_prompt_from_standard_input(
 
 
 def test_a_stream_is_printed_while_it_comes(simulator: Simulator, capsys: Capture) -> None:
-    simulator.script("gpt-5.6-terra", [Say("It scatters."), Say("It scatters.")])
+    simulator.script("gpt-6.1-terra", [Say("It scatters."), Say("It scatters.")])
     assert main(["generate", "--stream", "Why is the sky blue?"]) == 0
     assert capsys.readouterr() == ("It scatters.\n", "")
     assert main(["generate", "--stream", "--json", "Why?"]) == 0
@@ -86,20 +86,20 @@ def test_a_person_at_a_terminal_sees_what_it_took(
 ) -> None:
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     assert main(["generate", "hi"]) == 0
-    assert capsys.readouterr().err.startswith("[gpt-5.6-terra | ")
+    assert capsys.readouterr().err.startswith("[gpt-6.1-terra | ")
 
 
 def test_a_failure_is_one_line_and_exit_code_1(simulator: Simulator, capsys: Capture) -> None:
-    simulator.script("gpt-5.6-terra", [Status(401, None, "Incorrect API key provided: sk-canary-0123456789")])
+    simulator.script("gpt-6.1-terra", [Status(401, None, "Incorrect API key provided: sk-canary-0123456789")])
     assert main(["generate", "hi"]) == 1
     out, err = capsys.readouterr()
     assert "canary" not in out + err
     assert len(err.splitlines()) == 1
-    assert err.startswith("llm-manager: no valid key for gpt-5.6-terra")
+    assert err.startswith("llm-manager: no valid key for gpt-6.1-terra")
 
 
 def test_a_failure_as_json_is_the_error_itself(simulator: Simulator, capsys: Capture) -> None:
-    simulator.script("gpt-5.6-terra", [Status(404)])
+    simulator.script("gpt-6.1-terra", [Status(404)])
     assert main(["generate", "hi", "--json"]) == 1
     assert json.loads(capsys.readouterr().out)["tag"] == "ModelUnavailable"
 
@@ -168,7 +168,7 @@ def test_a_plan_says_which_options_a_model_is_not_sent() -> None:
 def test_plan_shows_models_reasons_and_the_worst_case(simulator: Simulator, capsys: Capture) -> None:
     assert main(["plan", "hi", "--max-tokens", "100"]) == 0
     out = capsys.readouterr().out
-    assert "gpt-5.6-terra" in out
+    assert "gpt-6.1-terra" in out
     assert "passed over: no key for anthropic is configured" in out
     assert "at worst: 4 requests" in out
     assert main(["plan", "hi", "--json"]) == 0

@@ -18,7 +18,7 @@ def test_a_recorded_answer_comes_back_without_a_network(
     simulator: Simulator, capsys: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = str(tmp_path / "run.jsonl")
-    simulator.script("gpt-5.6-terra", [Status(503), Say("It scatters."), Say("[1, 2]")])
+    simulator.script("gpt-6.1-terra", [Status(503), Say("It scatters."), Say("[1, 2]")])
     schema = tmp_path / "schema.json"
     schema.write_text('{"type": "array", "items": {"type": "integer"}}')
     ways = (["Why?", "--json"], ["Why?", "--schema", str(schema)], ["Why?", "--stream"])
@@ -40,7 +40,7 @@ def test_what_is_not_in_a_recording_is_shown_beside_what_is(
     capsys.readouterr()
     assert main(["generate", "Why is the sky red?", "--replay", path]) == 1
     first, second = capsys.readouterr().err.splitlines()
-    assert first.startswith(f"llm-manager: {path}: the call of gpt-5.6-terra at openai was not recorded; the nearest")
+    assert first.startswith(f"llm-manager: {path}: the call of gpt-6.1-terra at openai was not recorded; the nearest")
     assert second == '  request.prompt: recorded "Why is the sky blue?", asked "Why is the sky red?"'
     assert main(["generate", "Why is the sky red?", "--replay", path, "--json"]) == 1
     told = json.loads(capsys.readouterr().out)

@@ -21,10 +21,10 @@ SCHEMA = '{"type": "object", "properties": {"sky": {"type": "string"}}, "require
 def test_an_answer_can_be_held_to_a_schema_in_a_file(simulator: Simulator, capsys: Capture, tmp_path: Path) -> None:
     file = tmp_path / "schema.json"
     file.write_text(SCHEMA)
-    simulator.script("gpt-5.6-terra", [Say('{"sky": 5}'), Say('{"sky": "blue"}')])
+    simulator.script("gpt-6.1-terra", [Say('{"sky": 5}'), Say('{"sky": "blue"}')])
     assert main(["generate", "hi", "--schema", str(file)]) == 0
     assert json.loads(capsys.readouterr().out) == {"sky": "blue"}
-    simulator.script("gpt-5.6-terra", [Say("no")] * 3)
+    simulator.script("gpt-6.1-terra", [Say("no")] * 3)
     assert main(["generate", "hey", "--schema", str(file)]) == 1
 
 

@@ -53,19 +53,19 @@ answered  54 of 54 (100 %), 0 from the cache
 sent      65 (1.20 a call), 10 retries, 10 fallbacks
 waited    8s before retries, 0s for keys, 0s at our own limits
 latency   p50 1.0 s, p95 2.8 s, p99 5.9 s, longest 5.9 s
-cost      $0.1660
+cost      $0.1470
 
 MODEL              CALLS  SENT  LOAD   FAILED  SKIPPED  P50    P95    COST
 -----------------  -----  ----  -----  ------  -------  -----  -----  -------
 claude-sonnet-5-5  52     55    x1.06  11      9        1.0 s  1.0 s  $0.1320
-gpt-5.6-terra      10     10    x1.00  0       0        2.0 s  2.0 s  $0.0340
+gpt-6.1-terra      10     10    x1.00  0       0        2.0 s  2.0 s  $0.0150
 
                    0s          15m         30m         45m         1h
 calls              ▃ ▁▁▁ ▃▁▁▄▁▁▄▁▃ ▄▁▃  ▁ ▄▄  ▃▁▁  ▁▁▃ ▃▁▁▃ ▁ ▁▄ ▁▁  peak 3
 claude-sonnet-5-5  ▃ ▁▁▁ ▃▁▁▄▁▁▄▁▃ █▁▃  ▁ ▁▄  ▃▁▁  ▁▁▃ ▃▁▁▃ ▁ ▁▄ ▁▁  peak 6
   failed                           █▁▃  ▁ ▁                          11
   breaker open                     ▃███████▆                         17%
-gpt-5.6-terra                      ▄▁▃  ▁ ▄                          peak 3
+gpt-6.1-terra                      ▄▁▃  ▁ ▄                          peak 3
 
 claude-sonnet-5-5 failed: NetworkError 11
 claude-sonnet-5-5 breaker open from 20m47s to 30m57s, failed probes: 6
@@ -137,7 +137,7 @@ Ten minutes without Claude
 
 CONFIG        ANSWERED     CACHED  SENT  LOAD   P50    P95    P99    COST
 ------------  -----------  ------  ----  -----  -----  -----  -----  -------
-patient.toml  54 (100 %)   0       65    x1.20  1.0 s  2.8 s  5.9 s  $0.1660
+patient.toml  54 (100 %)   0       65    x1.20  1.0 s  2.8 s  5.9 s  $0.1470
 alone.toml    44 (81.4 %)  0       56    x1.10  1.0 s  1.0 s  1.0 s  $0.1320
 
                      0s          15m         30m         45m         1h
@@ -206,9 +206,9 @@ def test_more_than_a_few_lines_of_one_kind_are_left_out(capsys: Capture, tmp_pat
     file.write_text(f'duration = "4h"\n[[traffic]]\nrate = "2/min"\n{outages}', encoding="utf-8")
     assert main(["simulate", str(file)]) == 0
     out = capsys.readouterr().out
-    assert out.count("gpt-5.6-terra breaker open from") == 6
+    assert out.count("gpt-6.1-terra breaker open from") == 6
     assert "and 2 more: --json has them all" in out
-    assert "calls failed: gpt-5.6-terra CircuitOpen" in out
+    assert "calls failed: gpt-6.1-terra CircuitOpen" in out
 
 
 def test_what_is_guessed_or_unknown_is_said(capsys: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -217,7 +217,7 @@ def test_what_is_guessed_or_unknown_is_said(capsys: Capture, tmp_path: Path, mon
     file.write_text('[[traffic]]\nrate = "1/h"\nmodel = "openai/new"\n[models."openai/new"]\n', "utf-8")
     assert main(["simulate", str(file)]) == 0
     out = capsys.readouterr().out
-    assert "not in the scenario, so taken to be well and as fast as the catalog guesses: gpt-5.6-terra" in out
+    assert "not in the scenario, so taken to be well and as fast as the catalog guesses: gpt-6.1-terra" in out
     assert "answers of unknown price" in out
     assert "canary" not in out
 

@@ -234,7 +234,8 @@ def test_a_part_of_a_price_that_nothing_completes_is_a_problem_with_its_source(t
         prompt_usd = 1.0
         [models."groq/listed"]
         completion_usd = 1.0
-        [models.llama]
+        [models.unlisted]
+        model = "gpt-99"
         cached_usd = 1.0
         [models.nonsense]
         cached_usd = 1.0
@@ -249,5 +250,5 @@ def test_a_part_of_a_price_that_nothing_completes_is_a_problem_with_its_source(t
     found = problems({"LLM_MANAGER_CONFIG": str(file)})
     assert {path: source for path, (source, _) in found.items()} == {
         "models.mine.prompt_usd": str(file),
-        "models.llama.cached_usd": str(file),
+        "models.unlisted.cached_usd": str(file),
     }

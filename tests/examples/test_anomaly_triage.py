@@ -60,7 +60,7 @@ def test_a_vendor_is_sent_the_end_of_the_log(
 ) -> None:
     log = tmp_path / "app.log"
     log.write_text("long ago\n" + "it is down\n" * 3, encoding="utf-8")
-    vendor.script("gpt-5.6-terra", [Say(to_json(DOWN))])
+    vendor.script("gpt-6.1-terra", [Say(to_json(DOWN))])
     assert main([str(log), "--last-lines", "3", "--json", "--budget-usd", "1"]) == 0
     assert [each["log"] for each in json.loads(capsys.readouterr().out)["anomalies"]] == ["app.log"]
     assert b"it is down" in vendor.received[0].body
@@ -72,7 +72,7 @@ def test_a_log_that_no_vendor_looked_at_is_told_and_the_exit_code_says_so(
 ) -> None:
     log = tmp_path / "app.log"
     log.write_text("it is down", encoding="utf-8")
-    vendor.script("gpt-5.6-terra", [Status(401)])
+    vendor.script("gpt-6.1-terra", [Status(401)])
     assert main([str(log)]) == 1
     assert capsys.readouterr().out.startswith("NOT LOOKED AT: app.log: ")
 

@@ -26,7 +26,7 @@ from llm_manager.testing.simulator import Say, Status
 
 FILE = ConfigFile("app.env", "DEBUG=true\n")
 FOUND = Review((Finding("DEBUG=true", "medium", "Errors show insides.", "DEBUG=false"),))
-HOSTED = {LOCAL: ModelSettings(provider="openai", model="gpt-5.6-terra")}
+HOSTED = {LOCAL: ModelSettings(provider="openai", model="gpt-6.1-terra")}
 
 
 @pytest.mark.anyio
@@ -43,7 +43,7 @@ async def test_a_failure_of_the_model_comes_back() -> None:
 def test_nothing_is_sent_where_the_model_is_a_hosted_one(vendor: Simulator) -> None:
     config = replace(config_from_env(os.environ).unwrap(), models=HOSTED)
     outcome = anyio.run(provide(review(FILE), custom(config)))
-    said = "gpt-5.6-terra is at openai, which is no local engine"
+    said = "gpt-6.1-terra is at openai, which is no local engine"
     assert outcome == Failure(InvalidRequest((Problem("preferences.model", said),)))
     assert vendor.received == []
 

@@ -125,10 +125,10 @@ def test_a_folder_is_read_by_a_vendor_and_read_on_by_the_same_command(
 ) -> None:
     out = folder.parent / "rows.jsonl"
     command = [str(folder), "--out", str(out), "--at-once", "1"]
-    vendor.script("gpt-5.6-terra", [Say(f'{{"value": {to_json(SOUP)}}}'), Status(401)])
+    vendor.script("gpt-6.1-terra", [Say(f'{{"value": {to_json(SOUP)}}}'), Status(401)])
     assert main(command) == 1
     assert "1 read, 0 of them doubtful, 1 NOT READ, the first because" in capsys.readouterr().out
-    vendor.script("gpt-5.6-terra", [Say(to_json(LETTER))])
+    vendor.script("gpt-6.1-terra", [Say(to_json(LETTER))])
     assert main(command) == 0
     assert capsys.readouterr().out == f"{out}: 2 read, 0 of them doubtful\n"
     assert len(vendor.received) == 3

@@ -191,11 +191,11 @@ def client_of(url: str) -> httpx2.AsyncClient:
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])  # uvicorn knows no other
 async def test_a_vendor_answers_over_two_sockets(anyio_backend: str) -> None:
     async with Simulator() as vendor, served(vendor, []) as url, client_of(url) as client:
-        vendor.script("gpt-5.6-terra", [Say("It scatters."), Status(401)])
+        vendor.script("gpt-6.1-terra", [Say("It scatters."), Status(401)])
         whole = await client.post("/ask", json={"prompt": "Why?"})
         refused_ = await client.post("/ask", json={"prompt": "And at dusk?"})
     assert whole.headers["content-type"] == "text/event-stream; charset=utf-8"
-    assert whole.text.endswith('event: done\ndata: {"model": "gpt-5.6-terra", "finish_reason": "stop"}\n\n')
+    assert whole.text.endswith('event: done\ndata: {"model": "gpt-6.1-terra", "finish_reason": "stop"}\n\n')
     assert (refused_.status_code, refused_.json()) == (500, {"message": "this service is not set up properly"})
 
 
@@ -204,7 +204,7 @@ async def test_a_browser_tab_that_is_closed_ends_the_stream_of_a_silent_vendor(a
     contexts: list[Context] = []
     with anyio.fail_after(20):  # the server ends when its last request has: the vendor would be silent for ever
         async with Simulator() as vendor, served(vendor, contexts) as url:
-            vendor.script("gpt-5.6-terra", [Fault("idle_stream")])
+            vendor.script("gpt-6.1-terra", [Fault("idle_stream")])
             async with client_of(url) as client, client.stream("POST", "/ask", json={"prompt": "Why?"}) as answer:
                 first = await anext(answer.aiter_text())
     assert first.startswith("event: text")

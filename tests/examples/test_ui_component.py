@@ -69,7 +69,7 @@ def test_a_whole_component_is_written_with_its_style_sheet(
     vendor: Simulator, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "Star.svelte"
-    vendor.script("gpt-5.6-terra", [Say(to_json(STAR))])
+    vendor.script("gpt-6.1-terra", [Say(to_json(STAR))])
     assert main(["a star", "--framework", "svelte", "--must", "shine", "--out", str(out)]) == 0
     assert out.read_text(encoding="utf-8") == STAR.code
     assert out.with_suffix(".css").read_text(encoding="utf-8") == STAR.styles
@@ -81,7 +81,7 @@ def test_half_a_component_is_never_written(
     vendor: Simulator, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "Star.svelte"
-    vendor.script("gpt-5.6-terra", [Fault("stream_without_end")])
+    vendor.script("gpt-6.1-terra", [Fault("stream_without_end")])
     assert main(["a star", "--out", str(out)]) == 1
     assert capsys.readouterr().err.startswith("ui_component: ")
     assert list(tmp_path.iterdir()) == []
@@ -101,7 +101,7 @@ def test_a_folder_that_is_not_there_is_told_after_the_code_was_shown(
     vendor: Simulator, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "nowhere" / "Star.svelte"
-    vendor.script("gpt-5.6-terra", [Say(to_json(STAR))])
+    vendor.script("gpt-6.1-terra", [Say(to_json(STAR))])
     assert main(["a star", "--out", str(out)]) == 1
     said = capsys.readouterr()
     assert STAR.code in said.out
@@ -111,6 +111,6 @@ def test_a_folder_that_is_not_there_is_told_after_the_code_was_shown(
 def test_a_vendor_that_refuses_the_key_is_told_in_one_line(
     vendor: Simulator, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    vendor.script("gpt-5.6-terra", [Status(401)])
+    vendor.script("gpt-6.1-terra", [Status(401)])
     assert main(["a star"]) == 1
     assert capsys.readouterr().err.count("\n") == 1

@@ -113,9 +113,9 @@ def test_the_status_without_a_model_says_what_to_set(capsys: Capture) -> None:
 
 
 def test_a_wrong_key_is_told_in_the_vendors_words_without_the_key(vendor: Simulator, capsys: Capture) -> None:
-    vendor.script("gpt-5.6-terra", [Status(401, None, "Incorrect API key provided: sk-wrong-0123456789.")])
+    vendor.script("gpt-6.1-terra", [Status(401, None, "Incorrect API key provided: sk-wrong-0123456789.")])
     assert told(capsys, "generate", "hi", code=1) == (
-        "llm-manager: no valid key for gpt-5.6-terra (Incorrect API key provided: Secret('...6789').): "
+        "llm-manager: no valid key for gpt-6.1-terra (Incorrect API key provided: Secret('...6789').): "
         "check it (`llm-manager config` shows what is set, and from where)\n"
     )
 
@@ -163,7 +163,7 @@ def test_a_refused_connection_says_what_to_check(
         monkeypatch.setenv("OPENAI_BASE_URL", f"http://127.0.0.1:{taken.getsockname()[1]}/v1")
         monkeypatch.setenv("LLM_MANAGER_CONFIG", str(hasty))
         said = told(capsys, "generate", "hi", code=1)
-    assert said.startswith("llm-manager: no connection to gpt-5.6-terra (connect) (")
+    assert said.startswith("llm-manager: no connection to gpt-6.1-terra (connect) (")
     assert said.endswith("): check its base URL, that it is running, and whether a proxy is needed (http.proxy)\n")
 
 

@@ -104,21 +104,22 @@ async def test_a_failure_of_the_model_is_the_failure_of_the_query() -> None:
 
 
 async def test_the_ledger_says_in_which_form_a_schema_was_put() -> None:
-    """A native form that refuses a keyword gives way to the next one, and nobody has to guess."""
+    """A native form that refuses a keyword gives way to the next one: a tool, where a tool can be forced."""
     keys = KeySettings(providers={"anthropic": (Secret("a" * 20),)})
     lines: list[Line] = ['{"x": 7}', '{"x": 7}']
-    claude = {"anthropic": ScriptedProvider({"claude-sonnet-5-5": lines}, VirtualClock())}
+    models = ("claude-haiku-5-5", "claude-sonnet-5-5")
+    claude = {"anthropic": ScriptedProvider(dict.fromkeys(models, lines), VirtualClock())}
     layer = scripted({}, config=LLMConfig(keys=keys)) | replacing(providers=claude)
     forms: list[str | None] = []
     async with layer as context:
-        for bound in ({}, {"minimum": 1}):
+        for model, bound in [(model, bound) for model in models for bound in ({}, {"minimum": 1})]:
             schema = {
                 "type": "object",
                 "properties": {"x": {"type": "integer", **bound}},
                 "required": ["x"],
                 "additionalProperties": False,
             }
-            asked = replace(only("claude-sonnet-5-5"), response_format=JsonSchema(schema=schema))
+            asked = replace(only(model), response_format=JsonSchema(schema=schema))
             response = (await run(generate(asked), context)).unwrap()
             forms += [attempt.schema_mode for attempt in response.metadata.attempts]
-    assert forms == ["json_schema", "tool"]
+    assert forms == ["json_schema", "tool", "json_schema", "prompt"]

@@ -338,7 +338,7 @@ async def test_a_budget_covers_the_worst_of_what_is_handed_in_and_settles_on_wha
         assert context.budget is not None
         spent_usd = await context.budget.spent_usd()
     assert texts(found) == {0: "one", 1: "InvalidRequest"}
-    assert spent_usd == pytest.approx((1000 * 1.0 + 100 * 6.0) / 1_000_000)
+    assert spent_usd == pytest.approx((1000 * 0.5 + 100 * 2.5) / 1_000_000)
 
 
 async def test_a_price_that_nobody_knows_is_more_than_any_budget(simulator: Simulator) -> None:

@@ -62,7 +62,7 @@ class Vendor:
         )
 
 
-OPENAI = Vendor("openai", "gpt-5.6-terra", "/v1", "/v1/batches")
+OPENAI = Vendor("openai", "gpt-6.1-terra", "/v1", "/v1/batches")
 GROQ = Vendor("groq", "openai/gpt-oss-120b", "/openai/v1", "/openai/v1/batches")
 ANTHROPIC = Vendor("anthropic", "claude-sonnet-5-5", "/v1", "/v1/messages/batches")
 VENDORS = (OPENAI, GROQ, ANTHROPIC)

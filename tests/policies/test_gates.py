@@ -87,12 +87,12 @@ def dropped_by(model: str, preferences: Preferences, unsupported: OnUnsupported 
             Unsupported("gpt-5.4-mini", "stop", "openai refuses stop"),
         ),
         (
-            "gpt-5.6-terra",
+            "gpt-6.1-terra",
             Preferences(temperature=0.0, top_p=0.5, seed=7, stop=("a",)),
             ("temperature", "top_p", "stop"),
-            Unsupported("gpt-5.6-terra", "temperature", "openai refuses temperature"),
+            Unsupported("gpt-6.1-terra", "temperature", "openai refuses temperature"),
         ),
-        ("gpt-5.6-terra", Preferences(temperature=1, top_p=1), (), ()),
+        ("gpt-6.1-terra", Preferences(temperature=1, top_p=1), (), ()),
     ],
 )
 def test_an_option_that_a_model_refuses_is_dropped_and_told_or_else_the_model_is_skipped(
@@ -122,7 +122,7 @@ def test_a_request_says_before_the_configuration_what_becomes_of_an_option() -> 
 def test_what_is_sent_lacks_the_refused_options_and_nothing_else() -> None:
     preferences = Preferences(temperature=1.0, top_p=0.5, seed=7, stop=("a",), max_tokens=9, priority="high")
     asked = LLMRequest(prompt="x", context={"a": 1}, preferences=preferences)
-    prepared = asked_of(asked, resolve(CONFIG, "gpt-5.6-terra").unwrap())
+    prepared = asked_of(asked, resolve(CONFIG, "gpt-6.1-terra").unwrap())
     sent = replace(asked, preferences=replace(preferences, temperature=None, top_p=None, stop=()))
     assert (prepared.sent, prepared.dropped) == (sent, ("top_p", "stop"))
     assert asked_of(asked, resolve(CONFIG, "gpt-4o").unwrap()).sent is asked

@@ -79,15 +79,19 @@ def test_a_batch_has_the_vendors_price_for_batches_and_names_both_sources() -> N
         long=(
             LongRates(above_tokens=272_000, prompt_usd=2.0, completion_usd=9.0, cached_usd=0.2, cache_write_usd=2.5),
         ),
-        as_of="2026-11-21",
-        source='the price table of litellm 1.106.2; OpenAI, "Batch API"',
+        regions=(("eu", 1.1), ("us", 1.1)),
+        as_of="2026-12-01",
+        source='genai-prices 0.2.3; OpenAI, "Batch API"',
     )
     groq = at_batch_price(target("openai/gpt-oss-120b")).facts.price
     assert groq is not None
     assert (groq.prompt_usd, groq.cached_usd) == (0.075, 0.075)
+    kept = at_batch_price(target("gpt-4.1")).facts.price
+    assert kept is not None
+    assert (kept.prompt_usd, kept.cached_usd) == (1.0, 0.5), "the vendor's table has no cached price for its batches"
     own = at_batch_price(target("mine")).facts.price
     assert own is not None
-    assert (own.prompt_usd, own.completion_usd, own.cached_usd) == (5.0, 10.0, 0.625)
+    assert (own.prompt_usd, own.completion_usd, own.cached_usd) == (5.0, 10.0, 1.25)
 
 
 @pytest.mark.parametrize("name", ["ollama/llama3.2", "openai/unheard-of"])

@@ -52,7 +52,7 @@ def test_a_plan_with_a_model_of_unknown_price_has_an_unknown_cost() -> None:
 def test_a_plan_passes_over_what_has_an_open_circuit() -> None:
     target = resolve(OPENAI, "gpt").unwrap()
     planned = plan_of(OPENAI, ASK, {}, ((target.key, 12.0),)).unwrap()
-    assert planned.targets[0].skipped == CircuitOpen("gpt-5.6-terra", 12.0)
+    assert planned.targets[0].skipped == CircuitOpen("gpt-6.1-terra", 12.0)
     assert planned.worst_attempts == 0
 
 

@@ -37,7 +37,7 @@ KEY = (Secret("sk-canary-0123456789"),)
 OPENAI = LLMConfig(keys=KeySettings(providers={"openai": KEY}))
 BOTH = LLMConfig(
     keys=KeySettings(providers={"openai": KEY, "groq": KEY}),
-    models={"claude": ModelSettings(provider="groq", model="openai/gpt-oss-120b")},
+    models={"claude": ModelSettings(provider="groq", model="openai/gpt-oss-20b")},
 )
 GATEWAY = LLMConfig(keys=KeySettings(providers={"portkey": KEY}))
 ASK = LLMRequest(prompt="hi")
@@ -51,29 +51,27 @@ def names(config: LLMConfig, request: LLMRequest, latencies: dict[str, Latency] 
 def test_every_chain_and_family_leads_to_something_we_know() -> None:
     for chain in CHAINS.values():
         assert set(chain) <= set(FAMILIES)
-    for facts in MODELS.values():
-        assert facts.provider in PROVIDERS
-        assert facts.price is not None
-        assert facts.price.as_of
-        assert facts.price.source
+    assert {facts.provider for facts in MODELS.values()} <= PROVIDERS.keys()
+    prices = [facts.price for facts in MODELS.values() if facts.price is not None]
+    assert all(price.as_of and price.source for price in prices)
 
 
 def test_each_task_has_its_chain() -> None:
     assert names(BOTH, replace(ASK, task_type="analysis")) == [
+        "openai/gpt-oss-20b",
+        "gpt-6.1-terra",
         "openai/gpt-oss-120b",
-        "gpt-5.6-terra",
-        "llama-3.3-70b-versatile",
     ]
 
 
 def test_the_callers_own_model_goes_first_and_nothing_follows_when_fallback_is_none() -> None:
-    assert names(OPENAI, replace(ASK, preferences=Preferences(model="gpt-4o")))[:2] == ["gpt-4o", "gpt-5.6-terra"]
+    assert names(OPENAI, replace(ASK, preferences=Preferences(model="gpt-4o")))[:2] == ["gpt-4o", "gpt-6.1-terra"]
     assert names(OPENAI, replace(ASK, preferences=Preferences(model="gpt-4o", fallback="none"))) == ["gpt-4o"]
 
 
 def test_no_model_is_asked_twice() -> None:
-    chain = replace(OPENAI, routing=RoutingSettings(chains={"general": ("gpt", "gpt-5.6-terra", "gpt")}))
-    assert names(chain, ASK) == ["gpt-5.6-terra"]
+    chain = replace(OPENAI, routing=RoutingSettings(chains={"general": ("gpt", "gpt-6.1-terra", "gpt")}))
+    assert names(chain, ASK) == ["gpt-6.1-terra"]
 
 
 def test_an_unknown_task_names_the_known_ones() -> None:
@@ -81,7 +79,7 @@ def test_an_unknown_task_names_the_known_ones() -> None:
     assert isinstance(error, InvalidRequest)
     assert "ui-generation" in error.problems[0].message
     mine = replace(OPENAI, routing=RoutingSettings(chains={"poetry": ("gpt",)}))
-    assert names(mine, replace(ASK, task_type="poetry")) == ["gpt-5.6-terra"]
+    assert names(mine, replace(ASK, task_type="poetry")) == ["gpt-6.1-terra"]
 
 
 def test_with_nothing_configured_the_variables_that_would_help_are_named() -> None:
@@ -95,16 +93,18 @@ def test_with_nothing_configured_the_variables_that_would_help_are_named() -> No
 
 def test_low_priority_asks_the_cheapest_first_and_unknown_prices_last() -> None:
     cheap = replace(ASK, preferences=Preferences(priority="low"))
-    assert names(BOTH, cheap) == ["openai/gpt-oss-120b", "gpt-5.6-terra", "llama-3.3-70b-versatile"]
+    chain = ("gpt-99", "gpt", "openai/gpt-oss-20b", "llama")
+    mine = replace(BOTH, routing=RoutingSettings(chains={"general": chain}))
+    assert names(mine, cheap) == ["openai/gpt-oss-20b", "openai/gpt-oss-120b", "gpt-6.1-terra", "gpt-99"]
 
 
 def test_high_priority_asks_the_fastest_first_by_what_was_observed() -> None:
     fast = replace(ASK, preferences=Preferences(priority="high"))
-    assert names(BOTH, fast)[0] == "openai/gpt-oss-120b"
-    observed = {resolve(BOTH, "gpt-5.6-terra").unwrap().key: Latency(20.0, 50.0, at_s=0)}
-    assert names(BOTH, fast, observed)[0] == "gpt-5.6-terra"
-    once = {resolve(BOTH, "openai/gpt-oss-120b").unwrap().key: Latency(60_000.0, 0.01, at_s=0)}
-    assert names(BOTH, fast, once)[0] == "openai/gpt-oss-120b", "what was long ago counts little"
+    assert names(BOTH, fast)[0] == "openai/gpt-oss-20b"
+    observed = {resolve(BOTH, "gpt-6.1-terra").unwrap().key: Latency(20.0, 50.0, at_s=0)}
+    assert names(BOTH, fast, observed)[0] == "gpt-6.1-terra"
+    once = {resolve(BOTH, "openai/gpt-oss-20b").unwrap().key: Latency(60_000.0, 0.01, at_s=0)}
+    assert names(BOTH, fast, once)[2] == "gpt-6.1-terra", "what was long ago counts little"
 
 
 def test_the_callers_own_model_stays_in_front_of_any_strategy() -> None:
@@ -142,20 +142,20 @@ def test_in_fallback_mode_neighbours_behind_the_gateway_become_one_target() -> N
     config = replace(GATEWAY, http=HttpSettings(portkey=PortkeySettings(mode="fallback")))
     [only] = candidates(config, ASK, {}).unwrap()
     assert isinstance(only, Chosen)
-    assert [each.model for each in only.target.alternates] == ["claude-sonnet-5-5", "llama-3.3-70b-versatile"]
+    assert [each.model for each in only.target.alternates] == ["claude-sonnet-5-5", "openai/gpt-oss-120b"]
 
 
 def test_the_fallback_chain_of_a_model_is_what_follows_it() -> None:
-    assert fallback_chain(BOTH, "gpt") == ("openai/gpt-oss-120b", "llama-3.3-70b-versatile")
+    assert fallback_chain(BOTH, "gpt") == ("openai/gpt-oss-20b", "openai/gpt-oss-120b")
     assert fallback_chain(BOTH, "no such") == ()
 
 
 def test_each_target_of_the_configuration_is_listed_once() -> None:
     mine = replace(BOTH, routing=RoutingSettings(chains={"poetry": ("gpt", "gpt-4o", "no such")}))
     assert [target.model for target in configured_targets(mine)] == [
+        "openai/gpt-oss-20b",
+        "gpt-6.1-terra",
         "openai/gpt-oss-120b",
-        "gpt-5.6-terra",
-        "llama-3.3-70b-versatile",
         "gpt-4o",
     ]
 
@@ -259,7 +259,7 @@ def test_only_neighbours_behind_the_gateway_are_one_target() -> None:
         else each.name
         for each in found
     ] == [
-        ("gpt-5.6-terra", [], "in the chain for general"),
+        ("gpt-6.1-terra", [], "in the chain for general"),
         ("x", [], "in the chain for general"),
         ("claude-sonnet-5-5", [], "in the chain for general"),
         "ollama/y",

@@ -29,7 +29,7 @@ GATEWAY = LLMConfig(keys=KeySettings(providers={"portkey": KEY}))
 
 
 def test_a_family_is_the_first_of_its_models_that_can_be_reached() -> None:
-    assert resolve(OPENAI, "gpt").unwrap().model == "gpt-5.6-terra"
+    assert resolve(OPENAI, "gpt").unwrap().model == "gpt-6.1-terra"
     only_groq = LLMConfig(keys=KeySettings(providers={"groq": KEY}))
     assert resolve(only_groq, "gpt").unwrap().model == "openai/gpt-oss-120b"
 
@@ -109,6 +109,20 @@ def direct(name: str, provider: str = "openai", capabilities: frozenset[Capabili
 
 EVERY = LLMConfig(keys=KeySettings(providers={"openai": KEY, "groq": KEY, "anthropic": KEY}))
 
+NEWEST = MODELS["gpt-6.1-terra"]
+LIKE_THE_NEWEST = replace(
+    direct("gpt-99"),
+    facts=ModelFacts(
+        name="gpt-99",
+        provider="openai",
+        capabilities=NEWEST.capabilities,
+        guessed_from="gpt-6.1-terra",
+        unsupported=NEWEST.unsupported,
+        reasons_with_tools=NEWEST.reasons_with_tools,
+        typical_latency_ms=NEWEST.typical_latency_ms,
+    ),
+)
+
 
 @pytest.mark.parametrize(
     ("name", "target"),
@@ -117,7 +131,7 @@ EVERY = LLMConfig(keys=KeySettings(providers={"openai": KEY, "groq": KEY, "anthr
         ("openai/gpt-4o", direct("gpt-4o")),
         ("groq/openai/gpt-oss-120b", direct("openai/gpt-oss-120b", "groq")),
         ("groq/gpt-4o", None),
-        ("gpt-99", direct("gpt-99")),
+        ("gpt-99", LIKE_THE_NEWEST),
         ("openai/new", direct("new")),
         ("claude-sonnet-5-5", direct("claude-sonnet-5-5", "anthropic")),
     ],
@@ -260,7 +274,7 @@ def test_a_rate_by_itself_completes_the_listed_price(settings: ModelSettings, pr
 def test_a_rate_by_itself_completes_the_catalogs_row() -> None:
     row = MODELS["gpt-4o"]
     assert row.price is not None
-    price = replace(row.price, completion_usd=1.0, source=f"configuration; {row.price.source}")
+    price = replace(row.price, completion_usd=1.0, services=(), source=f"configuration; {row.price.source}")
     config = replace(OPENAI, models={"mine": ModelSettings(model="gpt-4o", completion_usd=1.0)})
     assert resolve(config, "mine").unwrap().facts == replace(row, price=price)
 
@@ -352,10 +366,10 @@ def test_a_family_that_cannot_be_reached_tells_every_way_to_it_once() -> None:
     ("name", "said"),
     [
         ("zzz", f"unknown model 'zzz' {WAY_OUT}"),
-        ("4o", f"unknown model '4o'; did you mean gpt-4o? {WAY_OUT}"),
+        ("4o", f"unknown model '4o'; did you mean o3 or gpt-4o? {WAY_OUT}"),
         (
             "claud",
-            f"unknown model 'claud'; did you mean claude or claude-opus-5 or claude-sonnet-5? {WAY_OUT}",
+            f"unknown model 'claud'; did you mean claude or claude-opus-5 or claude-fable-5? {WAY_OUT}",
         ),
     ],
 )

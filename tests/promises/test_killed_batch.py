@@ -20,7 +20,7 @@ pytestmark = pytest.mark.anyio
 IS_FULL = os.environ.get("PROMISES") == "full"
 REQUESTS, KILLS = (2_000, 20) if IS_FULL else (120, 3)
 CONCURRENCY = 8
-MODEL = "gpt-5.6-terra"
+MODEL = "gpt-6.1-terra"
 
 SETTINGS = """
 [http.base_urls]

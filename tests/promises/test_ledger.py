@@ -30,7 +30,7 @@ from llm_manager.testing.simulator import Reply, Say, Simulator, Status
 pytestmark = pytest.mark.anyio
 
 CALLS = 500
-MODEL = "gpt-5.6-terra"
+MODEL = "gpt-6.1-terra"
 
 
 def replies(seed: int) -> list[Reply]:

@@ -49,7 +49,7 @@ pytestmark = pytest.mark.anyio
 
 CALLS = 1_000
 USUAL, SCHEMA, LEFT, HANGING, GONE, OTHER = (
-    "gpt-5.6-terra",
+    "gpt-6.1-terra",
     "gpt-4.1",
     "gpt-4o",
     "gpt-4o-mini",

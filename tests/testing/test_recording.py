@@ -88,6 +88,7 @@ def test_a_person_can_read_it(tmp_path: Path) -> None:
     lines = trees(made(tmp_path / "run.jsonl"))
     assert [line["tag"] for line in lines if line["tag"] not in {"Reading", "Draw"}] == [
         "Recording",
+        "CalendarRead",
         "Asked",
         "Answered",
         "Limited",

@@ -59,7 +59,7 @@ async def test_a_quiet_minute_is_reported_whole() -> None:
     report, _ = await played(scenario)
     (model,) = report.models
     one_second = Quantiles(p50_s=1.0, p95_s=1.0, p99_s=1.0, longest_s=1.0)
-    usd = round(2 * (500 * 2.0 + 200 * 12.0) / 1_000_000, 6)
+    usd = round(2 * (500 * 1.0 + 200 * 5.0) / 1_000_000, 6)
     assert report == Report(
         title="Quiet",
         seed=4,
@@ -86,7 +86,7 @@ async def test_a_quiet_minute_is_reported_whole() -> None:
         calls_over_time=(2, *[0] * 47),
         failures_over_time=(0,) * 48,
     )
-    assert (model.model, model.tries, model.attempts, model.answered) == ("gpt-5.6-terra", 2, 2, 2)
+    assert (model.model, model.tries, model.attempts, model.answered) == ("gpt-6.1-terra", 2, 2, 2)
     assert (model.latency, model.amplification, model.cost) == (one_second, 1.0, ComputedCost(usd))
     assert from_json(Report, to_json(report)) == Success(report)
 
@@ -169,7 +169,7 @@ async def test_in_an_outage_the_breaker_opens_and_the_next_model_answers() -> No
     (opening,) = report.openings
     moves = [each for each in heard if isinstance(each, BreakerMoved)]
     assert opening == Opening(
-        model="gpt-5.6-terra",
+        model="gpt-6.1-terra",
         at_s=round(moves[0].at_s, 6),
         until_s=round(moves[-1].at_s, 6),
         failed_probes=len(moves) - 2,
@@ -182,7 +182,7 @@ async def test_a_breaker_that_nobody_closes_is_open_to_the_end() -> None:
     steady = Traffic(arrive=Steady(0.5))
     scenario = Scenario(duration_s=600.0, traffic=(steady,), models={"gpt": bad(Errors())})
     report, _ = await played(scenario)
-    assert [(each.model, each.until_s) for each in report.openings] == [("gpt-5.6-terra", None)]
+    assert [(each.model, each.until_s) for each in report.openings] == [("gpt-6.1-terra", None)]
     assert report.latency is None
 
 
@@ -227,7 +227,7 @@ async def test_an_answer_that_breaks_off_fails_somewhere_in_its_middle(streaming
     report, _ = await played(
         Scenario(duration_s=600.0, traffic=(at_once(streaming=streaming),), models={"gpt": behaviour})
     )
-    assert report.causes == {f"gpt-5.6-terra {error}": 1}
+    assert report.causes == {f"gpt-6.1-terra {error}": 1}
     assert report.failed_after is not None
     assert 1.0 < report.failed_after.p50_s < 11.0
 
@@ -267,7 +267,7 @@ async def test_waiting_for_keys_is_told_also_of_calls_that_gave_up() -> None:
     config = replace(ONE_MODEL, http=HttpSettings(max_connections=1))
     scenario = Scenario(duration_s=60.0, traffic=(at_once(3, deadline_s=1.5),), models={"gpt": EXACTLY_ONE_SECOND})
     report, _ = await played(scenario, config)
-    assert (report.answered, report.causes) == (1, {"gpt-5.6-terra RequestTimedOut": 2})
+    assert (report.answered, report.causes) == (1, {"gpt-6.1-terra RequestTimedOut": 2})
     assert report.queued_for_keys_s == 1.0 + 1.5
 
 

@@ -50,7 +50,7 @@ async def test_a_model_that_the_scenario_does_not_describe_is_taken_to_be_well()
     keys = KeySettings(providers={"anthropic": (Secret("a-key-of-the-user"),)})
     report, _ = await played(Scenario(duration_s=600.0, models={"gpt": bad(Outage())}), LLMConfig(keys=keys))
     assert [(model.model, model.described) for model in report.models] == [
-        ("gpt-5.6-terra", True),
+        ("gpt-6.1-terra", True),
         ("claude-sonnet-5-5", False),
     ]
     assert report.models[1].answered == report.calls
@@ -59,8 +59,8 @@ async def test_a_model_that_the_scenario_does_not_describe_is_taken_to_be_well()
 @pytest.mark.parametrize(
     ("name", "model", "provider"),
     [
-        ("gpt", "gpt-5.6-terra", "openai"),
-        ("llama", "llama-3.3-70b-versatile", "groq"),
+        ("gpt", "gpt-6.1-terra", "openai"),
+        ("llama", "openai/gpt-oss-120b", "groq"),
         ("ollama/llama3.2", "llama3.2", "ollama"),
         ("anthropic/some-new-model", "some-new-model", "anthropic"),
         ("mine", "mine", "custom"),
@@ -120,7 +120,7 @@ async def test_a_pipeline_of_ones_own_may_use_every_service() -> None:
 
     scenario = Scenario(duration_s=60.0, traffic=(at_once(),), models={"gpt": Behaviour()})
     report = (await simulate(scenario, operation)).unwrap()
-    assert told == [Success(("gpt-5.6-terra",)), ("closed", 0.0), True]
+    assert told == [Success(("gpt-6.1-terra",)), ("closed", 0.0), True]
     assert (report.answered, report.attempts, report.amplification) == (1, 0, None)
 
 
@@ -136,7 +136,7 @@ async def test_a_provider_that_hangs_gives_up_by_itself_when_nobody_else_does() 
 
     scenario = Scenario(duration_s=600.0, traffic=(at_once(),), models={"gpt": bad(Hang())})
     report = (await simulate(scenario, operation)).unwrap()
-    assert (report.causes, report.ended_s) == ({"gpt-5.6-terra RequestTimedOut": 1}, 300.0)
+    assert (report.causes, report.ended_s) == ({"gpt-6.1-terra RequestTimedOut": 1}, 300.0)
 
 
 async def test_a_pipeline_of_ones_own_can_be_played() -> None:
@@ -172,8 +172,8 @@ async def test_a_pipeline_that_waits_for_something_else_than_the_clock_is_a_bug(
             "models.clade (scenario): unknown model 'clade'; did you mean claude",
         ),
         (
-            Scenario(models={"gpt": Behaviour(), "gpt-5.6-terra": Behaviour()}),
-            "models.gpt-5.6-terra (scenario): is gpt-5.6-terra, which has been described already",
+            Scenario(models={"gpt": Behaviour(), "gpt-6.1-terra": Behaviour()}),
+            "models.gpt-6.1-terra (scenario): is gpt-6.1-terra, which has been described already",
         ),
         (
             Scenario(models={"gpt": Behaviour()}, traffic=(at_once(task="poetry"),)),
@@ -185,7 +185,7 @@ async def test_a_pipeline_that_waits_for_something_else_than_the_clock_is_a_bug(
         ),
         (
             Scenario(models={"gpt": Behaviour()}, traffic=(at_once(prompt_tokens=(10**7, 10**7)),)),
-            "traffic.0 (scenario): may ask nobody: gpt-5.6-terra (the request of 10000000 tokens does not fit",
+            "traffic.0 (scenario): may ask nobody: gpt-6.1-terra (the request of 10000000 tokens does not fit",
         ),
         (Scenario(), "traffic.0 (scenario): no provider is configured: set one of "),
         (Scenario(duration_s=-1.0), "duration (scenario): must be more than nothing"),
@@ -217,4 +217,4 @@ async def test_a_first_token_that_comes_too_late_is_left_to_the_timeout() -> Non
     config = replace(ONE_MODEL, timeouts=TimeoutSettings(first_byte_s=0.5))
     traffic = (at_once(streaming=True),)
     report, _ = await played(Scenario(duration_s=60.0, traffic=traffic, models={"gpt": bad()}), config)
-    assert report.causes == {"gpt-5.6-terra RequestTimedOut": 1}
+    assert report.causes == {"gpt-6.1-terra RequestTimedOut": 1}

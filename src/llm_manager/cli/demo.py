@@ -75,7 +75,7 @@ async def _demo(portkey: str | None, gguf: str | None) -> int:
 def _write_script(simulator: Simulator) -> None:
     simulator.script("claude-sonnet-5-5", [Status(503, None, "overloaded"), Status(503, None, "overloaded")])
     simulator.script(
-        "gpt-5.6-terra",
+        "gpt-6.1-terra",
         [
             Say("A deploy at 11:58 doubled the number of retries."),
             Say("Roll the deploy back, then look at the retries.", gap_s=0.03),
@@ -116,7 +116,7 @@ async def _plan(context: Context) -> bool:
 async def _fall_back(context: Context) -> bool:
     _title("The first model is down, the next one answers", "generate(request)")
     outcome = await run(generate(QUESTION), context)
-    return _shown(outcome) and outcome.unwrap().model == "gpt-5.6-terra"
+    return _shown(outcome) and outcome.unwrap().model == "gpt-6.1-terra"
 
 
 async def _ask_again(context: Context) -> bool:

@@ -30,6 +30,7 @@ from llm_manager import (
 from llm_manager.cli.show import FAILED, dollars, failed, print_json, print_line, seconds, table
 from llm_manager.cli.watch import watch
 from llm_manager.domain.environment import CONFIG_FILE, VARIABLES, Variable
+from llm_manager.domain.model_names import facts_of, provider_and_model
 from llm_manager.domain.models import MODELS
 from llm_manager.domain.status import CacheStatus
 
@@ -54,19 +55,24 @@ def models(arguments: argparse.Namespace) -> int:
     elif not names:
         print_line(NO_PROVIDER)
     else:
-        print_line(table(("MODEL", "PROVIDER", "WINDOW", "PROMPT $/M", "ANSWER $/M"), [_row(name) for name in names]))
+        heads = ("MODEL", "PROVIDER", "WINDOW", "PROMPT $/M", "ANSWER $/M", "ENDS")
+        print_line(table(heads, [_row(name) for name in names]))
     return 0
 
 
-def _row(name: str) -> tuple[str, str, str, str, str]:
+def _row(name: str) -> tuple[str, str, str, str, str, str]:
     facts = MODELS.get(name)
     if facts is None:
-        return (name, "", "", "", "")
+        found = provider_and_model(name)
+        facts = None if found is None else facts_of(*found)
+    if facts is None:
+        return (name, "", "", "", "", "")
     window = "?" if facts.window_tokens is None else f"{facts.window_tokens:,}"
     price = facts.price
+    ends = facts.ends_on or ("" if facts.guessed_from is None else f"? (like {facts.guessed_from})")
     if price is None:
-        return (name, facts.provider, window, "?", "?")
-    return (name, facts.provider, window, f"{price.prompt_usd:g}", f"{price.completion_usd:g}")
+        return (name, facts.provider, window, "?", "?", ends)
+    return (name, facts.provider, window, f"{price.prompt_usd:g}", f"{price.completion_usd:g}", ends)
 
 
 def health(arguments: argparse.Namespace) -> int:

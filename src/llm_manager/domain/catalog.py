@@ -63,11 +63,17 @@ class LongRates(Rates):
 class Price(Rates):
     """The rates of one class of service, and the day on which the vendor's page *source* said so.
 
-    *long* are the dearer ones of long prompts, and *service_tiers* what vendors call the service that they are for.
+    *long* are the higher ones of long prompts, and *service_tiers* what vendors call the service that they are for.
+    *services* are the prices of other classes of service. *regions* are factors on all rates where a request is
+    processed in that region. *then* are the prices that follow, each from its *from_day* (``YYYY-MM-DD``) on.
     """
 
     long: tuple[LongRates, ...] = ()
     service_tiers: frozenset[str] = STANDARD_TIERS
+    services: tuple[Price, ...] = ()
+    regions: tuple[tuple[str, float], ...] = ()
+    from_day: str | None = None
+    then: tuple[Price, ...] = ()
     as_of: str
     source: str
 
@@ -96,7 +102,10 @@ class ModelFacts:
     *unsupported* is what this model refuses and others of its provider take. Where *reasons_with_tools* is false, it
     takes tools only when it is told not to reason.
     *window_tokens* bounds the prompt and the answer together, and *max_prompt_tokens* the prompt alone, where the
-    vendor states such a bound. *ends_on* is the day, as ``YYYY-MM-DD``, from which the vendor refuses the model.
+    vendor states such a bound. *ends_on* is the day, as ``YYYY-MM-DD``, from which the vendor refuses the model, and
+    *successor* the model that it names instead. *batch_cached_factor* is what part of its price a cached token costs in
+    a batch, where that is not as for most models of the provider. Where *guessed_from* names a model, this one is in no
+    source: what it can do and what it refuses are those of that model, and its window and price are not known.
     *typical_latency_ms* is a guess from the vendor's own words (fast, slow), good for ranking until something has been
     observed and for nothing else.
     """
@@ -109,6 +118,10 @@ class ModelFacts:
     max_output_tokens: int | None = None
     price: Price | None = None
     ends_on: str | None = None
+    successor: str | None = None
+    guessed_from: str | None = None
+    kind: Literal["chat", "embedding"] = "chat"
+    batch_cached_factor: float | None = None
     unsupported: frozenset[Wish] = frozenset()
     reasons_with_tools: bool = True
     typical_latency_ms: float | None = None
@@ -300,13 +313,14 @@ PORTKEY_URL = "https://api.portkey.ai/v1"
 """Portkey's hosted gateway."""
 
 FAMILIES: Mapping[str, tuple[str, ...]] = {
-    "gpt": ("gpt-5.6-terra", "openai/gpt-oss-120b"),
+    "gpt": ("gpt-6.1-terra", "openai/gpt-oss-120b"),
     "claude": ("claude-sonnet-5-5",),
-    "llama": ("lm_studio/local-model", "ollama/llama3.2", "llama-3.3-70b-versatile"),
+    "llama": ("lm_studio/local-model", "ollama/llama3.2", "openai/gpt-oss-120b"),
     "gemini": ("gemini-3.8-flash",),
 }
-"""Short names for the models we would choose today, the first one that the configuration can reach. LM Studio answers
-any unknown name with the model it has loaded."""
+"""Short names for the models we would choose today, the first one that the configuration can reach; none of them ends
+within 30 days of the catalog's. LM Studio answers any unknown name with the model it has loaded. No hosted vendor of
+this catalog serves a Llama any more: Groq names GPT-OSS in its place."""
 
 FAMILY_PREFIXES: Mapping[str, tuple[str, ...]] = {
     "gpt": ("gpt-", "chatgpt-", "o1", "o3", "o4"),

@@ -6,10 +6,11 @@ Whether the provider can be called is decided elsewhere, where keys and addresse
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from llm_manager.domain.catalog import FAMILIES, PROVIDERS, ModelFacts, Price, ProviderFacts
 from llm_manager.domain.config import LLMConfig
-from llm_manager.domain.models import MODELS
+from llm_manager.domain.models import MODELS, guessed_facts, listed_facts
 from llm_manager.domain.problem import Problem
 from llm_manager.domain.settings import ModelSettings
 
@@ -46,17 +47,29 @@ def named_models(name: str, settings: ModelSettings) -> Iterator[tuple[ProviderF
             yield found
 
 
-def facts_of(provider: ProviderFacts, model: str) -> ModelFacts:
-    """The catalog's row of *model* at *provider*, or one that holds only what its provider can do."""
-    row = MODELS.get(model)
-    if row is not None and row.provider == provider.name:
-        return row
-    return ModelFacts(name=model, provider=provider.name, capabilities=provider.capabilities)
+def facts_of(provider: ProviderFacts, model: str, *, is_vendors: bool = True) -> ModelFacts:
+    """What is known of *model* at *provider*, in steps: what is listed under its name, its name without a date, or
+    another name for it; a guess from its family, unless another server (not *is_vendors*) may mean something else by
+    the name; else only what its provider can do.
+
+    >>> facts = facts_of(PROVIDERS["openai"], "gpt-4o-mini-2024-07-18")
+    >>> facts.name, facts.guessed_from, facts_of(PROVIDERS["openai"], "gpt-6-nova").guessed_from
+    ('gpt-4o-mini-2024-07-18', None, 'gpt-6-sol')
+    """
+    listed = listed_facts(provider, model)
+    if listed is not None:
+        return listed if listed.name == model else replace(listed, name=model)
+    guessed = guessed_facts(provider, model) if is_vendors else None
+    return guessed or ModelFacts(name=model, provider=provider.name, capabilities=provider.capabilities)
 
 
 def listed_price(config: LLMConfig, facts: ModelFacts) -> Price | None:
-    """The price under ``prices`` of *config*, else the catalog's."""
-    return config.prices.get(f"{facts.provider}/{facts.name}", facts.price)
+    """The price under ``prices`` of *config*, of the model or the one that it is a version of; else the catalog's."""
+    stated = config.prices.get(f"{facts.provider}/{facts.name}")
+    if stated is None and config.prices:
+        listed = listed_facts(PROVIDERS[facts.provider], facts.name) if facts.provider in PROVIDERS else None
+        stated = None if listed is None else config.prices.get(f"{facts.provider}/{listed.name}")
+    return facts.price if stated is None else stated
 
 
 def price_problems(config: LLMConfig) -> Iterator[Problem]:

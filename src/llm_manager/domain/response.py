@@ -47,7 +47,8 @@ class Usage:
     *cached_tokens*, read from the vendor's cache, and *cache_write_tokens*, written to it, are parts of *prompt_tokens*
     that do not overlap, and *cache_hour_tokens*, written to live an hour, are a part of the latter; *reasoning_tokens*
     are a part of *completion_tokens*. Prompt and completion add up to *total_tokens*. *service_tier* is the vendor's
-    name for the class of service that it gave, which may have a price of its own.
+    name for the class of service that it gave, which may have a price of its own, and *region* where it says that it
+    processed the request, which may make it more expensive.
     """
 
     prompt_tokens: int | None = None
@@ -58,6 +59,7 @@ class Usage:
     reasoning_tokens: int | None = None
     total_tokens: int | None = None
     service_tier: str | None = None
+    region: str | None = None
     cost: Cost = field(default_factory=UnknownCost)
     estimated: bool = False
 

@@ -28,6 +28,7 @@ from llm_manager.effect.context import Context, Op, emit
 from llm_manager.effect.op import effect, run
 from llm_manager.operations.waiting_list import WaitingList
 from llm_manager.policies.cache_key import cache_key
+from llm_manager.policies.calendar import day_of
 from llm_manager.policies.latency import Latency
 from llm_manager.policies.patience import Patience, alone, among_others, once_more
 from llm_manager.policies.routing import Candidate, Chosen, Skipped, candidates, drawn_order, strategy_of
@@ -47,7 +48,12 @@ def chain_of(request: LLMRequest, context: Context) -> Outcome[tuple[Candidate, 
     problems = request_problems(request)
     if problems:
         return Failure(InvalidRequest(problems))
-    return candidates(context.config, request, observed_latencies(context, request))
+    return candidates(context.config, request, observed_latencies(context, request), today(context))
+
+
+def today(context: Context) -> str:
+    """The day by the wall clock, which decides about prices and models that end, and about nothing else."""
+    return day_of(context.clock.unix_s())
 
 
 def first_answer(config: LLMConfig, request: LLMRequest, chain: Sequence[Candidate], ask: AttemptFn[A]) -> Op[A]:

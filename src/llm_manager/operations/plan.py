@@ -20,7 +20,8 @@ from llm_manager.domain.request import LLMRequest
 from llm_manager.domain.request_problems import request_problems
 from llm_manager.effect.context import Context, Op
 from llm_manager.effect.op import effect, run
-from llm_manager.operations.chain import observed_latencies
+from llm_manager.operations.chain import observed_latencies, today
+from llm_manager.policies.calendar import ended
 from llm_manager.policies.chains import states_a_model, task_names
 from llm_manager.policies.planning import plan_of
 from llm_manager.policies.routing import Chosen, candidates, fallback_chain
@@ -44,13 +45,14 @@ def plan(request: LLMRequest) -> Op[RoutePlan]:
         if problems:
             return Failure(InvalidRequest(problems))
         latencies = observed_latencies(context, request)
-        return plan_of(context.config, request, latencies, await _open_circuits(context, request))
+        day = today(context)
+        return plan_of(context.config, request, latencies, await _open_circuits(context, request, day), day)
 
     return effect(planning)
 
 
-async def _open_circuits(context: Context, request: LLMRequest) -> tuple[tuple[str, float], ...]:
-    found = candidates(context.config, request, {})
+async def _open_circuits(context: Context, request: LLMRequest, day: str) -> tuple[tuple[str, float], ...]:
+    found = candidates(context.config, request, {}, day)
     now_s = context.clock.monotonic()
     circuits: list[tuple[str, float]] = []
     for each in found.unwrap() if isinstance(found, Success) else ():
@@ -93,11 +95,14 @@ def get_fallback_chain(model: str) -> Op[tuple[str, ...]]:
 
 
 def get_available_models() -> Op[tuple[str, ...]]:
-    """The names that a request can ask for now: aliases, families and catalog models whose provider is configured."""
+    """The names that a request can ask for now: aliases, families and catalog models whose provider is configured, and
+    which have not ended."""
 
     async def listing(context: Context) -> Outcome[tuple[str, ...], LLMError]:
-        config = context.config
-        return Success(tuple(name for name in known_names(config) if isinstance(resolve(config, name), Success)))
+        config, day = context.config, today(context)
+        resolved = ((name, resolve(config, name)) for name in known_names(config))
+        found = ((name, each.unwrap()) for name, each in resolved if isinstance(each, Success))
+        return Success(tuple(name for name, target in found if ended(target, day) is None))
 
     return effect(listing)
 

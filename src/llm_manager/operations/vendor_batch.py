@@ -28,6 +28,7 @@ from llm_manager.effect.schedule import Schedule, capped, exponential
 from llm_manager.effect.sources import from_layer
 from llm_manager.effect.stream import Stream
 from llm_manager.operations.batch import JournalLayer
+from llm_manager.operations.chain import today
 from llm_manager.operations.parcel_book import Forgetful, ParcelBook
 from llm_manager.operations.schema import value_of, wanted_of
 from llm_manager.operations.vendor_desk import Patience, VendorDesk
@@ -35,6 +36,7 @@ from llm_manager.operations.vendor_intake import Intake
 from llm_manager.operations.vendor_run import VendorRun
 from llm_manager.operations.vendor_told import RESPONSES, Teller, Told, Wish
 from llm_manager.policies.cache_key import cache_key
+from llm_manager.policies.calendar import on_day
 from llm_manager.policies.parcels import at_batch_price
 from llm_manager.policies.planning import key_owner
 from llm_manager.policies.targets import resolve
@@ -180,7 +182,7 @@ def _counter(context: Context, model: str) -> Outcome[tuple[Target, BatchFacts, 
     resolved = resolve(context.config, model)
     if isinstance(resolved, Failure):
         return resolved
-    target = resolved.unwrap()
+    target = on_day(resolved.unwrap(), today(context))
     name, facts = target.provider.name, target.provider.batches
     provider = context.batches.get(target.service)
     if facts is not None and provider is not None and target.service == name:

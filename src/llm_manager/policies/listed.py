@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
-from typing import Final
 
-_DATE: Final = re.compile(r"[-@](\d{8}|\d{4}-\d{2}-\d{2}|\d{2}-\d{4}|\d{4}|\d{3})$")
-"""How a version ends: ``-20251001``, ``-2024-08-06``, ``-05-2025``, ``-0125``, ``-001``, and Vertex's ``@20251001``."""
+from llm_manager.domain.dated_names import undated
 
 
 def is_listed(model: str, names: Iterable[str]) -> bool:
@@ -21,7 +18,7 @@ def is_listed(model: str, names: Iterable[str]) -> bool:
     listed = {_bare(name) for name in names}
     wanted = _bare(model)
     alias = wanted.removesuffix("-latest")
-    return wanted in listed or alias in listed or _DATE.sub("", alias) in listed or alias in map(_undated, listed)
+    return wanted in listed or alias in listed or undated(alias) in listed or alias in map(_undated, listed)
 
 
 def _bare(name: str) -> str:
@@ -29,4 +26,4 @@ def _bare(name: str) -> str:
 
 
 def _undated(name: str) -> str:
-    return _DATE.sub("", name).removesuffix("-latest")
+    return undated(name).removesuffix("-latest")

@@ -94,7 +94,8 @@ def at_batch_price(target: Target) -> Target:
     facts, price = target.provider.batches, target.facts.price
     if facts is None or price is None:
         return target
-    price = reduced(price, facts.price_factor, facts.cached_factor, facts.source)
+    own = target.facts.batch_cached_factor
+    price = reduced(price, facts.price_factor, facts.cached_factor if own is None else own, facts.source)
     return replace(target, facts=replace(target.facts, price=price))
 
 

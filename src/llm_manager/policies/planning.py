@@ -27,9 +27,14 @@ from llm_manager.policies.window import windowed
 
 
 def plan_of(
-    config: LLMConfig, request: LLMRequest, latencies: Mapping[str, Latency], circuits: Sequence[tuple[str, float]]
+    config: LLMConfig,
+    request: LLMRequest,
+    latencies: Mapping[str, Latency],
+    circuits: Sequence[tuple[str, float]],
+    day: str | None = None,
 ) -> Outcome[RoutePlan, InvalidRequest | ConfigurationError]:
-    """The models in order with their worst cases. *circuits* are the keys of open breakers and how long they stay so.
+    """The models in order with their worst cases. *circuits* are the keys of open breakers and how long they stay so;
+    *day* is as for :func:`~llm_manager.policies.routing.candidates`.
 
     Attempts are those that may be answered or billed: a model may refuse as many again by a rate limit, which costs
     nothing but time. A retry may wait a little over a minute, every attempt for its turn where requests are limited,
@@ -38,7 +43,7 @@ def plan_of(
     that is waited for when all others have failed comes last. Members of a pool stand in the likeliest order, and each
     of them may be drawn first or last.
     """
-    found = candidates(config, request, latencies)
+    found = candidates(config, request, latencies, day)
     if isinstance(found, Failure):
         return found
     total_s = config.timeouts.total_s

@@ -16,9 +16,10 @@ MILLION = 1_000_000
 def price_of(facts: ModelFacts, usage: Usage) -> Cost:
     """The cost of *usage*: what was read from a cache, written to one, or thought, each at its own price if it has one.
 
-    A long prompt may make all of it dearer. A reported cost is kept, except one of 0 for a model that has a price: it
-    leaves out what was paid elsewhere. What is free is free in any service. Without a price, without token counts, for
-    a service that the price is not for, or an hour in a cache that has none, the cost is unknown, which is not zero.
+    A long prompt, another class of service or the region may change the price of all of it. A reported cost is kept,
+    except one of 0 for a model that has a price: it leaves out what was paid elsewhere. What is free is free in any
+    service. Without a price, without token counts, for a service or a region that has no price, or an hour in a cache
+    that has none, the cost is unknown, which is not zero.
 
     >>> price = Price(prompt_usd=2.0, completion_usd=10.0, cached_usd=0.2, as_of="2026-11-21", source="a page")
     >>> used = Usage(prompt_tokens=1_000_000, cached_tokens=500_000, completion_tokens=0)
@@ -44,12 +45,52 @@ def _dearest_usd(rates: Rates) -> float:
 def _computed(price: Price, usage: Usage) -> Cost:
     if usage.prompt_tokens is None or usage.completion_tokens is None:
         return UnknownCost()
-    if usage.service_tier is not None and usage.service_tier not in price.service_tiers:
+    service, factor = _service_price(price, usage.service_tier), _region_factor(price, usage.region)
+    if service is None or factor is None:
         return UnknownCost()
-    rates = rates_at(price, usage.prompt_tokens)
+    rates = rates_at(service, usage.prompt_tokens)
     if usage.cache_hour_tokens and rates.cache_hour_usd is None:
         return UnknownCost()
-    return ComputedCost((_prompt_usd(rates, usage) + _completion_usd(rates, usage)) / MILLION)
+    return ComputedCost(factor * (_prompt_usd(rates, usage) + _completion_usd(rates, usage)) / MILLION)
+
+
+def _service_price(price: Price, tier: str | None) -> Price | None:
+    """The price of the class of service *tier*, None where none is listed."""
+    if tier is None or tier in price.service_tiers:
+        return price
+    return next((each for each in price.services if tier in each.service_tiers), None)
+
+
+_ANYWHERE = frozenset({"global", "not_available", ""})
+"""How Anthropic names the region of requests that were not bound to one ("Data residency", read 2026-12-01)."""
+
+
+def _region_factor(price: Price, region: str | None) -> float | None:
+    """What all rates are multiplied by in *region*, None where that is not known."""
+    if region is None or region in _ANYWHERE or not price.regions:
+        return 1.0
+    return dict(price.regions).get(region)
+
+
+def price_on(price: Price, day: str) -> Price:
+    """The price in force on *day*: *price*, or the last that follows it and has begun.
+
+    >>> later = Price(prompt_usd=2.0, completion_usd=4.0, from_day="2027-01-01", as_of="2026-12-01", source="a page")
+    >>> price = replace(later, prompt_usd=1.0, from_day=None, then=(later,))
+    >>> price_on(price, "2026-12-31").prompt_usd, price_on(price, "2027-01-01").prompt_usd
+    (1.0, 2.0)
+    """
+    begun = [each for each in price.then if each.from_day is not None and each.from_day <= day]
+    return max(begun, key=lambda each: each.from_day or "", default=price)
+
+
+def in_region(price: Price, region: str) -> Price:
+    """*price* where every request is processed in *region*, which is then no matter of the answer any more."""
+    factor = dict(price.regions).get(region)
+    if factor is None:
+        return price
+    regional = reduced(price, factor, factor, f"x{factor:g} in {region}")
+    return replace(regional, services=tuple(_multiplied(each, factor) for each in price.services), regions=())
 
 
 def rates_at(price: Price, prompt_tokens: int) -> Rates:
@@ -91,9 +132,19 @@ def worst_usd(price: Price, prompt_tokens: int, completion_tokens: int) -> float
 
 
 def reduced(price: Price, factor: float, cached_factor: float, source: str) -> Price:
-    """*price* times *factor*, and times *cached_factor* for what is read from a cache, as *source* says."""
+    """*price* times *factor*, and times *cached_factor* for what is read from a cache, as *source* says.
+
+    It is the price of one class of service: those of others are left out.
+    """
+    then = tuple(reduced(each, factor, cached_factor, source) for each in price.then)
+    once = _multiplied(price, factor, cached_factor)
+    return replace(once, services=(), then=then, source=f"{price.source}; {source}")
+
+
+def _multiplied(price: Price, factor: float, cached_factor: float | None = None) -> Price:
+    cached_factor = factor if cached_factor is None else cached_factor
     long = tuple(_times(rates, factor, cached_factor) for rates in price.long)
-    return replace(_times(price, factor, cached_factor), long=long, source=f"{price.source}; {source}")
+    return replace(_times(price, factor, cached_factor), long=long)
 
 
 def _times(rates: R, factor: float, cached_factor: float) -> R:

@@ -13,12 +13,7 @@ from returns.result import Failure, Success
 
 from llm_manager.domain.catalog import PROVIDERS, Wish
 from llm_manager.domain.config import LLMConfig
-from llm_manager.domain.errors import (
-    ConfigurationError,
-    ContextTooLarge,
-    InvalidRequest,
-    LLMError,
-)
+from llm_manager.domain.errors import ConfigurationError, ContextTooLarge, InvalidRequest, LLMError, ModelUnavailable
 from llm_manager.domain.errors import UnsupportedCapability as Unsupported
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.problem import Problem
@@ -26,6 +21,7 @@ from llm_manager.domain.request import ImagePart, LLMRequest
 from llm_manager.domain.settings import Strategy
 from llm_manager.domain.target import Target
 from llm_manager.policies.asked import sent_tokens
+from llm_manager.policies.calendar import ended, on_day
 from llm_manager.policies.chains import task_chain, task_names
 from llm_manager.policies.latency import Latency, expected_ms
 from llm_manager.policies.pools import drawn, members_of, weight_of
@@ -77,19 +73,20 @@ class _Route:
 
 
 def candidates(
-    config: LLMConfig, request: LLMRequest, latencies: Mapping[str, Latency]
+    config: LLMConfig, request: LLMRequest, latencies: Mapping[str, Latency], day: str | None = None
 ) -> Outcome[tuple[Candidate, ...], InvalidRequest | ConfigurationError]:
     """The models for *request* in order: the caller's own first, then its task's chain under the strategy, then the
     rest of what is configured under it, or the fallback order in its place.
 
-    *latencies* is what was observed, by target.
+    *latencies* is what was observed, by target. *day* (``YYYY-MM-DD``) decides which prices are in force and which
+    models have ended; without it, those of the catalog's day are and none has.
 
     Fails with ``InvalidRequest`` for an unknown task or a preferred model that cannot be told, and with
     ``ConfigurationError`` when no model of all these can be asked.
     """
     wish = request.preferences
     strategy = strategy_of(config, request)
-    found = _route(config, request.task_type, wish.model, wish.fallback == "chain")
+    found = _route(config, request.task_type, wish.model, wish.fallback == "chain", day)
     if not isinstance(found, Success):
         return found
     route = found.unwrap()
@@ -179,6 +176,7 @@ def _route(
     task: str,
     preferred: str | None,
     with_chain: bool,  # noqa: FBT001  # a key of the memo
+    day: str | None = None,
 ) -> Outcome[_Route, InvalidRequest | ConfigurationError]:
     chain = task_chain(config, task)
     if chain is None:
@@ -191,18 +189,18 @@ def _route(
         unknown = resolved.failure() if isinstance(resolved, Failure) else None
         if isinstance(unknown, InvalidRequest):
             return Failure(unknown)
-        own = _candidates_of(config, (preferred,), "the caller's own choice")
+        own = _candidates_of(config, (preferred,), "the caller's own choice", day)
     route = _Route(own=own)
     if with_chain or preferred is None:
-        order = _candidates_of(config, config.routing.fallback_order, "in the fallback order")
+        order = _candidates_of(config, config.routing.fallback_order, "in the fallback order", day)
         route = _Route(
             own=own,
-            chain=_candidates_of(config, chain.chain, f"in the chain for {task}"),
-            rest=_candidates_of(config, chain.rest, "configured beside the chain"),
+            chain=_candidates_of(config, chain.chain, f"in the chain for {task}", day),
+            rest=_candidates_of(config, chain.rest, "configured beside the chain", day),
             order=order,
             is_exact=chain.is_exact,
         )
-    if any(isinstance(each, Chosen) for each in route.all()):
+    if any(map(_is_reached, route.all())):
         return Success(route)
     if not _anything_configured(config):
         return Failure(_nothing_configured())
@@ -210,8 +208,8 @@ def _route(
     return Success(route) if alone else Failure(_nowhere(task, route))
 
 
-def _candidates_of(config: LLMConfig, names: Iterable[str], why: str) -> tuple[Candidate, ...]:
-    """What *names* lead to, each target once; a pool is its members, the most likely first."""
+def _candidates_of(config: LLMConfig, names: Iterable[str], why: str, day: str | None) -> tuple[Candidate, ...]:
+    """What *names* lead to on *day*, each target once; a pool is its members, the most likely first."""
     chain: dict[str, Candidate] = {}
     for name in names:
         pool = name if name in config.models and config.models[name].pool else None
@@ -220,10 +218,19 @@ def _candidates_of(config: LLMConfig, names: Iterable[str], why: str) -> tuple[C
             if isinstance(resolved, Failure):
                 chain.setdefault(member, Skipped(member, "", resolved.failure(), why))
                 continue
-            target, weight = resolved.unwrap(), weight_of(config.models, member)
+            target, weight = on_day(resolved.unwrap(), day), weight_of(config.models, member)
             reason = why if pool is None else f"{why}, drawn from the pool {pool} by its weight of {weight:g}"
-            chain.setdefault(target.key, Chosen(target, reason, pool, weight))
+            chain.setdefault(target.key, _still_there(Chosen(target, reason, pool, weight), day))
     return tuple(chain.values())
+
+
+def _still_there(chosen: Chosen, day: str | None) -> Candidate:
+    """*chosen*, and from which model its facts are guessed; or that it has ended by *day*."""
+    target, guessed = chosen.target, chosen.target.facts.guessed_from
+    error = ended(target, day)
+    if error is not None:
+        return Skipped(target.model, target.provider.name, error, chosen.why)
+    return chosen if guessed is None else replace(chosen, why=f"{chosen.why}, taken to be like {guessed}")
 
 
 def _assembled(route: _Route, by_strategy: Sequence[Candidate], gate: _Gate) -> tuple[Candidate, ...]:
@@ -250,6 +257,11 @@ def _up_to_first(chain: Sequence[Candidate], gate: _Gate) -> Sequence[Candidate]
                 end += 1
             return chain[:end]
     return chain
+
+
+def _is_reached(candidate: Candidate) -> bool:
+    """Is its provider configured, although the model may have ended?"""
+    return isinstance(candidate, Chosen) or isinstance(candidate.error, ModelUnavailable)
 
 
 def _by(strategy: Strategy, latencies: Mapping[str, Latency]) -> Callable[[Sequence[Candidate]], Sequence[Candidate]]:

@@ -53,6 +53,8 @@ def _with_rates(price: Price, settings: ModelSettings) -> Price:
         cache_write_usd=_first(settings.cache_write_usd, price.cache_write_usd),
         reasoning_usd=_first(settings.reasoning_usd, price.reasoning_usd),
         long=tuple(_at_least(rates, settings) for rates in price.long),
+        services=(),  # how they relate to the stated rates is not known
+        then=tuple(_with_rates(each, settings) for each in price.then),
         as_of="" if is_own else price.as_of,
         source="configuration" if is_own else f"configuration; {price.source}",
     )

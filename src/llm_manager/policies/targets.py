@@ -23,12 +23,13 @@ from llm_manager.domain.catalog import (
 from llm_manager.domain.config import LLMConfig
 from llm_manager.domain.errors import AuthenticationFailed, ConfigurationError, InvalidRequest
 from llm_manager.domain.model_names import facts_of, listed_price, missing_rates, provider_and_model, stated_rates
-from llm_manager.domain.models import MODELS
+from llm_manager.domain.models import MODELS, catalog_day
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.problem import Problem
 from llm_manager.domain.secret import Secret
 from llm_manager.domain.settings import ModelSettings
-from llm_manager.domain.target import Target
+from llm_manager.domain.target import Target, server_of
+from llm_manager.policies.pricing import in_region
 from llm_manager.policies.stated_facts import with_settings
 
 NoTarget: TypeAlias = InvalidRequest | AuthenticationFailed | ConfigurationError
@@ -52,7 +53,7 @@ def resolve(config: LLMConfig, name: str) -> Outcome[Target, NoTarget]:
     if isinstance(found, Failure):
         return found
     target = found.unwrap()
-    listed = listed_price(config, facts_of(target.provider, target.model))
+    listed = listed_price(config, target.facts)
     problems = () if listed is not None else tuple(missing_rates(name, settings, target.facts))
     return Failure(ConfigurationError(problems)) if problems else found
 
@@ -128,8 +129,15 @@ def has_gateway(config: LLMConfig) -> bool:
 
 
 def known_names(config: LLMConfig) -> tuple[str, ...]:
-    """Every name that stands for a model: the configuration's own, the families, the catalog."""
-    return tuple(dict.fromkeys((*config.models, *FAMILIES, *MODELS)))
+    """Every name that stands for a model that can be asked: the configuration's own, the families, and those of the
+    catalog that had not ended on its day."""
+    day = catalog_day()
+    chats = (
+        name
+        for name, facts in MODELS.items()
+        if facts.kind == "chat" and (facts.ends_on is None or facts.ends_on > day)
+    )
+    return tuple(dict.fromkeys((*config.models, *FAMILIES, *chats)))
 
 
 def _resolve_alias(
@@ -144,7 +152,7 @@ def _resolve_alias(
     if provider.wire == "llama_cpp" and settings.path is None:
         problem = Problem(f"models.{name}.path", "a model of llama_cpp needs the path of its GGUF file")
         return Failure(ConfigurationError((problem,)))
-    return _target(config, model, provider, facts_of(provider, model), settings)
+    return _target(config, model, provider, settings)
 
 
 def _resolve_model(config: LLMConfig, wanted: str, settings: ModelSettings) -> Outcome[Target, NoTarget]:
@@ -152,13 +160,15 @@ def _resolve_model(config: LLMConfig, wanted: str, settings: ModelSettings) -> O
     if found is None:
         return Failure(_unknown(config, wanted))
     provider, model = found
-    return _target(config, model, provider, facts_of(provider, model), settings)
+    return _target(config, model, provider, settings)
 
 
 def _target(
-    config: LLMConfig, model: str, provider: ProviderFacts, facts: ModelFacts, settings: ModelSettings
+    config: LLMConfig, model: str, provider: ProviderFacts, settings: ModelSettings
 ) -> Outcome[Target, NoTarget]:
     own_url = settings.base_url or config.http.base_urls.get(provider.name)
+    region = "" if own_url is None else _region_of(provider, own_url)
+    facts = facts_of(provider, model, is_vendors=region is not None)
     gateway = provider.portkey_slug is not None and has_gateway(config) and settings.base_url is None
     virtual_key = (settings.virtual_key or _family_key(config, model)) if gateway else None
     has_key = is_configured(config, provider) or virtual_key is not None
@@ -171,7 +181,7 @@ def _target(
         Target(
             model=model,
             provider=provider,
-            facts=with_settings(_known_facts(config, facts, provider, settings, has_gateway=gateway), settings),
+            facts=with_settings(_known_facts(config, facts, provider, settings, region, has_gateway=gateway), settings),
             service="portkey" if gateway else provider.name,
             base_url=base_url,
             key=_key_of(provider.name, base_url, settings.path or model),
@@ -192,14 +202,42 @@ def provider_of_key(key: str) -> str:
 
 
 def _known_facts(
-    config: LLMConfig, facts: ModelFacts, provider: ProviderFacts, settings: ModelSettings, *, has_gateway: bool
+    config: LLMConfig,
+    facts: ModelFacts,
+    provider: ProviderFacts,
+    settings: ModelSettings,
+    region: str | None,
+    *,
+    has_gateway: bool,
 ) -> ModelFacts:
-    """*facts* with the listed price (no cost for a self-hosted model without one), less what the gateway loses."""
+    """*facts* with the listed price (no cost for a self-hosted model without one), less what the gateway loses.
+
+    At the vendor's address of a *region* everything has the price of that region; where it is None, the address is that
+    of another server, which ends the model when it wants to.
+    """
     price = listed_price(config, facts)
     if price is None and provider.self_hosted and not stated_rates(settings):
         price = FREE
+    if price is not None and region:
+        price = in_region(price, region)
+    if region is None:
+        facts = replace(facts, ends_on=None, successor=None)
     lost = provider.lost_behind_gateway if has_gateway else frozenset[Capability]()
     return replace(facts, price=price, capabilities=facts.capabilities - lost)
+
+
+def _region_of(provider: ProviderFacts, url: str) -> str | None:
+    """The region that an address of the vendor names, "" for its main one: ``eu`` in ``eu.api.openai.com``.
+
+    None for that of another server, which has its own models and its own days for the same names.
+    """
+    vendors, asked = server_of(provider.base_url), server_of(url)
+    if vendors is None or asked is None:
+        return None
+    host, suffix = asked[0], vendors[0]
+    if host == suffix:
+        return ""
+    return host.removesuffix(f".{suffix}") if host.endswith(f".{suffix}") else None
 
 
 def _address(url: str, version_path: str) -> str:

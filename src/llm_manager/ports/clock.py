@@ -22,7 +22,8 @@ class Clock(Protocol):
         ...
 
     def unix_s(self) -> float:
-        """Seconds since 1970 by the wall clock, which may be set: for what people read, never for a decision."""
+        """Seconds since 1970 by the wall clock, which may be set: for what people read, and for the day that prices and
+        the ends of models go by; no waiting and no limit depends on it."""
         ...
 
     async def sleep(self, seconds: float, /) -> None:

@@ -133,10 +133,17 @@ def usage_of(usage: Json, before: Usage | None = None) -> Usage:
     return replace(
         later,
         completion_tokens=completion,
-        service_tier=as_text(usage.get("service_tier")) or told.service_tier,
+        service_tier=_service(usage, told),
+        region=as_text(usage.get("inference_geo")) or told.region,
         reasoning_tokens=_larger(thought, told.reasoning_tokens),
         total_tokens=None if prompt is None or completion is None else prompt + completion,
     )
+
+
+def _service(usage: Json, told: Usage) -> str | None:
+    """The class of service: fast mode is one, although the vendor tells it beside the others."""
+    is_fast = usage.get("speed") == "fast" or told.service_tier == "fast"
+    return "fast" if is_fast else as_text(usage.get("service_tier")) or told.service_tier
 
 
 def _with_prompt(usage: Json, told: Usage) -> Usage:

@@ -21,7 +21,7 @@ from llm_manager.testing.simulator.wires.wire import Wire
 MODELS = (
     "gpt-4o",
     "gpt-4o-mini",
-    "gpt-5.6-terra",
+    "gpt-6.1-terra",
     "openai/gpt-oss-120b",
     "claude-sonnet-5-5",
     "llama-3.3-70b-versatile",
