@@ -7,13 +7,16 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llm_manager.adapters.observers.metrics import MemoryMetrics
+from llm_manager.adapters.observers.metrics import MemoryMetrics, at_most
 from llm_manager.adapters.observers.tally import Latencies
-from llm_manager.domain.events import AttemptFinished
+from llm_manager.domain.errors import ServerError
+from llm_manager.domain.events import AttemptFinished, CacheRead, Event, FellBack, RequestFinished, RetryScheduled
+from llm_manager.domain.request import LLMRequest
 from llm_manager.domain.response import Attempt, Usage
 from llm_manager.domain.status import OTHER_MODELS, MetricsSnapshot
 
 BOUND = 0.025
+DOWN = ServerError("m", 503)
 LONGEST_MS = 24 * 3600 * 1000.0
 latencies_ms = st.lists(st.floats(min_value=0.001, max_value=LONGEST_MS), min_size=1, max_size=200)
 
@@ -71,3 +74,55 @@ def test_nothing_is_lost_when_models_are_more_than_are_counted_by_name(
     assert sum(each.prompt_tokens for each in models.values()) == sum(tokens for _, _, tokens in attempts)
     metrics.reset()
     assert metrics.snapshot() == MetricsSnapshot()
+
+
+events = st.lists(
+    st.one_of(
+        st.builds(
+            finished,
+            st.sampled_from("abc"),
+            st.sampled_from(["ok", "left", "ServerError"]),
+            st.integers(0, 9),
+        ),
+        st.sampled_from("ab").map(lambda name: RetryScheduled(at_s=0.0, model=name, delay_s=1.0, error=DOWN)),
+        st.builds(FellBack, at_s=st.just(0.0), model=st.just("a"), next_model=st.just("b"), error=st.just(DOWN)),
+        st.builds(CacheRead, at_s=st.just(0.0), key=st.just("k"), hit=st.booleans()),
+        st.builds(
+            RequestFinished,
+            at_s=st.just(0.0),
+            operation=st.just("generate"),
+            latency_ms=st.integers(1, 10**6).map(float),
+            request=st.just(LLMRequest()),
+            answer=st.just(DOWN),
+        ),
+    ),
+    max_size=30,
+)
+
+
+@given(st.lists(events, max_size=4))
+def test_the_figures_of_several_processes_add_up_to_those_of_one(processes: list[list[Event]]) -> None:
+    alone, together = MemoryMetrics(), MemoryMetrics()
+    for each in processes:
+        own = MemoryMetrics()
+        for event in each:
+            own.notify(event)
+            alone.notify(event)
+        together.add_figures(own.figures())
+    assert together.snapshot() == alone.snapshot()
+    assert together.figures() == alone.figures()
+
+
+@given(events, st.integers(0, 3), st.sets(st.sampled_from(["model:a", "model:x"])))
+def test_models_beyond_the_most_are_counted_together_and_none_is_lost(
+    told: list[Event], most: int, known: set[str]
+) -> None:
+    metrics = MemoryMetrics()
+    for event in told:
+        metrics.notify(event)
+    bounded = MemoryMetrics()
+    bounded.add_figures(at_most(most, known, metrics.figures()))
+    assert len({f"model:{name}" for name in bounded.snapshot().models} - known - {f"model:{OTHER_MODELS}"}) <= most
+    assert bounded.snapshot().totals == metrics.snapshot().totals
+    before, after = (each.snapshot().models.values() for each in (metrics, bounded))
+    assert sum(each.requests for each in after) == sum(each.requests for each in before)

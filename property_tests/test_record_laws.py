@@ -164,7 +164,7 @@ def default_of(field: Field[Any]) -> object:
     return field.default_factory() if field.default_factory is not MISSING else field.default
 
 
-def optional(record: Any) -> dict[str, object]:
+def optional(record: Any) -> dict[str, Any]:
     """The fields of *record* that need not be given, with what they are then."""
     return {each.name: default_of(each) for each in fields(record) if default_of(each) is not MISSING}
 
@@ -182,7 +182,8 @@ def some_of(record: Any) -> st.SearchStrategy[Any]:
 
 
 def through_json(value: Any) -> object:
-    return from_json(type(value), to_json(value)).unwrap()
+    kind: Any = type(value)
+    return from_json(kind, to_json(value)).unwrap()
 
 
 @pytest.mark.parametrize("record", WHOLE, ids=lambda record: type(record).__name__)

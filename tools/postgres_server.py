@@ -106,6 +106,7 @@ class PostgresServer:
     def empty(self) -> None:
         """Drop the tables of ours."""
         self.ask("DROP TABLE IF EXISTS llm_manager_conversation, llm_manager_turn, llm_manager_schema")
+        self.ask("DROP TABLE IF EXISTS llm_manager_metric, llm_manager_metric_writer")
 
     def ask(self, statement: str) -> list[tuple[object, ...]]:
         """What one statement gives, on a connection of its own."""

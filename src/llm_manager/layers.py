@@ -41,6 +41,7 @@ from llm_manager.ports import (
     Latencies,
     Limiter,
     Metrics,
+    MetricsStore,
     Observer,
     Places,
     Provider,
@@ -136,6 +137,7 @@ def replacing(
     random: Random | None = None,
     observer: Observer | None = None,
     metrics: Metrics | None = None,
+    metrics_store: MetricsStore | None = None,
 ) -> Callable[[Context], Context]:
     """A change to a context: ``live() | replacing(cache=mine)``. *providers* and *batches* are added to those that
     are there."""
@@ -217,7 +219,8 @@ def _context(config: LLMConfig, scope: Scope, http_client: Client | None) -> Out
     context = traced.unwrap()
     context = replace(context, batches=_batches(config, http))
     shared = Success(context) if config.redis.url is None else _shared(context, scope)
-    return shared if isinstance(shared, Failure) else _storing(shared.unwrap(), scope)
+    stored = shared if isinstance(shared, Failure) else _storing(shared.unwrap(), scope)
+    return stored if isinstance(stored, Failure) else _keeping(stored.unwrap(), scope)
 
 
 def _storing(context: Context, scope: Scope) -> Outcome[Context, ConfigurationError]:
@@ -231,6 +234,29 @@ def _storing(context: Context, scope: Scope) -> Outcome[Context, ConfigurationEr
     if isinstance(made, Failure):
         return made
     return Success(replace(context, conversations=made.unwrap()))
+
+
+def _keeping(context: Context, scope: Scope) -> Outcome[Context, ConfigurationError]:
+    """*context* with its counts kept in the database of its settings, if they say so."""
+    config = context.config
+    if not config.observe.keep_metrics:
+        return Success(context)
+    if config.conversations.url is None:
+        return _wrong("observe.keep_metrics", "needs a database: set conversations.url (DATABASE_URL), too")
+    from llm_manager.adapters.conversations.services import database_at  # noqa: PLC0415  # only who stores pays for it
+    from llm_manager.adapters.observers.kept import KeptMetrics  # noqa: PLC0415  # as above
+
+    found = database_at(config.conversations)
+    if isinstance(found, Failure):
+        return _wrong("observe.keep_metrics", found.failure())
+    database = found.unwrap()
+
+    def tell(error: StoreUnavailable | None) -> None:
+        emit(context, StoreChanged(at_s=context.clock.monotonic(), store=f"metrics in {database.store}", error=error))
+
+    kept = KeptMetrics(database, config.observe.keep_interval_s, tell).open()
+    scope.add(kept.aclose)
+    return Success(replace(listening(kept)(context), metrics_store=kept))
 
 
 def _shared(context: Context, scope: Scope) -> Outcome[Context, ConfigurationError]:

@@ -15,8 +15,11 @@ from llm_manager import (
     HttpSettings,
     KeySettings,
     LLMConfig,
+    LLMError,
     LLMRequest,
+    LLMResponse,
     NetworkError,
+    Outcome,
     Preferences,
     RetrySettings,
     Secret,
@@ -59,13 +62,15 @@ async def test_an_authority_of_ones_own_is_believed_where_the_environment_is_tru
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(certificate, key)
+    outcomes: list[Outcome[LLMResponse, LLMError]] = []
     async with await anyio.create_tcp_listener(local_host="127.0.0.1") as plain, anyio.create_task_group() as group:
         port = plain.extra(anyio.abc.SocketAttribute.local_port)
-        listener = TLSListener(plain, tls, standard_compatible=False)
-        group.start_soon(listener.serve, answer)
-        believed = await provide(ASK, custom(config(port, trusted=True)))
-        error = (await provide(ASK, custom(config(port, trusted=False)))).failure()
+        group.start_soon(TLSListener(plain, tls, standard_compatible=False).serve, answer)
+        for trusted in (True, False):
+            outcomes.append(await provide(ASK, custom(config(port, trusted=trusted))))
         group.cancel_scope.cancel()
+    believed, refused = outcomes
+    error = refused.failure()
     assert believed.unwrap().content == "hi"
     assert isinstance(error, NetworkError)
     assert error.cause == "tls"

@@ -200,6 +200,23 @@ def test_models_health_status_and_config(
     assert json.loads(capsys.readouterr().out)["retry.base_s"] == {"value": "1.0", "source": "default"}
 
 
+def test_status_shows_what_earlier_commands_have_counted(
+    simulator: Simulator, capsys: Capture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "c.toml").write_text("[observe]\nkeep_metrics = true\n")
+    monkeypatch.setenv("LLM_MANAGER_CONFIG", str(tmp_path / "c.toml"))
+    monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path}/kept.db")
+    for question in ("one", "two"):
+        assert main(["generate", question]) == 0
+    capsys.readouterr()
+    assert main(["status"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1].startswith("requests 0, successes 0, retries 0")
+    assert lines[2].startswith("all processes: requests 2, successes 2, retries 0, cost $0.0")
+    assert main(["status", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["stored"]["totals"]["requests"] == 2
+
+
 def test_health_fails_when_nobody_answers(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-canary-0123456789")
     monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")

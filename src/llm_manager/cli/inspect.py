@@ -15,6 +15,7 @@ from returns.result import Failure
 from llm_manager import (
     LLMConfig,
     ManagerStatus,
+    MetricsSnapshot,
     ModelHealthStatus,
     Op,
     UnknownCost,
@@ -116,15 +117,21 @@ def status(arguments: argparse.Namespace) -> int:
 
 
 def _status_text(now: ManagerStatus) -> str:
-    totals = now.metrics.totals
-    cost = None if isinstance(totals.cost, UnknownCost) else totals.cost.usd
     lines = (
         f"llm-manager {now.version}: {'healthy' if now.healthy else 'NO MODEL CAN BE REACHED'}",
-        f"requests {totals.requests}, successes {totals.successes}, retries {totals.retries}, cost {dollars(cost)}",
+        _counts_line("", now.metrics),
+        *(() if now.stored is None else (_counts_line("all processes: ", now.stored),)),
         _cache_line(now.cache),
         "",
     )
     return "\n".join(lines) + (_health_table(now.models) if now.models else NO_PROVIDER)
+
+
+def _counts_line(whose: str, metrics: MetricsSnapshot) -> str:
+    totals = metrics.totals
+    cost = None if isinstance(totals.cost, UnknownCost) else totals.cost.usd
+    counts = f"requests {totals.requests}, successes {totals.successes}, retries {totals.retries}"
+    return f"{whose}{counts}, cost {dollars(cost)}"
 
 
 def _cache_line(cache: CacheStatus) -> str:

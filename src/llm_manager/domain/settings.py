@@ -286,10 +286,14 @@ class ObserveSettings:
     """What is logged, and whether spans and metrics go to OpenTelemetry (extra ``otel``). Prompts and answers only when
     *prompts* says so; keys never.
 
-    *traceparent* tells the gateway or the provider to which trace a request belongs (W3C Trace Context).
+    *traceparent* tells the gateway or the provider to which trace a request belongs (W3C Trace Context). With
+    *keep_metrics* the counts are added, every *keep_interval_s* and at the end, to those of all processes in the
+    database of ``conversations.url``.
     """
 
     log: LogFormat = "off"
     prompts: bool = False
     otel: bool = False
     traceparent: bool = False
+    keep_metrics: bool = False
+    keep_interval_s: Seconds = 10.0

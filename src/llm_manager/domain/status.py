@@ -91,7 +91,11 @@ class CacheStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ManagerStatus:
-    """The whole library at one moment; *healthy* when at least one configured model can be asked."""
+    """The whole library at one moment; *healthy* when at least one configured model can be asked.
+
+    *metrics* are those of this process; *stored* those of all processes that share a store (``observe.keep_metrics``),
+    None where none is kept, or it cannot be read.
+    """
 
     healthy: bool
     models: tuple[ModelHealthStatus, ...]
@@ -99,3 +103,4 @@ class ManagerStatus:
     cache: CacheStatus
     uptime_s: float
     version: str
+    stored: MetricsSnapshot | None = None

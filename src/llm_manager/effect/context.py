@@ -30,6 +30,7 @@ from llm_manager.ports import (
     Latencies,
     Limiter,
     Metrics,
+    MetricsStore,
     Observer,
     Places,
     Provider,
@@ -47,10 +48,10 @@ A = TypeVar("A")
 class Context(Stranded):
     """Every service a pipeline may use. Swap one with :func:`dataclasses.replace`; there is no other way to reach them.
 
-    *providers* is by ``Target.service``, and so is *batches*, the
-    vendors' own. *budget* is None where money is no object, and *tracing* where nobody else is to know of traces.
-    *deadline_s* is the moment, on *clock*, by which the run must have ended; *started_s* is when the context was built;
-    *trace_id* ties together what is sent through a gateway; *run* is the operation that runs in it.
+    *providers* is by ``Target.service``, and so is *batches*, the vendors' own. *metrics_store* holds the counts of all
+    processes, None where none is kept. *budget* is None where money is no object, and *tracing* where nobody else is to
+    know of traces. *deadline_s* is the moment, on *clock*, by which the run must have ended; *started_s* is when the
+    context was built; *trace_id* ties together what is sent through a gateway; *run* is the operation that runs in it.
     """
 
     config: LLMConfig
@@ -68,6 +69,7 @@ class Context(Stranded):
     random: Random
     observer: Observer
     metrics: Metrics
+    metrics_store: MetricsStore | None = None
     batches: Mapping[str, BatchProvider] = field(default_factory=dict[str, BatchProvider])
     budget: Budget | None = None
     tracing: Tracing | None = None

@@ -67,25 +67,39 @@ def get_status() -> Op[ManagerStatus]:
                 cache=held.unwrap() if isinstance(held, Success) else none,
                 uptime_s=context.clock.monotonic() - context.started_s,
                 version=version("llm-manager"),
+                stored=None if context.metrics_store is None else (await context.metrics_store.total()).value_or(None),
             )
         )
 
     return effect(reading)
 
 
-def get_metrics() -> Op[MetricsSnapshot]:
-    """Everything counted since the context was built, or since the last reset."""
+def get_metrics(*, all_processes: bool = False) -> Op[MetricsSnapshot]:
+    """Everything counted since the context was built, or since the last reset.
+
+    With *all_processes* it is the sum over all that keep their counts in one database (``observe.keep_metrics``), those
+    that have ended, too; ``StoreUnavailable`` when it cannot be read. Without such a database this process is all.
+    """
 
     async def reading(context: Context) -> Outcome[MetricsSnapshot, LLMError]:
-        return Success(context.metrics.snapshot())
+        store = context.metrics_store if all_processes else None
+        return Success(context.metrics.snapshot()) if store is None else await store.total()
 
     return effect(reading)
 
 
-def reset_metrics() -> Op[None]:
-    """Start counting from zero."""
+def reset_metrics(*, all_processes: bool = False) -> Op[None]:
+    """Start counting from zero: in this process, and with *all_processes* in the database, too, if there is one.
+
+    What other processes count until they add to it next is added after that. ``StoreUnavailable`` when the database
+    cannot be reached; then nothing is reset.
+    """
 
     async def resetting(context: Context) -> Outcome[None, LLMError]:
+        store = context.metrics_store if all_processes else None
+        cleared = Success(None) if store is None else await store.clear()
+        if isinstance(cleared, Failure):
+            return cleared
         context.metrics.reset()
         return Success(None)
 

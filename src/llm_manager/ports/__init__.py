@@ -24,6 +24,7 @@ from llm_manager.ports.limits import Reservation as Reservation
 from llm_manager.ports.limits import RetryBudgets as RetryBudgets
 from llm_manager.ports.limits import Verdict as Verdict
 from llm_manager.ports.observing import Metrics as Metrics
+from llm_manager.ports.observing import MetricsStore as MetricsStore
 from llm_manager.ports.observing import Observer as Observer
 from llm_manager.ports.observing import Tracing as Tracing
 from llm_manager.ports.providers import BatchProvider as BatchProvider

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
+from llm_manager.domain.errors import StoreUnavailable
 from llm_manager.domain.events import Event
+from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.run import Run
 from llm_manager.domain.status import MetricsSnapshot
 
@@ -23,6 +25,18 @@ class Tracing(Protocol):
 
     def headers(self, run: Run, /) -> Mapping[str, str]:
         """What tells the other side to which trace the request belongs that *run* is about to send."""
+        ...
+
+
+class MetricsStore(Protocol):
+    """The counts of all processes that share a store."""
+
+    async def total(self) -> Outcome[MetricsSnapshot, StoreUnavailable]:
+        """What all of them have counted, this one up to now."""
+        ...
+
+    async def clear(self) -> Outcome[None, StoreUnavailable]:
+        """Start again from zero, for all of them."""
         ...
 
 

@@ -21,10 +21,9 @@ A = TypeVar("A")
 _MAKING = 0x6C6C6D63
 """The advisory lock of whoever makes the tables."""
 
-_FIND = (
-    "SELECT 1 FROM pg_catalog.pg_tables"
-    " WHERE tablename = 'llm_manager_schema' AND schemaname = ANY (current_schemas(false))"
-)
+_FIND = "SELECT 1 FROM pg_catalog.pg_tables WHERE tablename = ? AND schemaname = ANY (current_schemas(false))"
+
+_SCHEMA = "llm_manager_schema"
 
 _READ_VERSION = "SELECT version FROM llm_manager_schema"
 
@@ -47,6 +46,14 @@ class _Connection:
         """How many rows a statement has changed."""
         marked = _marked(statement)
         return self._psycopg.execute(marked, values).rowcount
+
+    def has_table(self, name: str) -> bool:
+        """Is there a table of this *name*, where new ones would be?"""
+        return bool(self.rows(_FIND, name))
+
+    def lock_schema(self) -> None:
+        """Until the end of the transaction no other process makes tables."""
+        self.rows("SELECT pg_advisory_xact_lock(?)", _MAKING)
 
     def commit(self) -> None:
         """Make it last."""
@@ -135,9 +142,9 @@ def _marked(statement: str) -> bytes:
 
 def _prepare(connection: _Connection) -> None:
     """Make the tables, if they are not there; refuse those of a newer version."""
-    if not connection.rows(_FIND):
-        connection.rows("SELECT pg_advisory_xact_lock(?)", _MAKING)
-    if not connection.rows(_FIND):  # somebody else may have made them while we waited
+    if not connection.has_table(_SCHEMA):
+        connection.lock_schema()
+    if not connection.has_table(_SCHEMA):  # somebody else may have made them while we waited
         for statement in tables("BYTEA", "DOUBLE PRECISION"):
             connection.change(statement)
         connection.change("CREATE TABLE llm_manager_schema (version INTEGER NOT NULL)")

@@ -26,7 +26,7 @@ from llm_manager.effect.scope import Scope
 from llm_manager.ports import ConversationStore
 
 if TYPE_CHECKING:
-    from llm_manager.adapters.conversations.sql import SqlConversations
+    from llm_manager.adapters.conversations.sql import Database, SqlConversations
     from llm_manager.adapters.redis.client import Redis
 
 _SETTINGS = ConversationSettings()
@@ -87,11 +87,33 @@ def conversations_at(
             return _in_redis(url, settings, shared, scope)
 
 
-def _postgres(url: Secret, timeout_s: float) -> SqlConversations:
+def database_at(settings: ConversationSettings) -> Outcome[Database, str]:
+    """A database of its own connections in the store that *settings* name; fails with why there is none."""
+    found = conversation_place(settings.url or Secret(""))
+    if isinstance(found, Failure):
+        return found
+    match found.unwrap():
+        case SqlitePlace(path):
+            from llm_manager.adapters.conversations.sqlite import SqliteFile  # noqa: PLC0415  # only who stores
+
+            return Success(SqliteFile(Path(path), settings.timeout_s))
+        case PostgresPlace(url):
+            said = _lacks("psycopg", "postgres")
+            return Failure(said) if said is not None else Success(_postgres_at(url, settings.timeout_s))
+        case RedisPlace():
+            return Failure("conversations.url (DATABASE_URL) names a Redis: sums are kept in SQLite or PostgreSQL")
+
+
+def _postgres_at(url: Secret, timeout_s: float) -> Database:
     from llm_manager.adapters.conversations.postgres import Postgres  # noqa: PLC0415  # an extra
+
+    return Postgres(url, timeout_s)
+
+
+def _postgres(url: Secret, timeout_s: float) -> SqlConversations:
     from llm_manager.adapters.conversations.sql import SqlConversations  # noqa: PLC0415  # only who stores pays for it
 
-    return SqlConversations(Postgres(url, timeout_s))
+    return SqlConversations(_postgres_at(url, timeout_s))
 
 
 def _opened(store: SqlConversations, scope: Scope) -> Outcome[ConversationStore, ConfigurationError]:

@@ -41,6 +41,14 @@ class Session(Protocol):
         """How many rows a statement has changed."""
         ...
 
+    def has_table(self, name: str) -> bool:
+        """Is there a table of this *name*?"""
+        ...
+
+    def lock_schema(self) -> None:
+        """Until the end of the transaction no other process makes tables."""
+        ...
+
 
 class Database(Protocol):
     """A database: what opens transactions. It blocks, and is called in worker threads, by several at a time."""

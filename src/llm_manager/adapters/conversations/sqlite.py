@@ -45,6 +45,13 @@ class _Connection:
         """How many rows a statement has changed."""
         return self._sqlite.execute(statement, values).rowcount
 
+    def has_table(self, name: str) -> bool:
+        """Is there a table of this *name*?"""
+        return bool(self.rows("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", name))
+
+    def lock_schema(self) -> None:
+        """Who writes is alone already (``BEGIN IMMEDIATE``)."""
+
     def close(self) -> None:
         """Let go of it; what was not committed is undone."""
         self._sqlite.close()

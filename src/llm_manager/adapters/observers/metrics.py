@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final, final
 
 from llm_manager.adapters.observers.tally import Figures, Tally
@@ -26,6 +26,11 @@ MOST_MODELS: Final = 256
 TOTALS: Final = "totals"
 _MODEL: Final = "model:"
 """Whose figures they are: of whole operations, or of the model whose name follows."""
+
+_OTHERS: Final = f"{_MODEL}{OTHER_MODELS}"
+
+LONGEST_NAME: Final = 200
+"""A model with a longer name is not counted by name where many processes count."""
 
 
 @final
@@ -117,3 +122,18 @@ class MemoryMetrics:
                 name = OTHER_MODELS
             tally = self._models.setdefault(name, Tally())
         return tally
+
+
+def at_most(most: int, known: Collection[str], figures: Mapping[str, Figures]) -> dict[str, Figures]:
+    """*figures*, those of models beyond *most* under one name, where *known* are counted by name already."""
+    kept: dict[str, Figures] = {}
+    others = Tally()
+    for subject, each in figures.items():
+        has_room = len({*known, *kept, TOTALS, subject}) <= most + 1 and len(subject) <= LONGEST_NAME
+        if subject in (TOTALS, _OTHERS) or subject in known or has_room:
+            kept[subject] = each
+        else:
+            others.add_figures(each)
+    others.add_figures(kept.get(_OTHERS, {}))
+    rest = others.figures()
+    return {**kept, _OTHERS: rest} if rest else kept
