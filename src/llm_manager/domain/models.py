@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache, lru_cache
 from pkgutil import get_data
 from typing import Any, Final, TypeAlias, cast
@@ -25,30 +24,32 @@ PLAIN: Final = ("openai", "anthropic", "gemini", "groq")
 """The vendors whose models are known by their names alone; those of others are ``provider/model``."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Catalog:
-    """The file: *head* is its first line, and *lines* the others by ``provider/model``, not yet read."""
-
-    head: _Row
-    lines: Mapping[str, str]
+@cache
+def _text() -> str:
+    """The file. A line is looked for in it when it is wanted: that is faster than to index it for the few that are."""
+    return cast("bytes", get_data("llm_manager.domain", FILE)).decode()
 
 
 @cache
-def _catalog() -> _Catalog:
-    text = cast("bytes", get_data("llm_manager.domain", FILE)).decode()
-    head, *lines = text.splitlines()
-    split = (line.partition("\t") for line in lines)
-    return _Catalog(head=json.loads(head), lines={name: row for name, _, row in split})
+def _head() -> _Row:
+    return cast("_Row", json.loads(_text().partition("\n")[0]))
+
+
+def _row_of(name: str) -> _Row | None:
+    """The row of ``provider/model``."""
+    text, key = _text(), f"\n{name}\t"
+    start = text.find(key)
+    return None if start < 0 else json.loads(text[start + len(key) : text.index("\n", start + 1)])
 
 
 def is_loaded() -> bool:
     """Has the file been read?"""
-    return _catalog.cache_info().currsize > 0
+    return _text.cache_info().currsize > 0
 
 
 def catalog_day() -> str:
     """The day of the catalog, as ``YYYY-MM-DD``: the prices in force on it come first."""
-    return cast("str", _catalog().head["as_of"])
+    return cast("str", _head()["as_of"])
 
 
 def listed_facts(provider: ProviderFacts, model: str) -> ModelFacts | None:
@@ -62,7 +63,7 @@ def guessed_facts(provider: ProviderFacts, model: str) -> ModelFacts | None:
     What it can do and what it refuses is guessed; its window, its price and its end are not, for they change within
     families. None where *provider* has no such family.
     """
-    families = cast("Mapping[str, str]", _catalog().head["families"].get(provider.name, {}))
+    families = cast("Mapping[str, str]", _head()["families"].get(provider.name, {}))
     prefix = max((each for each in families if model.startswith(each)), key=len, default=None)
     like = None if prefix is None else _read(provider, families[prefix])
     if like is None:
@@ -80,7 +81,7 @@ def guessed_facts(provider: ProviderFacts, model: str) -> ModelFacts | None:
 
 def _spellings(provider: str, model: str) -> Iterator[str]:
     """*model*, and what it may stand for at *provider*, the nearest first."""
-    aliases = cast("Mapping[str, str]", _catalog().head["aliases"].get(provider, {}))
+    aliases = cast("Mapping[str, str]", _head()["aliases"].get(provider, {}))
     for name in dict.fromkeys((model, undated(model), undated(model).removesuffix("-latest"))):
         yield name
         if name in aliases:
@@ -93,8 +94,8 @@ def _read(provider: ProviderFacts, name: str) -> ModelFacts | None:
 
 @lru_cache(maxsize=4096)
 def _facts(provider: str, capabilities: frozenset[Capability], name: str) -> ModelFacts | None:
-    line = _catalog().lines.get(f"{provider}/{name}")
-    return None if line is None else _facts_of_row(provider, capabilities, name, json.loads(line))
+    row = _row_of(f"{provider}/{name}")
+    return None if row is None else _facts_of_row(provider, capabilities, name, row)
 
 
 def _facts_of_row(provider: str, capabilities: frozenset[Capability], name: str, row: _Row) -> ModelFacts:
@@ -118,7 +119,7 @@ def _facts_of_row(provider: str, capabilities: frozenset[Capability], name: str,
 
 
 def _dated_price(row: _Row) -> Price:
-    source = _catalog().head["sources"][row["price_from"]]
+    source = _head()["sources"][row["price_from"]]
     price, whence = row["price"], {"as_of": source["date"], "source": source["name"]}
     tiers = {name: {"service_tiers": frozenset({name})} for name in price.get("services", ())}
     regions = tuple((name, factor) for name, factor in price.get("regions", {}).items())
@@ -177,7 +178,8 @@ class _Models(Mapping[str, ModelFacts]):
 
 @cache
 def _names() -> Mapping[str, tuple[str, str]]:
-    split = (name.partition("/") for name in _catalog().lines)
+    names = (line.partition("\t")[0] for line in _text().splitlines()[1:])
+    split = (name.partition("/") for name in names)
     return {
         model if provider in PLAIN else f"{provider}/{model}": (provider, model)
         for provider, _, model in split
