@@ -314,13 +314,13 @@ def test_every_configured_provider_comes_after_those_of_the_table() -> None:
             "broken": ModelSettings(provider="anthropic"),
         },
     )
-    table = ["gpt-5.6-terra", "-claude", "local-model"]
+    table = ["gpt-6.1-terra", "-claude", "local-model"]
     rest = ["mine", "openai/gpt-oss-120b", "gemini-3.8-flash", "llama3.2"]
     assert names(everything, ASK) == table + rest
     cheap = replace(ASK, preferences=Preferences(priority="low"))
     assert names(everything, cheap) == [
         "local-model",
-        "gpt-5.6-terra",
+        "gpt-6.1-terra",
         "-claude",
         "llama3.2",
         "openai/gpt-oss-120b",
@@ -331,11 +331,11 @@ def test_every_configured_provider_comes_after_those_of_the_table() -> None:
 
 def test_a_chain_that_the_user_wrote_is_exact() -> None:
     config = replace(GEMINI, keys=KeySettings(providers={"gemini": KEY, "openai": KEY}))
-    assert names(chained(config, "gpt"), ASK) == ["gpt-5.6-terra"]
+    assert names(chained(config, "gpt"), ASK) == ["gpt-6.1-terra"]
 
 
 def test_behind_the_gateway_a_provider_is_reached_with_a_key_of_its_own_or_a_virtual_one() -> None:
-    assert names(GATEWAY, ASK) == ["gpt-5.6-terra", "claude-sonnet-5-5", "llama-3.3-70b-versatile"]
+    assert names(GATEWAY, ASK) == ["gpt-6.1-terra", "claude-sonnet-5-5", "openai/gpt-oss-120b"]
     virtual = replace(GATEWAY, models={"gemini": ModelSettings(virtual_key=KEY[0])})
     keyed = replace(GATEWAY, keys=KeySettings(providers={"portkey": KEY, "gemini": KEY}))
     assert names(virtual, ASK) == names(keyed, ASK) == [*names(GATEWAY, ASK), "gemini-3.8-flash"]
@@ -349,15 +349,15 @@ ORDER = replace(
 
 
 def test_a_fallback_order_stands_behind_the_first_that_can_answer() -> None:
-    assert names(ORDER, ASK) == ["gpt-5.6-terra", "gemini-3.8-flash", "gpt-4o"]
+    assert names(ORDER, ASK) == ["gpt-6.1-terra", "gemini-3.8-flash", "gpt-4o"]
     assert names(ORDER, replace(ASK, task_type="analysis")) == [
         "claude-sonnet-5-5",
         "gemini-3.8-flash",
         "gpt-4o",
-        "gpt-5.6-terra",
+        "gpt-6.1-terra",
     ]
-    seeded = replace(ASK, task_type="analysis", preferences=Preferences(seed=7))
-    assert names(ORDER, seeded) == ["-claude-sonnet-5-5", "gpt-5.6-terra", "gemini-3.8-flash", "gpt-4o"]
+    seeded = replace(ASK, task_type="analysis", preferences=Preferences(seed=7, unsupported="refuse"))
+    assert names(ORDER, seeded) == ["-claude-sonnet-5-5", "gpt-6.1-terra", "gemini-3.8-flash", "gpt-4o"]
 
 
 def test_a_fallback_order_stands_behind_the_callers_own_model_and_a_chain_that_the_user_wrote() -> None:
@@ -365,17 +365,18 @@ def test_a_fallback_order_stands_behind_the_callers_own_model_and_a_chain_that_t
         "claude-sonnet-5-5",
         "gemini-3.8-flash",
         "gpt-4o",
-        "gpt-5.6-terra",
+        "gpt-6.1-terra",
     ]
     assert names(ORDER, replace(ASK, preferences=Preferences(model="claude", fallback="none"))) == ["claude-sonnet-5-5"]
     written = replace(ORDER, routing=replace(ORDER.routing, chains={"general": ("claude", "gpt-5")}))
-    assert names(written, ASK) == ["claude-sonnet-5-5", "gpt-5", "gemini-3.8-flash", "gpt-4o", "gpt-5.6-terra"]
-    assert fallback_chain(ORDER, "claude") == ("gemini-3.8-flash", "gpt-4o", "gpt-5.6-terra")
+    assert names(written, ASK) == ["claude-sonnet-5-5", "gpt-5", "gemini-3.8-flash", "gpt-4o", "gpt-6.1-terra"]
+    assert fallback_chain(ORDER, "claude") == ("gemini-3.8-flash", "gpt-4o", "gpt-6.1-terra")
 
 
 def test_no_strategy_changes_a_fallback_order() -> None:
-    cheap = replace(ASK, preferences=Preferences(priority="low"))
-    assert names(ORDER, cheap) == ["claude-sonnet-5-5", "gemini-3.8-flash", "gpt-4o", "gpt-5.6-terra"]
+    cheap = replace(ASK, task_type="analysis", preferences=Preferences(priority="low"))
+    dear_first = replace(ORDER, routing=replace(ORDER.routing, fallback_order=("gpt-4o", "gemini", "claude")))
+    assert names(dear_first, cheap) == ["gpt-6.1-terra", "gpt-4o", "gemini-3.8-flash", "claude-sonnet-5-5"]
 
 
 POOL = LLMConfig(
