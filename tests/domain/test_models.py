@@ -25,6 +25,7 @@ KEYS = {
     "max_answer",
     "window_from",
     "lacks",
+    "can",
     "refuses",
     "idle_with_tools",
     "price",

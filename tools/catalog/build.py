@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from catalog.listing import Listing, Listings, Sheet
+from llm_manager.domain.catalog import PROVIDERS
 
 Row = dict[str, Any]
 """One model as the data file holds it."""
@@ -121,9 +122,11 @@ def _window(listings: dict[str, Listing], litellm: Listing, rules: list[dict[str
 
 
 def _abilities(provider: str, listings: dict[str, Listing], litellm: Listing, rules: list[dict[str, Any]]) -> Row:
-    """What the model lacks of what its provider can, what it refuses, and whether it must not think beside tools."""
+    """What the model lacks of what its provider can and what it can beyond that, what it refuses, and whether it must
+    not think beside tools."""
     order = [listings[source] for source in ("litellm", "models-dev", "pi") if source in listings]
-    lacks = {name for name in ("vision", "tools", "json_schema") if _first(order, name) is False}
+    told = {name: _first(order, name) for name in ("vision", "tools", "json_schema")}
+    lacks = {name for name, has in told.items() if has is False}
     refuses: set[str] = set()
     if provider == "openai" and litellm.reasons and not litellm.idles_by_default:
         refuses |= {"temperature", "top_p"}
@@ -137,7 +140,14 @@ def _abilities(provider: str, listings: dict[str, Listing], litellm: Listing, ru
     idle_with_tools = any(rule.get("idle_with_tools") for rule in rules)
     if idle_with_tools and litellm.idles is False:
         lacks.add("tools")
-    return {"lacks": sorted(lacks), "refuses": sorted(refuses), "idle_with_tools": idle_with_tools or None}
+    usual = PROVIDERS[provider].capabilities if provider in PROVIDERS else frozenset[str]()
+    can = {name for name, has in told.items() if has} - lacks - usual
+    return {
+        "lacks": sorted(lacks),
+        "can": sorted(can),
+        "refuses": sorted(refuses),
+        "idle_with_tools": idle_with_tools or None,
+    }
 
 
 def _first(listings: Iterable[Listing], name: str) -> bool | None:

@@ -103,7 +103,9 @@ def _facts_of_row(provider: str, capabilities: frozenset[Capability], name: str,
     return ModelFacts(
         name=name,
         provider=provider,
-        capabilities=capabilities - set(row.get("lacks", ())) if kind == "chat" else frozenset(),
+        capabilities=(capabilities | set(row.get("can", ()))) - set(row.get("lacks", ()))
+        if kind == "chat"
+        else frozenset(),
         window_tokens=row.get("window"),
         max_prompt_tokens=row.get("max_prompt"),
         max_output_tokens=row.get("max_answer"),
