@@ -182,8 +182,7 @@ def some_of(record: Any) -> st.SearchStrategy[Any]:
 
 
 def through_json(value: Any) -> object:
-    kind: Any = type(value)
-    return from_json(kind, to_json(value)).unwrap()
+    return from_json(value.__class__, to_json(value)).unwrap()
 
 
 @pytest.mark.parametrize("record", WHOLE, ids=lambda record: type(record).__name__)

@@ -58,6 +58,12 @@ class _Counting:
         self._tick()
         return self._session.change(statement, *values)
 
+    def has_table(self, name: str) -> bool:
+        return self._session.has_table(name)
+
+    def lock_schema(self) -> None:
+        self._session.lock_schema()
+
     def _tick(self) -> None:
         self._left -= 1
         if self._left == 0:

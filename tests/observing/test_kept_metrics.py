@@ -19,6 +19,7 @@ from llm_manager import (
     ConversationSettings,
     LLMConfig,
     LLMRequest,
+    ManagerStatus,
     MetricsSnapshot,
     ObserveSettings,
     Problem,
@@ -215,14 +216,19 @@ def config(url: str | None) -> LLMConfig:
     )
 
 
+async def asked_once(url: str) -> ManagerStatus:
+    """The status of a process that has asked a model once."""
+    models = scripted({"gpt": ["yes"]}, config=config(url))
+    async with custom(config(url)) as services, models as context:
+        counted = replacing(metrics_store=services.metrics_store, observer=services.observer)(context)
+        await run(generate(LLMRequest(prompt="hi")), counted)
+        return (await run(get_status(), counted)).unwrap()
+
+
 async def test_the_status_shows_all_processes_and_a_reset_is_of_one_or_of_all(url: str) -> None:
     """Two layers on one database are two processes to it."""
-    models = scripted({"gpt": ["yes"] * 9}, config=config(url))
-    for _ in range(2):
-        async with custom(config(url)) as services, models as context:
-            counted = replacing(metrics_store=services.metrics_store, observer=services.observer)(context)
-            await run(generate(LLMRequest(prompt="hi")), counted)
-            status = (await run(get_status(), counted)).unwrap()
+    await asked_once(url)
+    status = await asked_once(url)
     assert status.stored is not None
     assert (status.metrics.totals.requests, status.stored.totals.requests) == (1, 2)
 
