@@ -137,8 +137,8 @@ _SAMPLED_CLAUDES = ("claude-sonnet-4-6", "claude-haiku-4-5")
 read 2026-11-21)."""
 
 _SAMPLED_GEMINIS = ("gemini-2.5-pro", "gemini-2.5-flash")
-"""The last Geminis of ours that heed a temperature; from 3.5 Flash-Lite and 3.6 Flash on they take it and pass it over
-("What's new in Gemini 3.6 Flash and 3.5 Flash-Lite", read 2026-11-21), which is a wish dropped in silence."""
+"""The last Geminis of ours that heed a temperature; from 3.5 Flash-Lite and 3.6 Flash on they take it and ignore it
+("What's new in Gemini 3.6 Flash and 3.5 Flash-Lite", read 2026-11-21), which a caller would not notice."""
 
 _SAMPLED: Mapping[str, tuple[str, ...]] = {
     "openai": _SAMPLED_GPTS,
