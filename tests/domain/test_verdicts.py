@@ -150,3 +150,37 @@ def test_a_limit_of_our_own_and_money_that_is_reserved_are_told_apart_from_a_ven
         "the budget of 2.0000 USD does not allow it, 0.5000 are spent and 1.2500 reserved by requests under way: "
         "raise the budget, or lower max_tokens"
     )
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (
+            UnsupportedCapability("gpt", "vision"),
+            "gpt does not support vision: choose a model that does (see `llm-manager models`)",
+        ),
+        (
+            AllModelsFailed(
+                (
+                    ("gpt", UnsupportedCapability("gpt", "tools")),
+                    ("claude", UnsupportedCapability("claude", "tool_choice", "anthropic refuses tool_choice")),
+                )
+            ),
+            "no model of the chain supports what the request needs (gpt: tools, claude: tool_choice): choose a model "
+            'that does (see `llm-manager models`); or leave tool_choice at "auto" and ask for the call in the prompt, '
+            "or choose a model that does (see `llm-manager models`)",
+        ),
+        (
+            AllModelsFailed(
+                (
+                    ("gpt", UnsupportedCapability("gpt", "temperature")),
+                    ("claude", UnsupportedCapability("claude", "temperature")),
+                )
+            ),
+            "no model of the chain supports what the request needs (gpt: temperature, claude: temperature): leave it "
+            'out, or allow unsupported="drop", or choose a model that does (see `llm-manager models`)',
+        ),
+    ],
+)
+def test_when_no_model_supports_a_request_it_is_said_what_to_change(error: LLMError, said: str) -> None:
+    assert describe(error) == said

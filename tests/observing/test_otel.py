@@ -16,10 +16,12 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 from llm_manager import (
     JsonMode,
+    KeySettings,
     LLMRequest,
     Message,
     Preferences,
     RetrySettings,
+    Secret,
     Tool,
     ToolCall,
     collect,
@@ -33,7 +35,7 @@ from llm_manager import (
 from llm_manager.adapters.observers.otel import names
 from llm_manager.adapters.observers.otel.names import LATEST, NEWEST, V1_36, Names
 from llm_manager.domain.request import ImagePart, TextPart
-from llm_manager.testing import scripted
+from llm_manager.testing import ScriptedProvider, VirtualClock, scripted
 from llm_manager.testing.simulator import CallTools, Fault, Say, Simulator, Status
 from tests.observing.traced import Traced, id_of, said, trace_of, traced
 from tests.operations.streaming import ASK, WORDS, opened, uncached
@@ -183,6 +185,24 @@ async def test_what_is_wished_for_is_said() -> None:
         "gen_ai.output.type": "json",
     }
     assert_conventional(sent, TABLE, with_server=False)
+
+
+async def test_a_span_says_what_was_sent_and_its_run_what_was_dropped() -> None:
+    mine = traced()
+    config = replace(uncached(), keys=KeySettings(providers={"openai": (Secret("key-canary-0123456789"),)}))
+    provider = ScriptedProvider({"gpt-5.6-terra": ["x"]}, VirtualClock())
+    wishes = Preferences(model="gpt-5.6-terra", fallback="none", temperature=0.7, stop=("END",), seed=7)
+    layer = scripted({}, config=config) | replacing(providers={"openai": provider})
+    async with layer | listening(mine.observer) as context:
+        await run(generate(LLMRequest(prompt="Why?", preferences=wishes)), context)
+    [whole, sent] = mine.finished()
+    [mark] = whole.events
+    assert (mark.name, dict(mark.attributes or {})) == (
+        "OptionsDropped",
+        {"gen_ai.request.model": "gpt-5.6-terra", "llm_manager.dropped_options": ("temperature", "stop")},
+    )
+    told = {name: value for name, value in said(sent).items() if name.startswith("gen_ai.request")}
+    assert told == {"gen_ai.request.model": "gpt-5.6-terra", "gen_ai.request.seed": 7}
 
 
 TALK = LLMRequest(

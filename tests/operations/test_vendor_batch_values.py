@@ -8,10 +8,22 @@ from dataclasses import dataclass
 import pytest
 from returns.result import Failure, Success
 
-from llm_manager import Context, LLMError, LLMRequest, Outcome, batch, batch_at_vendor, memory_journal, run
+from llm_manager import (
+    Context,
+    LLMError,
+    LLMRequest,
+    Outcome,
+    Preferences,
+    UnsupportedCapability,
+    batch,
+    batch_at_vendor,
+    memory_journal,
+    run,
+)
+from llm_manager.domain.events import OptionsDropped
 from llm_manager.testing.simulator import Reply, Say, Simulator
 
-from .vendor_batches import ANTHROPIC, OPENAI, Kept, Vendor, context_for, told
+from .vendor_batches import ANTHROPIC, OPENAI, Kept, Listener, Vendor, context_for, told
 
 pytestmark = pytest.mark.anyio
 
@@ -63,6 +75,27 @@ async def test_the_schema_goes_with_each_request(simulator: Simulator) -> None:
         await values(context, OPENAI)
     [batch_] = simulator.room.batches.values()
     assert all("json_schema" in str(request) for _, request in batch_.requests)
+
+
+@EVERY
+async def test_an_option_that_the_model_refuses_is_not_handed_in_and_told(vendor: Vendor, simulator: Simulator) -> None:
+    asked = [LLMRequest(prompt="red", preferences=Preferences(temperature=0.7, max_tokens=9))]
+    listener = Listener()
+    async with context_for(vendor, simulator, listener=listener) as context:
+        [answer] = (await told(context, vendor, asked)).values()
+    [batch_] = simulator.room.batches.values()
+    assert "temperature" not in str(batch_.requests)
+    assert [line.dropped for line in answer.unwrap().metadata.attempts] == [("temperature",)]
+    assert [event.dropped for event in listener.events if isinstance(event, OptionsDropped)] == [("temperature",)]
+
+
+@EVERY
+async def test_a_strict_request_is_refused_before_it_is_handed_in(vendor: Vendor, simulator: Simulator) -> None:
+    asked = [LLMRequest(prompt="red", preferences=Preferences(temperature=0.7, unsupported="refuse"))]
+    async with context_for(vendor, simulator) as context:
+        [answer] = (await told(context, vendor, asked)).values()
+    refusal = UnsupportedCapability(vendor.model, "temperature", f"{vendor.name} refuses temperature")
+    assert (answer.failure(), simulator.received) == (refusal, [])
 
 
 @EVERY

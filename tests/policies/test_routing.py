@@ -145,6 +145,22 @@ def test_in_fallback_mode_neighbours_behind_the_gateway_become_one_target() -> N
     assert [each.model for each in only.target.alternates] == ["claude-sonnet-5-5", "openai/gpt-oss-120b"]
 
 
+@pytest.mark.parametrize(
+    ("preferences", "targets"),
+    [
+        (Preferences(temperature=0.7), [["gpt-5.6-terra", "claude-sonnet-5-5"], ["llama-3.3-70b-versatile"]]),
+        (Preferences(stop=("END",)), [["gpt-5.6-terra"], ["claude-sonnet-5-5", "llama-3.3-70b-versatile"]]),
+    ],
+)
+def test_behind_the_gateway_only_those_are_one_target_that_refuse_the_same_options(
+    preferences: Preferences, targets: list[list[str]]
+) -> None:
+    config = replace(GATEWAY, http=HttpSettings(portkey=PortkeySettings(mode="fallback")))
+    chain = candidates(config, replace(ASK, preferences=preferences), {}).unwrap()
+    found = [[each.target, *each.target.alternates] for each in chain if isinstance(each, Chosen)]
+    assert [[target.model for target in each] for each in found] == targets
+
+
 def test_the_fallback_chain_of_a_model_is_what_follows_it() -> None:
     assert fallback_chain(BOTH, "gpt") == ("openai/gpt-oss-20b", "openai/gpt-oss-120b")
     assert fallback_chain(BOTH, "no such") == ()

@@ -132,14 +132,14 @@ def observed_latencies(context: Context, request: LLMRequest) -> Mapping[str, La
 
 def _listed(chain: Sequence[Candidate], request: LLMRequest) -> tuple[Candidate, ...]:
     """What may be tried, in order. Models nobody configured are left out, unless there is nothing else to report."""
-    some = any(isinstance(each, Chosen) for each in chain)
-    return tuple(each for each in chain if not (some and isinstance(each, Skipped) and _is_unconfigured(each, request)))
+    return tuple(each for each in chain if not _is_unconfigured(each, request)) or tuple(chain)
 
 
-def _is_unconfigured(skipped: Skipped, request: LLMRequest) -> bool:
-    return isinstance(skipped.error, AuthenticationFailed | ConfigurationError) and (
-        skipped.name != request.preferences.model
-    )
+def _is_unconfigured(candidate: Candidate, request: LLMRequest) -> bool:
+    if isinstance(candidate, Chosen):
+        return False
+    is_out_of_reach = isinstance(candidate.error, AuthenticationFailed | ConfigurationError)
+    return is_out_of_reach and candidate.name != request.preferences.model
 
 
 def _name(candidate: Candidate) -> str:
