@@ -67,6 +67,7 @@ USAGE = Usage(
     reasoning_tokens=5,
     total_tokens=154,
     service_tier="flex",
+    region="us",
     cost=ComputedCost(0.25),
     estimated=True,
 )
@@ -82,6 +83,7 @@ ATTEMPT = Attempt(
     message="busy",
     usage=USAGE,
     schema_mode="tool",
+    dropped=("temperature",),
 )
 METADATA = ResponseMetadata(
     latency_ms=260.0,
@@ -124,6 +126,7 @@ PREFERENCES = Preferences(
     seed=7,
     stop=("END",),
     priority="high",
+    unsupported="refuse",
 )
 REQUEST = LLMRequest(
     prompt="and now?",
@@ -324,8 +327,9 @@ def counted(attempt: Attempt) -> object:
 
 
 NOT_ON_SPANS: Mapping[str, tuple[Any, Shown, set[str]]] = {
-    # the moments of a span are its beginning and end; the mode is an event of its run, and the message its status
-    "attempt": (ATTEMPT, span_of_attempt, {"started_s", "latency_ms", "message", "schema_mode"}),
+    # the moments of a span are its beginning and end; the mode and what was dropped are events of its run, and the
+    # message its status
+    "attempt": (ATTEMPT, span_of_attempt, {"started_s", "latency_ms", "message", "schema_mode", "dropped"}),
     # what is a sum of others, and what is only about the trust in them
     "usage": (
         USAGE,
@@ -357,7 +361,7 @@ NOT_ON_SPANS: Mapping[str, tuple[Any, Shown, set[str]]] = {
     "preferences": (
         PREFERENCES,
         lambda preferences: span_of_request(replace(REQUEST, preferences=preferences)),
-        {"model", "fallback", "priority"},
+        {"model", "fallback", "priority", "unsupported"},
     ),
 }
 """A record, what is told of it on spans, and which of its fields are left out there."""
@@ -370,11 +374,11 @@ def test_every_field_is_told_on_a_span_or_named_as_left_out(kind: str) -> None:
 
 
 def test_every_field_of_an_attempt_is_counted_or_named_as_left_out() -> None:
-    assert unseen(ATTEMPT, counted) == {"key_id", "started_s", "waited_s", "message", "schema_mode"}
+    assert unseen(ATTEMPT, counted) == {"key_id", "started_s", "waited_s", "message", "schema_mode", "dropped"}
 
 
 def test_every_field_of_a_usage_is_counted_or_named_as_left_out() -> None:
-    left_out = {"total_tokens", "service_tier", "estimated"}
+    left_out = {"total_tokens", "service_tier", "region", "estimated"}
     assert unseen(USAGE, lambda usage: counted(replace(ATTEMPT, usage=usage))) == left_out
 
 

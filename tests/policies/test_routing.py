@@ -148,8 +148,8 @@ def test_in_fallback_mode_neighbours_behind_the_gateway_become_one_target() -> N
 @pytest.mark.parametrize(
     ("preferences", "targets"),
     [
-        (Preferences(temperature=0.7), [["gpt-5.6-terra", "claude-sonnet-5-5"], ["llama-3.3-70b-versatile"]]),
-        (Preferences(stop=("END",)), [["gpt-5.6-terra"], ["claude-sonnet-5-5", "llama-3.3-70b-versatile"]]),
+        (Preferences(temperature=0.7), [["gpt-6.1-terra", "claude-sonnet-5-5"], ["openai/gpt-oss-120b"]]),
+        (Preferences(stop=("END",)), [["gpt-6.1-terra"], ["claude-sonnet-5-5", "openai/gpt-oss-120b"]]),
     ],
 )
 def test_behind_the_gateway_only_those_are_one_target_that_refuse_the_same_options(

@@ -23,6 +23,7 @@ from llm_manager import (
     NamedTool,
     Outcome,
     Preferences,
+    SchemaMismatch,
     Secret,
     Tool,
     UnsupportedCapability,
@@ -36,7 +37,7 @@ from llm_manager import (
     run,
 )
 from llm_manager.domain.catalog import CHAINS, FAMILIES, ModelFacts
-from llm_manager.domain.models import AS_OF, MODELS
+from llm_manager.domain.models import MODELS, catalog_day
 from llm_manager.testing.simulator import Simulator
 
 pytestmark = pytest.mark.anyio
@@ -98,7 +99,13 @@ def told(outcome: Outcome[object, LLMError]) -> str:
     if not isinstance(outcome, Failure):
         return "ok"
     error = outcome.failure()
-    return error.capability if isinstance(error, UnsupportedCapability) else f"{error.tag}: {error.message}"
+    match error:
+        case UnsupportedCapability(capability=capability):
+            return capability
+        case SchemaMismatch():
+            return "mismatch"
+        case _:
+            return f"{error.tag}: {error.message}"
 
 
 async def streamed(request: LLMRequest, context: Context) -> Outcome[LLMResponse, LLMError]:
@@ -126,6 +133,8 @@ def lack_of(shape: str, facts: ModelFacts) -> str:
     """The condition of a request of this *shape* that its model does not meet, ``ok`` if it meets all."""
     if "tool" in shape and "tools" not in facts.capabilities:
         return "tools"
+    if shape.startswith("schema") and not facts.capabilities & {"tools", "json_schema"}:
+        return "mismatch"  # the simulator, in JSON mode, says an empty object: it cannot read what is put in words
     is_forced = shape.startswith(("any tool", "one tool"))
     return "tool_choice" if is_forced and "tool_choice" in facts.unsupported else "ok"
 
@@ -133,7 +142,7 @@ def lack_of(shape: str, facts: ModelFacts) -> str:
 ROWS = [
     name
     for name, facts in MODELS.items()
-    if facts.provider in VENDORS and (facts.ends_on is None or facts.ends_on > AS_OF)
+    if facts.provider in VENDORS and facts.kind == "chat" and (facts.ends_on is None or facts.ends_on > catalog_day())
 ]
 
 
@@ -155,7 +164,8 @@ async def test_a_model_of_a_family_answers_though_the_catalog_has_no_row_for_it(
 @pytest.mark.parametrize("shape", ["temperature 0.7", "stop", "tools"])
 async def test_every_model_of_a_default_chain_is_one_to_ask(task: str, shape: str, context: Context) -> None:
     route = (await run(plan(replace(SHAPES[shape], task_type=task)), context)).unwrap()
-    assert [target.skipped for target in route.targets] == [None] * len(CHAINS[task])
+    assert [target.model for target in route.targets if target.skipped is not None] == []
+    assert len(route.targets) >= len(CHAINS[task])
     answer = (await run(generate(replace(SHAPES[shape], task_type=task)), context)).unwrap()
     [line] = answer.metadata.attempts
     assert (line.model, line.dropped) == (route.targets[0].model, route.targets[0].dropped)

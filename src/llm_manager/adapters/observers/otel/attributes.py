@@ -124,6 +124,8 @@ def used(usage: Usage, words: Names) -> Attributes:
     told: Attributes = {name: count for name, count in counts.items() if name is not None and count is not None}
     if usage.service_tier is not None:
         told[names.SERVICE_TIER] = usage.service_tier
+    if usage.region is not None:
+        told[names.REGION] = usage.region
     if not isinstance(usage.cost, UnknownCost):
         told[names.COST_USD] = usage.cost.usd
         told[names.COST_KIND] = usage.cost.tag
