@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from operator import attrgetter
 from typing import Any
 
 from catalog.listing import Listing, Listings, Sheet
@@ -190,17 +191,23 @@ def differences(catalog: dict[str, dict[str, Row]], sources: Sources) -> Iterato
                     yield figure, provider, name, known
 
 
-def _rate(name: str) -> Any:
-    return lambda listing: listing.sheets[""].rates.get(name) if listing.sheets else None
+Figure = Callable[[Listing], Any]
 
 
-_FIGURES: dict[str, Any] = {
+def _rate(name: str) -> Figure:
+    def read(listing: Listing) -> Any:
+        return listing.sheets[""].rates.get(name) if listing.sheets else None
+
+    return read
+
+
+_FIGURES: dict[str, Figure] = {
     "prompt, US dollars a million": _rate("prompt"),
     "completion, US dollars a million": _rate("completion"),
     "cached, US dollars a million": _rate("cached"),
-    "window, tokens": lambda listing: listing.window,
-    "longest answer, tokens": lambda listing: listing.max_answer,
-    "takes tools": lambda listing: listing.tools,
-    "sees images": lambda listing: listing.vision,
-    "takes a JSON schema": lambda listing: listing.json_schema,
+    "window, tokens": attrgetter("window"),
+    "longest answer, tokens": attrgetter("max_answer"),
+    "takes tools": attrgetter("tools"),
+    "sees images": attrgetter("vision"),
+    "takes a JSON schema": attrgetter("json_schema"),
 }

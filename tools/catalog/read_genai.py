@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 from catalog.listing import Listing, Listings, Rates, Sheet
 
@@ -85,9 +85,10 @@ def _sheets(prices: Any, day: date) -> dict[str, Sheet]:
     if not isinstance(prices, list):
         only = _sheet(prices)
         return {} if only is None else {"": only}
-    if any(hasattr(each.constraint, "start_time") for each in prices):
+    rows = cast("list[Any]", prices)
+    if any(hasattr(each.constraint, "start_time") for each in rows):
         return {}
-    dated = {getattr(each.constraint, "start_date", date.min): _sheet(each.prices) for each in prices}
+    dated = {getattr(each.constraint, "start_date", date.min): _sheet(each.prices) for each in rows}
     now = dated[max(start for start in dated if start <= day)]
     later = {start.isoformat(): sheet for start, sheet in sorted(dated.items()) if start > day and sheet is not None}
     return {} if now is None else {"": now, **later}

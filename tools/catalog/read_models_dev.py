@@ -68,7 +68,7 @@ def read_pi(archive: Path) -> Listings:
             name = f"{FOLDER}/{provider}.json"
             if name in tar.getnames():
                 file = tar.extractfile(name)
-                table = {} if file is None else json.load(file)
+                table: dict[str, dict[str, dict[str, Any]]] = {} if file is None else json.load(file)
                 ours = _NAMES_IN_PI.get(provider) or PROVIDERS[provider]
                 listings[ours] = {row["id"]: _listing(row, ours) for row in _chats(table)}
     return listings
