@@ -418,8 +418,10 @@ async def test_an_answer_that_is_none_of_ours_is_as_good_as_no_redis() -> None:
     not_text: list[Reply] = [b"name", 1]
     tell: list[Reply] = [b"tell"]
     replies: list[Reply] = [b"text", 1, None, [], [1, 2, 3], tell, [*sums, b"", []], [*sums, b"111", []], [*sums, b"1"]]
-    replies += [[*sums, b"1", others] for others in (not_paired, not_text)]
-    replies += [[*sums[:2], sum_, *sums[3:], b"1", []] for sum_ in odd]
+    for others in (not_paired, not_text):
+        replies.append([*sums, b"1", others])
+    for number in odd:
+        replies.append([*sums[:2], number, *sums[3:], b"1", []])
     for strange in map(Strange, replies):
         shared = redis_budget(strange, 1.0, shared=PATIENT)
         assert await shared.reserve(0.5, 0.0, NOW) == Success(None)
