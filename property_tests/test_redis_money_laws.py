@@ -29,7 +29,8 @@ from redis_server import RedisServer
 LIMIT_USD, PROCESSES = 10, 3
 STILL = VirtualClock()
 CLOSED = RedisSettings(when_away="closed")
-ACCOUNTS = "{llm_manager:budget:all}:accounts"
+BUDGET = "{llm_manager:budget:all}"
+ACCOUNTS = f"{BUDGET}:accounts"
 RETRIES = RetryBudgetSettings(capacity=3, cost=1, per_success=0.25, per_second=0.125)
 
 on_redis = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -120,6 +121,49 @@ async def all_fall_silent(line: Blocking) -> None:
     accounts = cast("list[bytes]", (await line.call("HGETALL", ACCOUNTS)).unwrap())
     for name, text in zip(accounts[::2], accounts[1::2], strict=True):
         await line.call("HSET", ACCOUNTS, name, b" ".join((*text.split()[:3], b"1")))
+
+
+@dataclass(frozen=True)
+class Turn:
+    """*who* asks for *dollars* and, if they are granted, spends *used* of them; before that Redis has a *loss*."""
+
+    who: int
+    dollars: int
+    used: int | None
+    loss: Literal["", "FLUSHALL", "accounts", "sums", "ended"]
+
+
+turns = st.builds(
+    Turn,
+    who=st.integers(0, PROCESSES - 1),
+    dollars=st.integers(0, 4),
+    used=st.integers(0, 4) | st.none(),
+    loss=st.sampled_from(["", "", "", "FLUSHALL", "accounts", "sums", "ended"]),
+)
+
+
+@on_redis
+@given(script=st.lists(turns, max_size=20))
+def test_no_process_ever_knows_of_less_spending_than_it_has_heard_whatever_redis_loses(
+    line: Blocking, script: list[Turn]
+) -> None:
+    async def play() -> None:
+        await line.call("FLUSHALL")
+        budgets = [RedisBudget(line, LIMIT_USD, CLOSED) for _ in range(PROCESSES)]
+        heard = [0.0] * PROCESSES
+        for turn in script:
+            if turn.loss:
+                await line.call(*(("FLUSHALL",) if turn.loss == "FLUSHALL" else ("DEL", f"{BUDGET}:{turn.loss}")))
+            budget = budgets[turn.who]
+            granted = isinstance(await budget.reserve(turn.dollars, 0.0, STILL), Success)
+            assert not granted or heard[turn.who] + turn.dollars <= LIMIT_USD
+            if granted and turn.used is not None:
+                await budget.settle(turn.dollars, min(turn.used, turn.dollars))
+            now = await budget.spent_usd()
+            assert now >= heard[turn.who]
+            heard[turn.who] = now
+
+    anyio.run(play)
 
 
 @dataclass(frozen=True)

@@ -208,6 +208,61 @@ async def test_an_emptied_redis_hears_from_the_living_what_it_knew(redis: RedisS
     assert await mine.reserve(0.01, 0.0, NOW) == Failure(BudgetExceeded(1.0, 0.3, reserved_usd=0.7))
 
 
+LOSSES: dict[str, tuple[str, ...]] = {
+    "emptied": ("FLUSHALL",),
+    "made room by the accounts": ("DEL", f"{BUDGET}:accounts"),
+    "made room by the sums": ("DEL", f"{BUDGET}:sums"),
+    "made room by the ended": ("DEL", f"{BUDGET}:ended", f"{BUDGET}:order"),
+}
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+async def test_what_a_process_has_heard_of_one_that_died_counts_whatever_redis_loses(
+    redis: RedisServer, loss: str
+) -> None:
+    dead, alive, unaware = budget(redis), budget(redis), budget(redis)
+    await dead.reserve(0.9, 0.0, NOW)
+    await dead.settle(0.9, 0.6)
+    await dead.reserve(0.2, 0.0, NOW)
+    assert await alive.spent_usd() == 0.6
+    for _ in range(3):  # what has been told again is not told a second time
+        redis.ask(*LOSSES[loss])
+        assert await alive.reserve(0.3, 0.0, NOW) == Failure(BudgetExceeded(1.0, 0.6, reserved_usd=0.2))
+    assert await unaware.reserve(0.3, 0.0, NOW) == Failure(BudgetExceeded(1.0, 0.6, reserved_usd=0.2))
+    falls_silent(redis)
+    assert await alive.presumed_usd() == Success(0.2)
+    assert await alive.spent_usd() == await unaware.spent_usd() == 0.8
+
+
+async def test_a_process_that_was_told_of_by_others_goes_on_from_what_it_has_spent_itself(redis: RedisServer) -> None:
+    mine, theirs = budget(redis), budget(redis)
+    await mine.reserve(0.3, 0.0, NOW)
+    await theirs.spent_usd()
+    redis.ask("FLUSHALL")
+    await mine.settle(0.3, 0.1)
+    assert await theirs.spent_usd() == 0.1  # its older news of the other are no longer news
+    redis.ask("FLUSHALL")
+    assert await theirs.reserve(0.9, 0.0, NOW) == Success(None)
+    assert await mine.reserve(0.01, 0.0, NOW) == Failure(BudgetExceeded(1.0, 0.1, reserved_usd=0.9))
+
+
+async def test_an_account_that_was_closed_and_is_told_of_later_counts_with_all_that_was_heard(
+    redis: RedisServer,
+) -> None:
+    dead, early, late = budget(redis), budget(redis), budget(redis)
+    await dead.reserve(0.2, 0.0, NOW)
+    await dead.settle(0.2, 0.1)
+    assert await early.spent_usd() == 0.1
+    await dead.reserve(0.4, 0.0, NOW)
+    await dead.settle(0.4, 0.4)
+    assert await late.spent_usd() == 0.5
+    redis.ask("FLUSHALL")
+    assert await early.spent_usd() == 0.1
+    falls_silent(redis)
+    assert await early.spent_usd() == 0.1
+    assert [await late.spent_usd(), await early.spent_usd()] == [0.5, 0.5]
+
+
 @pytest.mark.parametrize("kind", FOREIGN)
 async def test_foreign_bytes_give_no_money_to_who_has_spent_it(redis: RedisServer, kind: str) -> None:
     mine = budget(redis)
@@ -357,8 +412,16 @@ async def test_an_answer_that_is_none_of_ours_is_as_good_as_no_redis() -> None:
         async def call(self, *_command: Word) -> Outcome[Reply, StoreUnavailable]:
             return Success(self.reply)
 
-    sums: list[Reply] = [b"era", b"0", b"0", b"0", b"0"]
-    replies: list[Reply] = [b"text", 1, None, [], [1, 2, 3], [*sums, b""], [*sums, b"111"]]
+    sums: list[Reply] = [b"era", b"roll", b"0", b"0", b"0", b"0"]
+    odd: list[Reply] = [b"nan", b"-1e3", b"1e400", b"9" * 5000, "\u0661".encode(), b"", 1, None]
+    not_paired: list[Reply] = [b"alone"]
+    not_text: list[Reply] = [b"name", 1]
+    tell: list[Reply] = [b"tell"]
+    replies: list[Reply] = [b"text", 1, None, [], [1, 2, 3], tell, [*sums, b"", []], [*sums, b"111", []], [*sums, b"1"]]
+    for others in (not_paired, not_text):
+        replies.append([*sums, b"1", others])
+    for number in odd:
+        replies.append([*sums[:2], number, *sums[3:], b"1", []])
     for strange in map(Strange, replies):
         shared = redis_budget(strange, 1.0, shared=PATIENT)
         assert await shared.reserve(0.5, 0.0, NOW) == Success(None)

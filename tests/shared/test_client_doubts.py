@@ -91,6 +91,7 @@ async def test_a_server_that_repeats_the_password_is_not_quoted() -> None:
         ("redis://", "names no host"),
         ("redis://:canary@host:port", "is no URL"),
         ("redis://host/canary", "names a database that is no number"),
+        (f"redis://host/{'9' * 5_000}", "names a database that is no number"),
         ("redis://host?password=canary", "has a query or fragment"),
         ("unix://canary", "names no socket"),
         ("redis://ho st", "is no Redis URL"),

@@ -11,6 +11,8 @@ from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.secret import Secret
 
 PORT = 6379
+MOST_DIGITS = 9
+"""The longest number of a database: no Redis has so many."""
 SCHEMES = ("redis", "rediss", "unix")
 WANTED = "write one like redis://host:6379/0, rediss://user:password@host:6379/0 or unix:///run/redis.sock"
 
@@ -68,7 +70,7 @@ def _tcp(parts: SplitResult, port: int) -> Outcome[RedisAddress, str]:
     database = parts.path.strip("/") or "0"
     if not parts.hostname or port == 0:
         return Failure(f"names no host: {WANTED}")
-    if not (database.isascii() and database.isdigit()):
+    if not (database.isascii() and database.isdigit() and len(database) <= MOST_DIGITS):
         return Failure(f"names a database that is no number: {WANTED}")
     return Success(
         RedisAddress(

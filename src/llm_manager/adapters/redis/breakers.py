@@ -15,7 +15,7 @@ from returns.result import Failure, Success
 
 from llm_manager.adapters.redis.breaker_text import state_of, text_of
 from llm_manager.adapters.redis.client import Redis
-from llm_manager.adapters.redis.scripts import SECOND_US, Moment, Script, keys_of, servers_time
+from llm_manager.adapters.redis.scripts import SECOND_US, Moment, Script, keys_of, servers_time, whole_of
 from llm_manager.domain.errors import CircuitOpen, StoreUnavailable
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.settings import BreakerSettings, RedisSettings
@@ -136,8 +136,8 @@ class RedisBreakers:
         if isinstance(outcome, Failure):
             return outcome
         match outcome.unwrap():
-            case [bytes() as now_us, bytes() as text, int() as changed]:
-                return Success((_Read(int(now_us) / SECOND_US, text), bool(changed)))
+            case [reply_us, bytes() as text, int() as changed] if (now_us := whole_of(reply_us)) is not None:
+                return Success((_Read(now_us / SECOND_US, text), bool(changed)))
             case _:
                 return Failure(StoreUnavailable("redis", "it answered what no script of ours does"))
 

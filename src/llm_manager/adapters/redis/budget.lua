@@ -1,13 +1,17 @@
 -- Money that several processes may spend together: an account for each of them, and what the ended ones have left.
 --
--- KEYS  1 sums, a hash: era, base, past, presumed   2 accounts, a hash: name -> "number spent held seen"
+-- KEYS  1 sums, a hash: era, base, past, presumed, roll, living
+--       2 accounts, a hash: name -> "number spent held seen"
 --       3 the ended, a hash: name -> "spent held"    4 their order, a sorted set
 -- ARGV  1 name of the account   2 number of this word   3 spent and 4 held by it so far   5 the limit
---       6 the era it knew, and 7 how much ended processes had taken then   8 to put back of what is presumed
+--       6 the era and 7 the roll it knew, and 8 how much ended processes had taken then
+--       9 to put back of what is presumed
+--       10 "-", or how many accounts of others it has heard of; then the name and the text of each of them
 --       then, each by itself: what it wants to hold beside, first come first served
--- Answers the era; what ended processes have taken; what all others have spent and hold, and what they have spent; what
--- is presumed; and for each wish, in one text: 1 if it is granted, 0 if what is spent leaves no room for it, w if what
--- is held may make room, or one in front of it waits for that.
+-- Answers the era; the roll; what ended processes have taken; what all others have spent and hold, and what they have
+-- spent; what is presumed; for each wish, in one text: 1 if it is granted, 0 if what is spent leaves no room for it, w
+-- if what is held may make room, or one in front of it waits for that; and the accounts of all others, names and texts.
+-- Or "tell", and nothing is changed: accounts were lost since, and the process is to tell those that it has heard of.
 --
 -- Money is in whole nano-dollars, times are the server's, in microseconds. An account tells sums and never differences,
 -- and numbers what it says: a word that is lost, comes twice or comes late changes nothing.
@@ -33,12 +37,38 @@ end
 
 local name, number, limit = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[5])
 
-local held = redis.call('HMGET', KEYS[1], 'era', 'base', 'past', 'presumed')
-local era, base, past, presumed = held[1], whole(held[2]), whole(held[3]), whole(held[4])
+local function read(text)
+  local told, spent, kept, seen = string.match(text, '^(%d+) (%d+) (%d+) (%d+)$')
+  if whole(told) and whole(spent) and whole(kept) and tonumber(seen) then
+    return { number = whole(told), spent = whole(spent), held = whole(kept), seen = tonumber(seen) }
+  end
+end
+
+local function written(account)
+  return table.concat({ digits(account.number), digits(account.spent), digits(account.held), digits(account.seen) }, ' ')
+end
+
+local accounts, readable = {}, 0
+local listed = redis.call('HGETALL', KEYS[2])
+for index = 1, #listed, 2 do
+  local account = read(listed[index + 1])
+  if account then
+    accounts[listed[index]], readable = account, readable + 1
+  else
+    redis.call('HDEL', KEYS[2], listed[index])
+  end
+end
+
+local held = redis.call('HMGET', KEYS[1], 'era', 'base', 'past', 'presumed', 'roll', 'living')
+local era, base, past, presumed, roll = held[1], whole(held[2]), whole(held[3]), whole(held[4]), held[5]
 if not (era and base and past and presumed) then
   era, base, past, presumed = name .. ':' .. ARGV[2], 0, 0, 0
+  roll = false
 end
-if era ~= ARGV[6] then base = math.max(base, tonumber(ARGV[7])) end -- emptied since: the ended are remembered by the living
+-- Redis may forget accounts alone, to make room: then a new roll is begun, which each process completes once.
+if not roll or whole(held[6]) ~= readable then roll = name .. ':' .. ARGV[2] end
+if ARGV[7] ~= '' and ARGV[7] ~= roll and ARGV[10] == '-' then return { 'tell' } end
+if era ~= ARGV[6] then base = math.max(base, tonumber(ARGV[8])) end -- emptied since: the ended are remembered by the living
 
 -- The end of an account changes no total, only what of it counts as spent: so it does not matter whose clock jumped.
 local function close(ended, account)
@@ -58,26 +88,41 @@ local function reopen()
   redis.call('ZREM', KEYS[4], name)
 end
 
-local function read(text)
-  local told, spent, kept, seen = string.match(text, '^(%d+) (%d+) (%d+) (%d+)$')
-  if whole(told) and whole(spent) and whole(kept) and tonumber(seen) then
-    return { number = whole(told), spent = whole(spent), held = whole(kept), seen = tonumber(seen) }
+-- What another process has heard of an account counts where nothing newer is known. One that was closed for the teller
+-- and not for others before all was lost is counted twice, never less than once.
+local function recall(other, text)
+  local told, known = read(text), accounts[other]
+  local ended = redis.call('HGET', KEYS[3], other)
+  if not told or other == name or (known and known.number >= told.number) then return end
+  if ended then
+    local spent, kept = string.match(ended, '^(%d+) (%d+)$')
+    local missing = told.spent - (whole(spent) or 0)
+    if missing > 0 then
+      past = past + missing
+      redis.call('HSET', KEYS[3], other, digits(told.spent) .. ' ' .. (kept or '0'))
+    end
+  else
+    told.seen = now
+    accounts[other] = told
+    redis.call('HSET', KEYS[2], other, written(told))
   end
 end
 
-local own
-local others = { spent = 0, held = 0 }
-local accounts = redis.call('HGETALL', KEYS[2])
-for index = 1, #accounts, 2 do
-  local account = read(accounts[index + 1])
-  if not account then
-    redis.call('HDEL', KEYS[2], accounts[index])
-  elseif accounts[index] == name then
-    own = account
-  elseif math.abs(now - account.seen) > SILENT then
-    close(accounts[index], account)
-  else
+local first_wish = 11
+if ARGV[10] ~= '-' then
+  first_wish = 11 + 2 * tonumber(ARGV[10])
+  for index = 11, first_wish - 1, 2 do recall(ARGV[index], ARGV[index + 1]) end
+end
+
+local own = accounts[name]
+local others, told_of = { spent = 0, held = 0 }, {}
+for other, account in pairs(accounts) do
+  if other ~= name and math.abs(now - account.seen) > SILENT then
+    close(other, account)
+  elseif other ~= name then
     others = { spent = others.spent + account.spent, held = others.held + account.held }
+    table.insert(told_of, other)
+    table.insert(told_of, written(account))
   end
 end
 
@@ -85,12 +130,13 @@ local known = own
 if not known then reopen() end
 local is_new = not own or number > own.number
 if is_new then own = { number = number, spent = tonumber(ARGV[3]), held = tonumber(ARGV[4]) } end
-presumed = math.max(presumed - tonumber(ARGV[8]), 0)
+own.seen = now
+presumed = math.max(presumed - tonumber(ARGV[9]), 0)
 
 local granted, waits = {}, false
 local ended = base + past + presumed
 local theirs = ended + others.spent + others.held
-for index = 9, #ARGV do
+for index = first_wish, #ARGV do
   local want = tonumber(ARGV[index])
   local fits = theirs + own.spent + own.held + want <= limit
   if not is_new or ended + others.spent + own.spent + want > limit then
@@ -105,11 +151,12 @@ for index = 9, #ARGV do
 end
 
 if known or own.spent + own.held > 0 then
-  local text = { digits(own.number), digits(own.spent), digits(own.held), digits(now) }
-  redis.call('HSET', KEYS[2], name, table.concat(text, ' '))
+  redis.call('HSET', KEYS[2], name, written(own))
 end
-redis.call('HSET', KEYS[1], 'era', era, 'base', digits(base), 'past', digits(past), 'presumed', digits(presumed))
+local sums = { 'era', era, 'base', digits(base), 'past', digits(past), 'presumed', digits(presumed), 'roll', roll }
+redis.call('HSET', KEYS[1], 'living', digits(redis.call('HLEN', KEYS[2])), unpack(sums))
 
-local answer = { era, digits(ended), digits(theirs), digits(ended + others.spent), digits(presumed) }
+local answer = { era, roll, digits(ended), digits(theirs), digits(ended + others.spent), digits(presumed) }
 table.insert(answer, table.concat(granted))
+table.insert(answer, told_of)
 return answer

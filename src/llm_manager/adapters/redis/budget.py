@@ -1,8 +1,9 @@
 """Money that several processes spend together: an account for each of them in Redis, one script that grants.
 
 Each says in every word all that it has spent and holds, never what has changed. So a word that is lost is made good by
-the next, and a Redis that was emptied or was away hears everything again. What waits to be said goes in one word, so
-nobody waits for more than one that is under way and the next.
+the next, and a Redis that was emptied or was away hears everything again: from each process what it has heard of others
+as well, for those that spent it may have ended. What waits to be said goes in one word, so a request waits for the one
+that is under way and the next at most.
 
 What others have reserved may come back, so a request waits for it in the queue of its process. Every word carries the
 whole queue and is answered in its order; the head of the queue says one from time to time, to learn of other processes.
@@ -22,8 +23,8 @@ import anyio
 from returns.result import Failure, Success
 
 from llm_manager.adapters.redis.client import Redis
-from llm_manager.adapters.redis.scripts import Script, keys_of
-from llm_manager.adapters.redis.wire import Reply
+from llm_manager.adapters.redis.scripts import Script, keys_of, whole_of
+from llm_manager.adapters.redis.wire import Reply, Word
 from llm_manager.domain.errors import BudgetExceeded, StoreUnavailable
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.settings import RedisSettings
@@ -44,14 +45,17 @@ GRANTED, WAITS = "1", "w"
 class _Seen:
     """How the others stood when Redis last answered, in nano-dollars: *taken* is what they have *spent* and hold.
 
-    *ended* is what ended processes have taken, which nobody but Redis and those who asked it knows.
+    *ended* is what ended processes have taken, and *accounts* are those of all others, names and texts as Redis keeps
+    them: a Redis that has lost them since, which *era* and *roll* show, is told them again.
     """
 
     era: str = ""
+    roll: str = ""
     ended: int = 0
     taken: int = 0
     spent: int = 0
     presumed: int = 0
+    accounts: tuple[bytes, ...] = ()
 
 
 LOOK_AGAIN_S = 0.05
@@ -219,13 +223,7 @@ class RedisBudget:
         self._told = self._changes
         try:
             _set_heard(wishes, heard=True)
-            outcome = await self._script.run(
-                self._redis,
-                self._names,
-                *(self._account, self._number, self._spent, self._held, self._limit),
-                *(self._seen.era, self._seen.ended, put_back),
-                *(wish.nano for wish in wishes),
-            )
+            outcome = await self._say(wishes, put_back)
         except BaseException:
             _set_heard(wishes, heard=False)
             raise
@@ -242,6 +240,25 @@ class RedisBudget:
         if any(is_gone and answer == GRANTED for is_gone, answer in zip(are_gone, answers, strict=True)):
             return await self._exchange()  # others may wait for what nobody here wants any more
         return Success(self._seen)
+
+    async def _say(self, wishes: Sequence[_Wish], put_back: int) -> Outcome[list[Reply], StoreUnavailable]:
+        """One word; and once more, with what was heard of others, where Redis has lost accounts since."""
+        seen = self._seen
+        nothing: tuple[Word, ...] = ("-",)
+        known: tuple[Word, ...] = (str(len(seen.accounts) // 2), *seen.accounts)
+        outcome: Outcome[list[Reply], StoreUnavailable] = Success([])
+        for heard_of in (nothing, known):
+            outcome = await self._script.run(
+                self._redis,
+                self._names,
+                *(self._account, self._number, self._spent, self._held, self._limit),
+                *(seen.era, seen.roll, seen.ended, put_back),
+                *heard_of,
+                *(wish.nano for wish in wishes),
+            )
+            if isinstance(outcome, Failure) or outcome.unwrap() != [b"tell"]:
+                break
+        return outcome
 
     def _decide(self, wishes: Sequence[_Wish], why: str) -> None:
         """What Redis would have decided, by what is known here; or, closed, that nothing passes."""
@@ -278,18 +295,16 @@ def nano_of(usd: float) -> int:
 
 def _read(reply: list[Reply], wishes: int) -> Outcome[tuple[_Seen, str], StoreUnavailable]:
     match reply:
-        case [
-            bytes() as era,
-            bytes() as ended,
-            bytes() as taken,
-            bytes() as spent,
-            bytes() as presumed,
-            bytes() as said,
-        ]:
-            sums = (int(each) for each in (ended, taken, spent, presumed))
-            granted = said.decode()
-            if len(granted) == wishes:
-                return Success((_Seen(era.decode(errors="replace"), *sums), granted))
+        case [bytes() as era, bytes() as roll, *sums, bytes() as said, list() as others]:
+            accounts = tuple(each for each in others if isinstance(each, bytes))
+            match [whole_of(each) for each in sums]:
+                case [int(ended), int(taken), int(spent), int(presumed)] if len(accounts) == len(others):
+                    if len(said) == wishes and len(accounts) % 2 == 0:
+                        names = (era.decode(errors="replace"), roll.decode(errors="replace"))
+                        seen = _Seen(*names, ended, taken, spent, presumed, accounts)
+                        return Success((seen, said.decode(errors="replace")))
+                case _:
+                    pass
         case _:
             pass
     return Failure(StoreUnavailable("redis", "it answered what no script of ours does"))

@@ -19,7 +19,7 @@ import anyio
 from returns.result import Failure, Success
 
 from llm_manager.adapters.redis.client import Redis
-from llm_manager.adapters.redis.scripts import SECOND_US, Moment, Script, keys_of, servers_time
+from llm_manager.adapters.redis.scripts import SECOND_US, Moment, Script, keys_of, servers_time, whole_of
 from llm_manager.adapters.redis.wire import Reply, Word
 from llm_manager.domain.errors import (
     AuthenticationFailed,
@@ -214,8 +214,8 @@ class RedisKeys:
 
     def _hear(self, desk: _Desk, now_s: float, rest: tuple[Reply, Reply, Reply]) -> None:
         match rest:
-            case bytes() as mark, bytes() as left_us, reason:
-                until_s = now_s + int(left_us) / SECOND_US
+            case bytes() as mark, reply_us, reason if (left_us := whole_of(reply_us)) is not None:
+                until_s = now_s + left_us / SECOND_US
                 known = self._own.rests(desk.pool, now_s)
                 for index in desk.places.get(mark, ()):  # none: a key that we do not have
                     if index not in known or known[index][0] < until_s - SAME_REST_S:

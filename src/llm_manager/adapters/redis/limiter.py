@@ -17,7 +17,7 @@ from returns.result import Failure, Success
 
 from llm_manager.adapters.limits.limiter import LimitsOf
 from llm_manager.adapters.redis.client import Redis
-from llm_manager.adapters.redis.scripts import SECOND_US, Moment, Script, keys_of, servers_time
+from llm_manager.adapters.redis.scripts import SECOND_US, Moment, Script, keys_of, servers_time, whole_of
 from llm_manager.adapters.redis.wire import Reply, Word
 from llm_manager.domain.errors import RateLimitExceeded, StoreUnavailable
 from llm_manager.domain.outcome import Outcome
@@ -215,9 +215,9 @@ def _read(reply: list[Reply]) -> _Answer | StoreUnavailable:
     match reply:
         case [b"taken", bytes() as era]:
             return _Taken(era.decode())
-        case [b"refused", bytes() as wait_us]:
-            return _Refused(int(wait_us) / SECOND_US)
-        case [b"wait", _, bytes() as look_us]:
-            return _Queued(int(look_us) / SECOND_US)
+        case [b"refused", reply_us] if (wait_us := whole_of(reply_us)) is not None:
+            return _Refused(wait_us / SECOND_US)
+        case [b"wait", _, reply_us] if (look_us := whole_of(reply_us)) is not None:
+            return _Queued(look_us / SECOND_US)
         case _:
             return StoreUnavailable("redis", "it answered what no script of ours does")

@@ -6,10 +6,11 @@ and is begun anew. Scripts lie beside this file, ``NAME.lua``.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from hashlib import sha1
 from importlib.resources import files
-from typing import Protocol, TypeAlias, final
+from typing import Final, Protocol, TypeAlias, final
 
 import anyio
 from returns.result import Failure, Success
@@ -37,6 +38,18 @@ def callers_time(now_s: float) -> str:
     '1500000'
     """
     return str(round(now_s * SECOND_US))
+
+
+_NUMBER: Final = re.compile(rb"-?[0-9]{1,20}")
+
+
+def whole_of(reply: Reply) -> int | None:
+    """The whole number that *reply* holds; None for what no script of ours answers, however long it is.
+
+    >>> whole_of(b"42"), whole_of(b"9" * 5000), whole_of(b"nan"), whole_of(1)
+    (42, None, None, None)
+    """
+    return int(reply) if isinstance(reply, bytes) and _NUMBER.fullmatch(reply) else None
 
 
 class Keyed(Protocol):
