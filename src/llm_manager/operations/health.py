@@ -6,7 +6,7 @@ import anyio
 from returns.result import Failure, Success
 
 from llm_manager.combinators.timeout import timeout
-from llm_manager.domain.errors import AuthenticationFailed, LLMError, ModelUnavailable
+from llm_manager.domain.errors import AuthenticationFailed, ConfigurationError, LLMError, ModelUnavailable
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.status import CacheStatus, ManagerStatus, MetricsSnapshot, ModelHealthStatus
 from llm_manager.domain.target import Target
@@ -14,8 +14,8 @@ from llm_manager.effect import concurrent
 from llm_manager.effect.context import Context, Op
 from llm_manager.effect.op import effect, run
 from llm_manager.policies.listed import is_listed
-from llm_manager.policies.planning import key_owner
-from llm_manager.policies.routing import configured_targets
+from llm_manager.policies.planning import first_key, key_owner
+from llm_manager.policies.routing import broken_models, configured_targets
 from llm_manager.ports import Lease, Provider
 
 CHECK_S = 10.0
@@ -25,7 +25,8 @@ CHECK_S = 10.0
 def get_model_health() -> Op[tuple[ModelHealthStatus, ...]]:
     """Every model of the chains and aliases: does its provider answer, and does it offer the model?
 
-    Each provider is asked once, all in parallel. A failure is a status, not an error of the operation.
+    Each provider is asked once, all in parallel. A failure is a status, not an error of the operation; so is a key that
+    cannot be sent.
     """
 
     async def checking(context: Context) -> Outcome[tuple[ModelHealthStatus, ...], LLMError]:
@@ -35,7 +36,8 @@ def get_model_health() -> Op[tuple[ModelHealthStatus, ...]]:
         answers = (await run(asked, context)).unwrap()
         known = dict(zip(addresses, answers, strict=True))
         statuses = [await _status(context, target, known[_address(target)]) for target in targets]
-        return Success(tuple(statuses))
+        broken = [_broken(context, provider, name, error) for provider, name, error in broken_models(context.config)]
+        return Success((*statuses, *broken))
 
     return effect(checking)
 
@@ -101,7 +103,14 @@ def reset_metrics() -> Op[None]:
 def _address(target: Target) -> tuple[str, ...]:
     """What is asked once: a server lists all its models at once, a local engine loads each file apart."""
     alone = target.model if target.provider.wire in ("llama_cpp", "custom") else ""
-    return (target.service, target.provider.name, target.base_url, target.custom_host or "", alone)
+    return (
+        target.service,
+        target.provider.name,
+        target.base_url,
+        target.custom_host or "",
+        target.key_pool or "",
+        alone,
+    )
 
 
 def _list_models(target: Target) -> Op[tuple[tuple[str, ...], float]]:
@@ -143,7 +152,7 @@ async def _listed(
 ) -> Outcome[tuple[str, ...], LLMError]:
     """What the provider lists when it is asked with the key of *lease*; without one, with the first there is."""
     owner = key_owner(context.config, target)
-    first = {} if owner is None else {owner: context.config.keys.providers[owner][0]}
+    first = {} if owner is None else {owner: first_key(context.config, owner)}
     if lease is None or lease.secret is None:
         return await provider.models(target, first)
     refused: LLMError | None = None
@@ -155,6 +164,13 @@ async def _listed(
         with anyio.CancelScope(shield=True):
             await context.keys.give_back(lease, refused, context.clock.monotonic())
     return listed
+
+
+def _broken(context: Context, provider: str, model: str, error: ConfigurationError) -> ModelHealthStatus:
+    """A model that is configured, and cannot be asked as it is."""
+    return ModelHealthStatus(
+        model=model, provider=provider, healthy=False, last_error=error, checked_at=context.clock.monotonic()
+    )
 
 
 async def _status(

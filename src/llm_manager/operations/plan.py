@@ -12,6 +12,7 @@ from llm_manager.domain.plan import RoutePlan
 from llm_manager.domain.problem import Problem
 from llm_manager.domain.request import LLMRequest
 from llm_manager.domain.request_problems import request_problems
+from llm_manager.domain.secret_problems import secret_problems
 from llm_manager.effect.context import Context, Op
 from llm_manager.effect.op import effect, run
 from llm_manager.operations.chain import observed_latencies
@@ -109,7 +110,7 @@ def validate_config() -> Op[LLMConfig]:
 
 
 def _problems(config: LLMConfig) -> tuple[Problem, ...]:
-    problems: dict[Problem, None] = {}
+    problems: dict[Problem, None] = dict.fromkeys(secret_problems(config))
     for alias in config.models:
         _collect(problems, f"models.{alias}", resolve(config, alias))
     for task, chain in config.routing.chains.items():

@@ -36,7 +36,7 @@ from llm_manager.operations.vendor_run import VendorRun
 from llm_manager.operations.vendor_told import RESPONSES, Teller, Told, Wish
 from llm_manager.policies.cache_key import cache_key
 from llm_manager.policies.parcels import at_batch_price
-from llm_manager.policies.planning import key_owner
+from llm_manager.policies.planning import first_key, key_owner
 from llm_manager.policies.targets import resolve
 from llm_manager.ports import BatchProvider, Journal
 
@@ -192,7 +192,7 @@ def _counter(context: Context, model: str) -> Outcome[tuple[Target, BatchFacts, 
 
 def _desk(context: Context, target: Target) -> Desk:
     owner = key_owner(context.config, target)
-    return Desk(target=target, keys={} if owner is None else {owner: context.config.keys.providers[owner][0]})
+    return Desk(target=target, keys={} if owner is None else {owner: first_key(context.config, owner)})
 
 
 def _failing(failure: Failure[LLMError]) -> Pull[Told, LLMError]:

@@ -10,15 +10,20 @@ from typing import TypeAlias
 
 from returns.result import Failure, Success
 
-from llm_manager.domain.catalog import FAMILIES, FREE, PORTKEY_URL, PROVIDERS, Capability, ModelFacts, ProviderFacts
+from llm_manager.domain.base_urls import address, is_same_server
+from llm_manager.domain.catalog import FAMILIES, FREE, PORTKEY_URL, Capability, ModelFacts, ProviderFacts
 from llm_manager.domain.config import LLMConfig
 from llm_manager.domain.errors import AuthenticationFailed, ConfigurationError, InvalidRequest
 from llm_manager.domain.model_names import facts_of, listed_price, missing_rates, provider_and_model, stated_rates
 from llm_manager.domain.models import MODELS
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.problem import Problem
+from llm_manager.domain.provider_facts import LimitField
+from llm_manager.domain.providers import IN_PROCESS, PORTKEY, key_pools, providers_of
+from llm_manager.domain.secret_problems import model_secret_problems, provider_secret_problems
 from llm_manager.domain.settings import ModelSettings
 from llm_manager.domain.target import Target
+from llm_manager.policies.addresses import Address, address_of, provider_url
 from llm_manager.policies.stated_facts import with_settings
 
 NoTarget: TypeAlias = InvalidRequest | AuthenticationFailed | ConfigurationError
@@ -32,7 +37,8 @@ def resolve(config: LLMConfig, name: str) -> Outcome[Target, NoTarget]:
     ``provider/model``, or a model whose name tells its provider.
 
     A model that the catalog does not know is usable, its window and price unknown. Fails with ``InvalidRequest`` when
-    no provider can be told, with ``AuthenticationFailed`` when its provider has no key.
+    no provider can be told, with ``AuthenticationFailed`` when its provider has no key, and with ``ConfigurationError``
+    when its key cannot be sent or would go to a server that it was not configured for.
     """
     settings = config.models.get(name, _NOTHING)
     found = _resolve_settings(config, name, settings)
@@ -49,10 +55,10 @@ def _resolve_settings(config: LLMConfig, name: str, settings: ModelSettings) -> 
         return _resolve_alias(config, name, settings, settings.provider)
     wanted = name if settings.model is None else settings.model
     if wanted not in FAMILIES:
-        return _resolve_model(config, wanted, settings)
+        return _resolve_model(config, name, wanted, settings)
     missing: list[NoTarget] = []
     for model in FAMILIES[wanted]:
-        found = _resolve_model(config, model, settings)
+        found = _resolve_model(config, name, model, settings)
         if isinstance(found, Success):
             return found
         missing.append(found.failure())
@@ -63,10 +69,10 @@ def _resolve_settings(config: LLMConfig, name: str, settings: ModelSettings) -> 
 def is_configured(config: LLMConfig, provider: ProviderFacts) -> bool:
     """Can *provider* be asked: has it a key or a gateway, or, where it needs none, an address?"""
     if not provider.needs_key:
-        return provider.name in config.http.base_urls
-    if config.keys.providers.get("portkey"):
+        return bool(provider_url(config, provider))
+    if provider.portkey_slug is not None and config.keys.providers.get(PORTKEY):
         return True  # the gateway may hold the provider's key itself
-    return bool(config.keys.providers.get(provider.name))
+    return bool(key_pools(config).get(provider.name))
 
 
 def has_gateway(config: LLMConfig) -> bool:
@@ -82,49 +88,76 @@ def known_names(config: LLMConfig) -> tuple[str, ...]:
 def _resolve_alias(
     config: LLMConfig, name: str, settings: ModelSettings, provider_name: str
 ) -> Outcome[Target, NoTarget]:
-    provider = PROVIDERS.get(provider_name)
+    provider = providers_of(config).get(provider_name)
     if provider is None:
-        known = ", ".join(PROVIDERS)
+        known = ", ".join(providers_of(config))
         problem = Problem(f"models.{name}.provider", f"unknown provider {provider_name!r}: use one of {known}")
         return Failure(ConfigurationError((problem,)))
     model = settings.model or name
     if provider.wire == "llama_cpp" and settings.path is None:
         problem = Problem(f"models.{name}.path", "a model of llama_cpp needs the path of its GGUF file")
         return Failure(ConfigurationError((problem,)))
-    return _target(config, model, provider, facts_of(provider, model), settings)
+    return _target(config, name, model, provider, settings)
 
 
-def _resolve_model(config: LLMConfig, wanted: str, settings: ModelSettings) -> Outcome[Target, NoTarget]:
-    found = provider_and_model(wanted)
+def _resolve_model(config: LLMConfig, name: str, wanted: str, settings: ModelSettings) -> Outcome[Target, NoTarget]:
+    found = provider_and_model(wanted, providers_of(config))
     if found is None:
         return Failure(_unknown(config, wanted))
     provider, model = found
-    return _target(config, model, provider, facts_of(provider, model), settings)
+    return _target(config, name, model, provider, settings)
 
 
 def _target(
-    config: LLMConfig, model: str, provider: ProviderFacts, facts: ModelFacts, settings: ModelSettings
+    config: LLMConfig, name: str, model: str, provider: ProviderFacts, settings: ModelSettings
 ) -> Outcome[Target, NoTarget]:
-    own_url = settings.base_url or config.http.base_urls.get(provider.name)
+    found = address_of(config, name, provider, settings)
+    if isinstance(found, Failure):
+        return found
+    own = found.unwrap()
     gateway = provider.portkey_slug is not None and has_gateway(config) and settings.base_url is None
-    missing = _missing(config, model, provider, settings, has_address=own_url is not None or gateway)
+    missing = _missing(config, model, provider, settings, own, has_gateway=gateway)
     if missing is not None:
         return Failure(missing)
-    own = _address(own_url or provider.base_url, provider.version_path)
-    base_url = _address(config.http.base_urls.get("portkey", PORTKEY_URL), "/v1") if gateway else own
+    broken = _broken(config, name, provider, own, has_gateway=gateway)
+    if broken:
+        return Failure(ConfigurationError(broken))
+    base_url = address(config.http.base_urls.get(PORTKEY, PORTKEY_URL), "/v1") if gateway else own.base_url
+    facts = _known_facts(config, facts_of(provider, model), provider, settings, has_gateway=gateway)
     return Success(
         Target(
             model=model,
-            provider=provider,
-            facts=with_settings(_known_facts(config, facts, provider, settings, has_gateway=gateway), settings),
-            service="portkey" if gateway else provider.name,
+            provider=replace(provider, limit_field=_limit_field(provider, settings, own)),
+            facts=with_settings(facts, settings),
+            service=PORTKEY if gateway else provider.name,
             base_url=base_url,
             key=f"{provider.name}|{base_url}|{settings.path or model}",
-            custom_host=own if gateway and own_url else None,
+            key_pool=own.key_pool,
+            headers=() if gateway else own.headers,
+            custom_host=own.base_url if gateway and own.stated_url else None,
             virtual_key=settings.virtual_key,
             settings=settings,
         )
     )
+
+
+def _limit_field(provider: ProviderFacts, settings: ModelSettings, own: Address) -> LimitField:
+    """The one stated for the model; at a server of its own that only speaks the vendor's wire the older name, which all
+    know and some alone."""
+    is_copy = (
+        settings.base_url is not None and provider.base_url and not is_same_server(own.base_url, provider.base_url)
+    )
+    return settings.limit_field or ("max_tokens" if is_copy else provider.limit_field)
+
+
+def _broken(
+    config: LLMConfig, name: str, provider: ProviderFacts, own: Address, *, has_gateway: bool
+) -> tuple[Problem, ...]:
+    """What is wrong with the secrets that would be sent to this target."""
+    of_gateway = provider_secret_problems(config, PORTKEY) if has_gateway else ()
+    of_provider = provider_secret_problems(config, provider.name)
+    sent = of_provider if own.key_pool == provider.name or own.headers else ()
+    return (*of_gateway, *sent, *model_secret_problems(config, name))
 
 
 def _known_facts(
@@ -138,27 +171,26 @@ def _known_facts(
     return replace(facts, price=price, capabilities=facts.capabilities - lost)
 
 
-def _address(url: str, version_path: str) -> str:
-    """*url* without a slash at the end, and with the version that its wire begins with if it has no path."""
-    stripped = url.rstrip("/")
-    return f"{stripped}{version_path}" if stripped and stripped.count("/") == 2 else stripped
-
-
 def _missing(
-    config: LLMConfig, name: str, provider: ProviderFacts, settings: ModelSettings, *, has_address: bool
+    config: LLMConfig, name: str, provider: ProviderFacts, settings: ModelSettings, own: Address, *, has_gateway: bool
 ) -> AuthenticationFailed | ConfigurationError | None:
     """What keeps *provider* from being asked: no key, or no address where it has none of its own."""
-    if provider.needs_key and not is_configured(config, provider) and settings.virtual_key is None:
+    can_go_without = not provider.needs_key or own.is_foreign or settings.virtual_key is not None
+    held_by_gateway = has_gateway and bool(config.keys.providers.get(PORTKEY))
+    if own.key_pool is None and not can_go_without and not held_by_gateway:
         said = f"no key for {provider.name} is configured: set {provider.key_variable}"
         return AuthenticationFailed(name, message=said)
-    if provider.url_variable is not None and not provider.base_url and not has_address:
-        said = f"{provider.name} has no address: set {provider.url_variable}"
+    if not own.base_url and not has_gateway and provider.wire not in IN_PROCESS:
+        way = f"providers.{provider.name}.base_url" if provider.url_variable is None else provider.url_variable
+        said = f"{provider.name} has no address: set {way}"
         return ConfigurationError((Problem(f"http.base_urls.{provider.name}", said),))
     return None
 
 
 def _hints(error: NoTarget) -> Iterable[str]:
-    return (error.message,) if isinstance(error, AuthenticationFailed) else (each.message for each in error.problems)
+    if isinstance(error, AuthenticationFailed):
+        return (error.message,)
+    return (each.message if each.source is None else f"{each.source} {each.message}" for each in error.problems)
 
 
 def _unknown(config: LLMConfig, name: str) -> InvalidRequest:

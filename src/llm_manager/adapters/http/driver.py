@@ -18,6 +18,7 @@ import anyio
 from returns.result import Failure, Success
 
 from llm_manager.adapters.http.engine import Coming, Engine, HttpCall
+from llm_manager.domain.base_urls import is_encrypted_or_local
 from llm_manager.domain.errors import (
     ConfigurationError,
     InvalidRequest,
@@ -26,7 +27,6 @@ from llm_manager.domain.errors import (
     RequestTimedOut,
 )
 from llm_manager.domain.outcome import Outcome
-from llm_manager.domain.parse_config import is_encrypted_or_local
 from llm_manager.domain.problem import Problem
 from llm_manager.domain.settings import HttpSettings, TimeoutSettings
 
