@@ -31,6 +31,7 @@ from llm_manager.domain.conversation import Opening, StoredMessage, Turn, conver
 from llm_manager.domain.conversation_text import text_of, turns_of
 from llm_manager.domain.errors import LLMError, ServerError
 from llm_manager.domain.events import AttemptFinished, GatewayTimed
+from llm_manager.domain.masking import Mask
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.paid import with_usage
 from llm_manager.domain.request import (
@@ -308,15 +309,15 @@ def finished(attempt: Attempt, answer: LLMResponse | None = None) -> AttemptFini
 
 
 def span_of_attempt(attempt: Attempt) -> object:
-    return attributes.answered(finished(attempt), NEWEST, with_text=True)
+    return attributes.answered(finished(attempt), NEWEST, Mask(()), with_text=True)
 
 
 def span_of_answer(answer: LLMResponse) -> object:
-    return attributes.answered(finished(ATTEMPT, answer), NEWEST, with_text=True)
+    return attributes.answered(finished(ATTEMPT, answer), NEWEST, Mask(()), with_text=True)
 
 
 def span_of_request(request: LLMRequest) -> object:
-    wished = attributes.wished(request, NEWEST, streamed=request.streaming, with_text=True)
+    wished = attributes.wished(request, NEWEST, Mask(()), streamed=request.streaming, with_text=True)
     return attributes.begun(request), wished
 
 

@@ -22,6 +22,7 @@ from llm_manager.adapters.http.loop_share import READ_BYTES, SHARE_BYTES
 from llm_manager.adapters.incoming import Streamed
 from llm_manager.domain.config import LLMConfig
 from llm_manager.domain.errors import LLMError, MalformedResponse
+from llm_manager.domain.masking import Mask
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.response import LLMResponse
 from llm_manager.domain.settings import HttpSettings, TimeoutSettings
@@ -88,7 +89,7 @@ async def opened(body: bytes, chunk_bytes: int, *, packed: bool) -> HttpStream:
 def streamed(stream: HttpStream, dialect: Dialect) -> Streamed:
     target = resolve(LLMConfig(http=HttpSettings(base_urls={"ollama": "http://127.0.0.1:1"})), "ollama/M").unwrap()
     reader = dialect.reader({}, target)
-    return Streamed(stream, reader, dialect.framing, HttpSettings(), idle_s=1.0, model="M", keys={})
+    return Streamed(stream, reader, dialect.framing, HttpSettings(), idle_s=1.0, model="M", mask=Mask(()))
 
 
 async def longest_stretch(pulling: Streamed) -> int:

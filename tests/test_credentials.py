@@ -37,7 +37,6 @@ REPLIES: list[Reply] = [
     Say("fine"),
     Status(401, message=f"bad key: {CANARY}"),
     Status(400, message=f"bad key: {CANARY}"),
-    Say(CANARY),
     Fault("reset"),
     Fault("short_body"),
 ]

@@ -19,12 +19,12 @@ from llm_manager.adapters.observers.otel.names import OPT_IN, names_for
 from llm_manager.adapters.observers.plain import Only, Several, Silent
 from llm_manager.adapters.system import SystemClock, SystemRandom
 from llm_manager.domain.arguments import check_is
-from llm_manager.domain.catalog import PROVIDERS
 from llm_manager.domain.config import LLMConfig
 from llm_manager.domain.errors import ConfigurationError, StoreUnavailable
 from llm_manager.domain.events import GatewayTimed, StoreChanged
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.problem import Problem
+from llm_manager.domain.providers import providers_of, secrets_of
 from llm_manager.domain.settings import ObserveSettings
 from llm_manager.effect.context import Context, emit
 from llm_manager.effect.layer import Layer, scoped
@@ -36,6 +36,7 @@ from llm_manager.ports import (
     Cache,
     Clock,
     ConversationStore,
+    Discreet,
     Flights,
     Keys,
     Latencies,
@@ -147,6 +148,8 @@ def replacing(
     more_providers, more_batches = services.pop("providers", {}), services.pop("batches", {})
 
     def change(context: Context) -> Context:
+        if isinstance(observer, Discreet):
+            observer.hide(secrets_of(config or context.config))
         return replace(
             context,
             providers={**context.providers, **more_providers},
@@ -166,6 +169,8 @@ def listening(*observers: Observer) -> Callable[[Context], Context]:
     def change(context: Context) -> Context:
         providers = dict(context.providers)
         for observer in observers:
+            if isinstance(observer, Discreet):
+                observer.hide(secrets_of(context.config))
             if isinstance(observer, Surrounding):
                 providers = {name: observer.around(provider) for name, provider in providers.items()}
         return replace(context, providers=providers, observer=Several(context.observer, *observers))
@@ -282,6 +287,7 @@ def _observer(config: LLMConfig) -> Observer:
     from llm_manager.adapters.observers.log import LogObserver  # noqa: PLC0415  # only who logs pays for structlog
 
     log = LogObserver(config.observe)
+    log.hide(secrets_of(config))
     return Only(GatewayTimed, log) if quiet else log
 
 
@@ -320,7 +326,7 @@ def _providers(config: LLMConfig, scope: Scope, clock: Clock, http: Http) -> Map
     }
     direct = {
         row.name: Hosted(http, config, dialects[row.wire], Direct(dialects[row.wire]))
-        for row in PROVIDERS.values()
+        for row in providers_of(config).values()
         if row.wire in dialects
     }
     gateway_keys = config.keys.providers.get("portkey", ())
@@ -336,6 +342,6 @@ def _batches(config: LLMConfig, http: Http) -> Mapping[str, BatchProvider]:
     wires = {"openai": openai.WIRE, "anthropic": anthropic.WIRE}
     return {
         row.name: HostedBatches(http, config.http, wires[row.wire])
-        for row in PROVIDERS.values()
+        for row in providers_of(config).values()
         if row.batches is not None and row.wire in wires
     }

@@ -236,7 +236,7 @@ async def test_each_line_of_openais_results_is_an_answer_or_an_error() -> None:
     async with answering(OPENAI, 200, b"\n\n".join(lines)) as (provider, desk):
         found = dict(_sound(await everything(provider, desk, "f")))
     model = OPENAI.model
-    assert found["t-0"].unwrap().content == f"{Secret(KEY)!r}!"
+    assert found["t-0"].unwrap().content == f"{KEY}!"
     assert {id_: outcome.failure() for id_, outcome in found.items() if isinstance(outcome, Failure)} == {
         "t-1": RateLimitExceeded(model, None, "slow down"),
         "t-2": RequestTimedOut(model, 24 * 3600.0, "total", "too late"),

@@ -27,9 +27,14 @@ GPT = Target(
     service="portkey",
     base_url="https://api.portkey.ai/v1",
     key="k",
+    key_pool="openai",
 )
 CLAUDE = replace(
-    GPT, model="claude-sonnet-5-5", provider=PROVIDERS["anthropic"], virtual_key=Secret("vk-canary-0123456789")
+    GPT,
+    model="claude-sonnet-5-5",
+    provider=PROVIDERS["anthropic"],
+    key_pool=None,
+    virtual_key=Secret("vk-canary-0123456789"),
 )
 KEYS = {"openai": Secret("sk-openai")}
 

@@ -15,6 +15,7 @@ from llm_manager.adapters.observers.otel.attributes import answered
 from llm_manager.adapters.observers.otel.names import NEWEST
 from llm_manager.domain.catalog import PROVIDERS, ModelFacts
 from llm_manager.domain.events import AttemptFinished
+from llm_manager.domain.masking import Mask
 from llm_manager.domain.response import Attempt, LLMResponse, ResponseMetadata
 from llm_manager.domain.target import Target
 
@@ -87,4 +88,4 @@ def test_an_answer_that_names_no_model_says_so(wire: str) -> None:
 def test_the_span_names_the_model_that_was_served_where_the_answer_does(served: str | None, told: str) -> None:
     answer = LLMResponse(content="hi", model="m-1", metadata=ResponseMetadata(served_model=served))
     event = AttemptFinished(at_s=1.0, attempt=Attempt(model="m-1", provider="openai"), error=None, answer=answer)
-    assert answered(event, NEWEST, with_text=False)["gen_ai.response.model"] == told
+    assert answered(event, NEWEST, Mask(()), with_text=False)["gen_ai.response.model"] == told

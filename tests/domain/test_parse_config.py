@@ -8,8 +8,8 @@ import pytest
 from returns.result import Success
 
 from llm_manager import LLMConfig, ModelSettings, Secret, config_from_env, describe, parse_config
+from llm_manager.domain.base_urls import is_encrypted_or_local, is_loopback
 from llm_manager.domain.catalog import PROVIDERS, ProviderFacts
-from llm_manager.domain.parse_config import is_encrypted_or_local, is_loopback
 
 BAD_FILE = """
 [retry]

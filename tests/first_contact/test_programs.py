@@ -267,6 +267,7 @@ def test_with_nothing_configured_a_program_fails_with_what_to_set() -> None:
     assert describe(outcome.failure()) == (
         "the configuration is wrong: keys.providers: no provider is configured: set one of PORTKEY_API_KEY, "
         "OPENAI_API_KEY, GROQ_API_KEY, ANTHROPIC_API_KEY, GEMINI_API_KEY, OLLAMA_HOST, LM_STUDIO_URL, LLAMA_MODEL_PATH"
+        ", or another variable that `llm-manager config` lists"
     )
 
 

@@ -87,7 +87,8 @@ def test_with_nothing_configured_the_variables_that_would_help_are_named() -> No
         "PORTKEY_API_KEY, OPENAI_API_KEY, GROQ_API_KEY, ANTHROPIC_API_KEY, GEMINI_API_KEY, OLLAMA_HOST, LM_STUDIO_URL, "
         "LLAMA_MODEL_PATH"
     )
-    said = Problem("keys.providers", f"no provider is configured: set one of {variables}")
+    more = "or another variable that `llm-manager config` lists"
+    said = Problem("keys.providers", f"no provider is configured: set one of {variables}, {more}")
     assert candidates(LLMConfig(), ASK, {}) == Failure(ConfigurationError((said,)))
 
 

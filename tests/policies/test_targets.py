@@ -80,7 +80,13 @@ def test_the_users_own_base_url_becomes_the_gateways_custom_host() -> None:
 
 def test_an_alias_takes_its_own_address_window_and_price() -> None:
     settings = ModelSettings(
-        provider="openai", model="m", base_url="https://my.example/v1", window_tokens=10, prompt_usd=1, completion_usd=2
+        provider="openai",
+        model="m",
+        base_url="https://my.example/v1",
+        key=Secret("of-my-example"),
+        window_tokens=10,
+        prompt_usd=1,
+        completion_usd=2,
     )
     target = resolve(replace(OPENAI, models={"mine": settings}), "mine").unwrap()
     assert (target.model, target.base_url, target.facts.window_tokens) == ("m", "https://my.example/v1", 10)
@@ -103,6 +109,7 @@ def direct(name: str, provider: str = "openai", capabilities: frozenset[Capabili
         service=provider,
         base_url=row.base_url,
         key=f"{provider}|{row.base_url}|{name}",
+        key_pool=provider,
         settings=NOTHING,
     )
 
@@ -146,7 +153,8 @@ def test_a_target_holds_all_that_is_known_of_its_model(name: str, target: Target
 def test_behind_the_gateway_a_model_cannot_do_what_the_gateway_does_not_pass_on() -> None:
     own = direct("claude-sonnet-5-5", "anthropic", capabilities=frozenset({"vision", "tools"}))
     url = "https://api.portkey.ai/v1"
-    behind = replace(own, service="portkey", base_url=url, key=f"anthropic|{url}|claude-sonnet-5-5")
+    key = f"anthropic|{url}|claude-sonnet-5-5"
+    behind = replace(own, service="portkey", base_url=url, key=key, key_pool=None)
     assert resolve(GATEWAY, "claude-sonnet-5-5") == Success(behind)
 
 
@@ -324,22 +332,41 @@ def test_a_file_is_what_tells_two_models_in_process_apart() -> None:
 @pytest.mark.parametrize(
     ("url", "address"),
     [
-        ("http://127.0.0.1:1", "http://127.0.0.1:1/v1"),
-        ("http://127.0.0.1:1/", "http://127.0.0.1:1/v1"),
+        ("http://127.0.0.1:1", "http://127.0.0.1:1"),
+        ("http://127.0.0.1:1/v1/", "http://127.0.0.1:1/v1"),
         ("https://my.example/X/", "https://my.example/X"),
         ("https://my.example/a/b", "https://my.example/a/b"),
     ],
 )
-def test_an_address_has_no_slash_at_its_end_and_its_wires_version_unless_it_has_a_path(url: str, address: str) -> None:
+def test_an_openai_address_is_used_as_it_is_written_but_for_the_slash_at_its_end(url: str, address: str) -> None:
     config = replace(OPENAI, http=HttpSettings(base_urls={"openai": url}))
     target = resolve(config, "gpt-4o").unwrap()
     assert (target.base_url, target.custom_host) == (address, None)
-    mine = replace(OPENAI, models={"mine": ModelSettings(model="gpt-4o", base_url=url)})
+    mine = replace(OPENAI, models={"mine": ModelSettings(model="gpt-4o", base_url=url, key=KEY[0])})
     assert resolve(mine, "mine").unwrap().base_url == address
 
 
+@pytest.mark.parametrize(
+    ("provider", "url", "address"),
+    [
+        ("anthropic", "https://my.example", "https://my.example/v1"),
+        ("anthropic", "https://my.example/anthropic", "https://my.example/anthropic/v1"),
+        ("anthropic", "https://my.example/v1/", "https://my.example/v1"),
+        ("gemini", "https://my.example/google", "https://my.example/google/v1beta"),
+        ("gemini", "https://my.example/v1", "https://my.example/v1"),
+        ("groq", "https://my.example", "https://my.example/openai/v1"),
+        ("azure_openai", "https://me.openai.azure.com/", "https://me.openai.azure.com/openai/v1"),
+        ("vllm", "http://127.0.0.1:8000", "http://127.0.0.1:8000/v1"),
+        ("ollama", "http://api", "http://api/api"),
+    ],
+)
+def test_an_address_gets_the_version_of_its_wire_unless_it_ends_in_one(provider: str, url: str, address: str) -> None:
+    config = LLMConfig(keys=KeySettings(providers={provider: KEY}), http=HttpSettings(base_urls={provider: url}))
+    assert resolve(config, f"{provider}/m").unwrap().base_url == address
+
+
 def test_an_alias_with_an_address_of_its_own_goes_there_and_not_through_the_gateway() -> None:
-    settings = ModelSettings(provider="openai", model="m", base_url="https://my.example/v1")
+    settings = ModelSettings(provider="openai", model="m", base_url="https://my.example/v1", key=KEY[0])
     target = resolve(replace(GATEWAY, models={"mine": settings}), "mine").unwrap()
     assert (target.service, target.base_url, target.custom_host) == ("openai", "https://my.example/v1", None)
 
@@ -389,8 +416,7 @@ def test_a_provider_without_a_model_is_no_target_and_neither_is_a_file_without_a
             ModelSettings(provider="opnai"),
             Problem(
                 "models.mine.provider",
-                "unknown provider 'opnai': use one of openai, groq, anthropic, gemini, ollama, lm_studio, llama_cpp, "
-                "custom",
+                f"unknown provider 'opnai': use one of {', '.join(PROVIDERS)}",
             ),
         ),
         (

@@ -182,7 +182,7 @@ class Echo:
         return Success(tuple(key.reveal() for key in keys.values()))
 
 
-def test_no_key_is_in_it_even_where_a_prompt_or_a_careless_provider_repeats_one(tmp_path: Path) -> None:
+def test_a_key_is_in_it_only_where_a_prompt_or_an_answer_repeats_one(tmp_path: Path) -> None:
     path = tmp_path / "run.jsonl"
     config = LLMConfig(
         keys=KeySettings(providers={"openai": (KEY, OTHER)}),
@@ -197,12 +197,15 @@ def test_no_key_is_in_it_even_where_a_prompt_or_a_careless_provider_repeats_one(
         return answer, await run(get_model_health(), context)
 
     said, _ = recorded(program, layer, path)
-    text = path.read_text(encoding="ascii")
+    told, answered = (next(each for each in trees(path) if each["tag"] == tag) for tag in ("Asked", "Answered"))
     assert CANARY in said, "the program itself is told what it was told"
+    assert told["request"]["prompt"] == f"my key is {CANARY}"
+    assert answered["response"]["content"] == f"{CANARY} my key is {CANARY}"
+    said_by_others = ("Asked", "Answered", "Listed")
+    text = json.dumps([each for each in trees(path) if each["tag"] not in said_by_others] + [told["target"]])
     for secret in (CANARY, OTHER.reveal(), CANARY[-6:], OTHER.reveal()[-6:]):
         assert secret not in text
     assert trees(path)[0]["config"]["http"]["proxy"] == "http://proxy.example"
-    assert "hidden my key is hidden" in text
 
 
 @pytest.mark.parametrize("name", PROVIDERS)
@@ -211,7 +214,7 @@ def test_no_key_of_any_provider_is_in_it(name: str, tmp_path: Path) -> None:
 
     async def main() -> None:
         async with Simulator() as simulator:
-            replies: list[Reply] = [Status(401, message=f"bad key: {CANARY}"), Say(CANARY), Say(CANARY)]
+            replies: list[Reply] = [Status(401, message=f"bad key: {CANARY}"), Say("fine"), Say("fine")]
             simulator.script(provider.model, replies)
             async with record(custom(provider.config(simulator.url)), path) as context:
                 await run(generate(ask("a", "mine")), context)

@@ -21,7 +21,7 @@ from llm_manager.effect.concurrent import children
 from llm_manager.effect.context import Context
 from llm_manager.effect.scope import Scope
 from llm_manager.policies.listed import is_listed
-from llm_manager.policies.planning import key_owner
+from llm_manager.policies.planning import first_key, key_owner
 from llm_manager.policies.routing import configured_targets
 from llm_manager.ports import EarlyProbes, Lease, Provider, RecoverableKeys
 
@@ -94,7 +94,14 @@ def offers(target: Target, names: tuple[str, ...]) -> bool:
 def server_key(target: Target) -> tuple[str, ...]:
     """What is asked once: a server lists all its models at once, a local engine loads each file apart."""
     alone = target.model if target.provider.wire in ("llama_cpp", "custom") else ""
-    return (target.service, target.provider.name, target.base_url, target.custom_host or "", alone)
+    return (
+        target.service,
+        target.provider.name,
+        target.base_url,
+        target.custom_host or "",
+        target.key_pool or "",
+        alone,
+    )
 
 
 async def list_models(context: Context, target: Target) -> Outcome[tuple[tuple[str, ...], float], LLMError]:
@@ -133,7 +140,7 @@ async def _listed(
 ) -> Outcome[tuple[str, ...], LLMError]:
     """What the provider lists when it is asked with the key of *lease*; without one, with the first there is."""
     owner = key_owner(context.config, target)
-    first: Mapping[str, Secret] = {} if owner is None else {owner: context.config.keys.providers[owner][0]}
+    first: Mapping[str, Secret] = {} if owner is None else {owner: first_key(context.config, owner)}
     if lease is None or lease.secret is None:
         return await provider.models(target, first)
     refused: LLMError | None = None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Protocol, final
 
 from returns.result import Failure, Success
@@ -14,6 +13,7 @@ from llm_manager.adapters.http.engine import HttpCall
 from llm_manager.adapters.incoming import Streamed, Whole
 from llm_manager.domain.config import LLMConfig
 from llm_manager.domain.errors import LLMError
+from llm_manager.domain.masking import Mask
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.response import LLMResponse
 from llm_manager.domain.secret import Secret
@@ -67,7 +67,8 @@ class Hosted:
         if isinstance(answered, Failure):
             return answered
         answer = answered.unwrap()
-        return self._read(answer, self._route.arrived(dispatch, answer.headers), keys)
+        by = self._route.arrived(dispatch, answer.headers)
+        return mask_of(keys, dispatch.target).outcome(self._read(answer, by))
 
     async def stream(self, dispatch: Dispatch, /) -> Outcome[Incoming, LLMError]:
         """One answer as it comes; what is no stream is read as a whole."""
@@ -77,6 +78,7 @@ class Hosted:
             return opened
         stream = opened.unwrap()
         by = self._route.arrived(dispatch, stream.headers)
+        mask = mask_of(keys, dispatch.target)
         if stream.status == 200 and not stream.headers.get("content-type", "").startswith(WHOLE_TYPES):
             reader = self._dialect.reader(stream.headers, by)
             return Success(
@@ -87,10 +89,10 @@ class Hosted:
                     self._settings,
                     idle_s=self._idle_s,
                     model=by.model,
-                    keys=keys,
+                    mask=mask,
                 )
             )
-        return await self._whole(stream, by, keys)
+        return mask.outcome(await self._whole(stream, by))
 
     async def models(self, target: Target, keys: Mapping[str, Secret], /) -> Outcome[tuple[str, ...], LLMError]:
         """What the provider lists."""
@@ -98,11 +100,10 @@ class Hosted:
         answered = await self._http.call(self._listing(target, known))
         if isinstance(answered, Failure):
             return answered
-        answer = _without(known, answered.unwrap())
+        answer = answered.unwrap()
         refused = self._route.refusal(answer.status, answer.body)
-        if refused is not None:
-            return Failure(refused)
-        return self._dialect.read_models(answer.status, answer.headers, answer.body, target)
+        listed = self._dialect.read_models(answer.status, answer.headers, answer.body, target)
+        return mask_of(known, target).outcome(listed if refused is None else Failure(refused))
 
     def _listing(self, target: Target, keys: Mapping[str, Secret]) -> HttpCall:
         headers = self._headers("application/json", self._route.headers(target, keys, None))
@@ -118,22 +119,21 @@ class Hosted:
     def _headers(self, accepted: str, known: Headers) -> Headers:
         return {**_COMMON, "accept": accepted, **self._dialect.headers, **known}
 
-    async def _whole(self, stream: HttpStream, by: Target, keys: Mapping[str, Secret]) -> Outcome[Incoming, LLMError]:
+    async def _whole(self, stream: HttpStream, by: Target) -> Outcome[Incoming, LLMError]:
         try:
             body = await stream.whole(self._settings.max_body_bytes)
         finally:
             await stream.aclose()
         if isinstance(body, Failure):
             return body
-        read = self._read(HttpAnswer(status=stream.status, headers=stream.headers, body=body.unwrap()), by, keys)
+        read = self._read(HttpAnswer(status=stream.status, headers=stream.headers, body=body.unwrap()), by)
         return read if isinstance(read, Failure) else Success(Whole(read.unwrap()))
 
-    def _read(self, answer: HttpAnswer, by: Target, keys: Mapping[str, Secret]) -> Outcome[LLMResponse, LLMError]:
-        clean = _without(keys, answer)
-        refused = self._route.refusal(clean.status, clean.body)
+    def _read(self, answer: HttpAnswer, by: Target) -> Outcome[LLMResponse, LLMError]:
+        refused = self._route.refusal(answer.status, answer.body)
         if refused is not None:
             return Failure(refused)
-        return self._dialect.read_answer(clean.status, clean.headers, clean.body, by)
+        return self._dialect.read_answer(answer.status, answer.headers, answer.body, by)
 
 
 @final
@@ -150,8 +150,8 @@ class Direct:
         return keys
 
     def headers(self, target: Target, keys: Mapping[str, Secret], _dispatch: Dispatch | None, /) -> Headers:
-        """The key, as the dialect carries it."""
-        return self._dialect.authorization(keys.get(target.provider.name))
+        """The key of the target's own pool, as the provider or its wire carries it, and what is stated of it."""
+        return own_headers(self._dialect, target, keys)
 
     def arrived(self, dispatch: Dispatch, _headers: Headers, /) -> Target:
         """Who was asked."""
@@ -175,9 +175,14 @@ def _call(
     )
 
 
-def _without(keys: Mapping[str, Secret], answer: HttpAnswer) -> HttpAnswer:
-    """*answer* without the keys that a vendor may echo in it."""
-    body = answer.body
-    for key in keys.values():
-        body = body.replace(key.reveal().encode(), repr(key).encode())
-    return answer if body is answer.body else replace(answer, body=body)
+def own_headers(dialect: Dialect, target: Target, keys: Mapping[str, Secret]) -> Headers:
+    """What shows *target* itself who asks: the key that belongs to its address, and the headers stated for it."""
+    key = None if target.key_pool is None else keys.get(target.key_pool)
+    own = target.provider.key_header
+    shown = dialect.authorization(key) if own is None else {} if key is None else {own.lower(): key.reveal()}
+    return {**shown, **{name: value.reveal() for name, value in target.headers}}
+
+
+def mask_of(keys: Mapping[str, Secret], target: Target) -> Mask:
+    """What hides the secrets that were sent to *target*, which a vendor may echo in what it says of a failure."""
+    return Mask((*keys.values(), *(value for _, value in target.headers)))

@@ -7,7 +7,7 @@ caller bounds; results are read line by line, and no line may be longer than ``h
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Literal, TypeAlias, TypeVar, assert_never, final
 
 from returns.result import Failure, Success
@@ -16,6 +16,7 @@ from llm_manager.adapters.batches.wire import Ask, BatchWire, ResultLine
 from llm_manager.adapters.dialects.json_values import Json
 from llm_manager.adapters.dialects.statuses import MESSAGE_LENGTH, read_object
 from llm_manager.adapters.frames import Texts
+from llm_manager.adapters.hosted import mask_of, own_headers
 from llm_manager.adapters.http.driver import Http, HttpAnswer, HttpStream
 from llm_manager.adapters.http.engine import HttpCall
 from llm_manager.adapters.http.loop_share import LoopShare
@@ -23,7 +24,6 @@ from llm_manager.domain.errors import LLMError, MalformedResponse, RequestTimedO
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.request import LLMRequest
 from llm_manager.domain.response import LLMResponse
-from llm_manager.domain.secret import Secret
 from llm_manager.domain.settings import HttpSettings
 from llm_manager.domain.target import Target
 from llm_manager.domain.vendor_batch import BatchPage, Desk, Inquiry, Result, Submission, Uploaded, VendorBatch
@@ -32,9 +32,6 @@ from llm_manager.ports import BatchResults
 A = TypeVar("A")
 
 _Bad: TypeAlias = Literal["oversize", "protocol"]
-
-Masks: TypeAlias = Sequence[tuple[bytes, bytes]]
-"""Keys that a vendor may echo, and what is written in their place."""
 
 
 @final
@@ -93,8 +90,8 @@ class HostedBatches:
         return read_object(answer.body, desk.target)
 
     def _refusal(self, desk: Desk, answer: HttpAnswer) -> LLMError:
-        body = _masked(answer.body, _masks(desk.keys))
-        return self._wire.dialect.read_answer(answer.status, answer.headers, body, desk.target).failure()
+        refusal = self._wire.dialect.read_answer(answer.status, answer.headers, answer.body, desk.target).failure()
+        return mask_of(desk.keys, desk.target).error(refusal)
 
     def _call(self, desk: Desk, ask: Ask) -> HttpCall:
         target, dialect = desk.target, self._wire.dialect
@@ -102,7 +99,7 @@ class HostedBatches:
             "accept-encoding": "gzip, deflate",
             "content-type": ask.content_type,
             **dialect.headers,
-            **dialect.authorization(desk.keys.get(target.provider.name)),
+            **own_headers(dialect, target, desk.keys),
         }
         return HttpCall(
             method=ask.method,
@@ -118,14 +115,14 @@ class HostedBatches:
 class _Results:
     """Lines on their way."""
 
-    __slots__ = ("_desk", "_ended", "_frames", "_masks", "_share", "_stream", "_wire")
+    __slots__ = ("_desk", "_ended", "_frames", "_mask", "_share", "_stream", "_wire")
 
     def __init__(self, stream: HttpStream, wire: BatchWire, desk: Desk, most_bytes: int) -> None:
         self._stream = stream
         self._wire = wire
         self._desk = desk
         self._frames = Texts(most_bytes)
-        self._masks = _masks(desk.keys)
+        self._mask = mask_of(desk.keys, desk.target)
         self._share = LoopShare()
         self._ended = False
 
@@ -152,13 +149,13 @@ class _Results:
     def _read(self, lines: Sequence[bytes]) -> Outcome[Sequence[Result] | None, LLMError]:
         results: list[Result] = []
         for line in lines:
-            read = read_object(_masked(line, self._masks), self._desk.target)
+            read = read_object(line, self._desk.target)
             if isinstance(read, Failure):
                 return read
             result = self._wire.result(read.unwrap())
             if result is None:
                 return Failure(self._bad("protocol", "a line of the results is none"))
-            results.append((result.custom_id, self._outcome(result)))
+            results.append((result.custom_id, self._mask.outcome(self._outcome(result))))
         return Success(results)
 
     def _outcome(self, line: ResultLine) -> Outcome[LLMResponse, LLMError]:
@@ -190,13 +187,3 @@ def _meant(answer: A | None, desk: Desk) -> Outcome[A, MalformedResponse]:
     if answer is None:
         return Failure(MalformedResponse(desk.target.model, "protocol", "what came is no batch"))
     return Success(answer)
-
-
-def _masks(keys: Mapping[str, Secret]) -> Masks:
-    return tuple((key.reveal().encode(), repr(key).encode()) for key in keys.values())
-
-
-def _masked(body: bytes, masks: Masks) -> bytes:
-    for key, mask in masks:
-        body = body.replace(key, mask)
-    return body

@@ -17,6 +17,7 @@ from llm_manager.adapters.limits.places import MemoryPlaces
 from llm_manager.adapters.limits.retry_budgets import MemoryRetryBudgets
 from llm_manager.adapters.observers.metrics import MemoryMetrics
 from llm_manager.domain.config import LLMConfig
+from llm_manager.domain.providers import with_all_pools
 from llm_manager.effect.context import Context
 from llm_manager.policies.model_limits import limits_of
 from llm_manager.ports import Clock, Observer, Provider, Random
@@ -33,7 +34,7 @@ def in_process_context(
         limiter=MemoryLimiter(partial(limits_of, config)),
         breakers=MemoryBreakers(config.circuit_breaker) if config.circuit_breaker.enabled else NoBreakers(),
         retry_budgets=MemoryRetryBudgets(config.retry.budget),
-        keys=MemoryKeys(config.keys, config.http.max_connections),
+        keys=MemoryKeys(with_all_pools(config), config.http.max_connections),
         latencies=MemoryLatencies(),
         flights=MemoryFlights(),
         places=MemoryPlaces(),

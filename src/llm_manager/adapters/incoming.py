@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import final
 
 from returns.result import Failure, Success
@@ -12,9 +12,9 @@ from llm_manager.adapters.frames import Events, Frames, Texts
 from llm_manager.adapters.http.driver import HttpStream
 from llm_manager.adapters.http.loop_share import SHARE_BYTES, LoopShare
 from llm_manager.domain.errors import LLMError, MalformedResponse
+from llm_manager.domain.masking import Mask
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.response import LLMResponse, Usage
-from llm_manager.domain.secret import Secret
 from llm_manager.domain.settings import HttpSettings
 from llm_manager.domain.stream import Delta, deltas_of, size_of
 
@@ -51,13 +51,13 @@ class Whole:
 
 @final
 class Streamed:
-    """An answer that the reader of a dialect puts together from a stream. *keys* that a vendor echoes are masked."""
+    """An answer that the reader of a dialect puts together from a stream. What a failure says goes through *mask*."""
 
     __slots__ = (
         "_cap",
         "_ended",
         "_frames",
-        "_keys",
+        "_mask",
         "_model",
         "_next",
         "_reader",
@@ -78,7 +78,7 @@ class Streamed:
         *,
         idle_s: float,
         model: str,
-        keys: Mapping[str, Secret],
+        mask: Mask,
     ) -> None:
         self._stream = stream
         self._next = stream.reading
@@ -87,7 +87,7 @@ class Streamed:
         self._cap = settings.max_body_bytes
         self._model = model
         self.longest_pull_s = idle_s
-        self._keys = tuple((key.reveal().encode(), repr(key).encode()) for key in keys.values())
+        self._mask = mask
         self._size = 0
         self._rest: bytes | memoryview = b""
         self._share = LoopShare()
@@ -99,18 +99,23 @@ class Streamed:
         if self._ended is not None:
             return self._ended
         if self._rest:
-            return Success(await self._read_share(self._rest))
+            return self._pieces(await self._read_share(self._rest))
         got = await self._next()
         if not isinstance(got, Success):
             self._ended = Failure(self._broken(got.failure()))
         elif (chunk := got.unwrap()) is not None:
             self._stream_bytes += len(chunk)
-            if self._share.is_used_up(len(chunk)):
-                return Success(await self._read_share(chunk))
-            return Success(self._read(chunk))
+            is_long = self._share.is_used_up(len(chunk))
+            return self._pieces(await self._read_share(chunk) if is_long else self._read(chunk))
         else:
             self._ended = self._reader.end()
+        self._ended = self._mask.outcome(self._ended)
         return self._ended
+
+    def _pieces(self, deltas: Sequence[Delta]) -> Outcome[Sequence[Delta] | LLMResponse, LLMError]:
+        if self._ended is not None:
+            self._ended = self._mask.outcome(self._ended)
+        return Success(deltas)
 
     @property
     def usage(self) -> Usage:
@@ -135,7 +140,7 @@ class Streamed:
             return self._oversize("an event of the stream")
         deltas: list[Delta] = []
         for frame in frames:
-            read = self._reader.read(self._masked(frame))
+            read = self._reader.read(frame)
             if not isinstance(read, Success):
                 self._ended = read
                 break
@@ -145,11 +150,6 @@ class Streamed:
                 break
         self._size += sum(map(size_of, deltas))
         return deltas if self._size <= self._cap else self._oversize("the answer")
-
-    def _masked(self, frame: bytes) -> bytes:
-        for key, mask in self._keys:
-            frame = frame.replace(key, mask)
-        return frame
 
     def _oversize(self, what: str) -> Sequence[Delta]:
         self._ended = Failure(MalformedResponse(self._model, "oversize", f"{what} is larger than its cap"))

@@ -99,7 +99,7 @@ def _provider_headers(target: Target, keys: Mapping[str, Secret]) -> dict[str, s
         headers["x-portkey-virtual-key"] = named
     if target.custom_host is not None:
         headers["x-portkey-custom-host"] = target.custom_host
-    key = keys.get(target.provider.name)
+    key = keys.get(target.key_pool or "")
     if key is not None:
         headers["authorization"] = f"Bearer {key.reveal()}"
     return headers
@@ -116,7 +116,7 @@ def _fallback_config(targets: Sequence[Target], keys: Mapping[str, Secret]) -> d
 
 def _config_target(target: Target, keys: Mapping[str, Secret]) -> dict[str, Any]:
     fields: dict[str, Any] = {"provider": _slug(target), "override_params": {"model": target.model}}
-    key = keys.get(target.provider.name)
+    key = keys.get(target.key_pool or "")
     if key is not None:
         fields["api_key"] = key.reveal()
     if target.virtual_key is not None:

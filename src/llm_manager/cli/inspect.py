@@ -33,6 +33,7 @@ from llm_manager.cli.watch import watch
 from llm_manager.domain.environment import CONFIG_FILE, VARIABLES, Variable
 from llm_manager.domain.model_names import facts_of, provider_and_model
 from llm_manager.domain.models import MODELS
+from llm_manager.domain.secret_problems import secret_problems
 from llm_manager.domain.status import CacheStatus
 
 A = TypeVar("A")
@@ -156,7 +157,9 @@ def config(arguments: argparse.Namespace) -> int:
     print_line("\n" + table(("VARIABLE", "SETS", "NOW"), [_variable_row(each) for each in VARIABLES]))
     for name, meant in _nearly(os.environ):
         print_line(f"\n{name} is set, and is no variable of ours: did you mean {meant}?")
-    if not settings.keys.providers and not settings.http.base_urls and not settings.models:
+    for problem in secret_problems(settings):
+        print_line(f"\n{problem}")
+    if not any((settings.keys.providers, settings.http.base_urls, settings.models, settings.providers)):
         print_line(f"\n{NO_PROVIDER}")
     return 0
 
@@ -186,7 +189,7 @@ def _leaves(value: object, path: str) -> Iterator[tuple[str, str]]:
     elif isinstance(value, Mapping):
         for name, each in cast("Mapping[str, Any]", value).items():
             yield from _leaves(each, f"{path}.{name}")
-    elif not (value is None and path.startswith("models.")):
+    elif not (value is None and path.startswith(("models.", "providers."))):
         yield path, str(value) if value is not None else "no limit" if path in LIMITS else "not set"
 
 

@@ -1,8 +1,9 @@
 """What is known of providers and models, as data: where they are, what they can do, what they cost, and since when.
 
 The rule of this room: a fact is a row with its source and date, never an ``if`` elsewhere. An OpenAI-compatible
-provider is one row in :data:`PROVIDERS`; a model is one row in :data:`llm_manager.domain.models.MODELS`. A model
-without a row is usable: it can do what its provider can, and its window and price are unknown.
+provider is one row in :mod:`llm_manager.domain.compatible_providers`; a model is one row in
+:data:`llm_manager.domain.models.MODELS`. A model without a row is usable: it can do what its provider can, and its
+window and price are unknown.
 """
 
 from __future__ import annotations
@@ -13,19 +14,13 @@ from typing import Annotated, Literal, TypeAlias
 
 from annotated_types import Ge
 
-Wire: TypeAlias = Literal["openai", "anthropic", "gemini", "ollama", "llama_cpp", "custom"]
-"""How a provider is spoken to."""
-
-Capability: TypeAlias = Literal["vision", "tools", "json_mode", "json_schema"]
-
-
-SamplingOption: TypeAlias = Literal["temperature", "top_p", "seed", "stop"]
-"""The preferences of a request that can be left out of it: the answer is then another one, and still an answer."""
-
-Wish: TypeAlias = SamplingOption | Literal["image_urls", "tool_choice"]
-"""What a request may ask for beside its capabilities. ``image_urls`` are pictures that the provider is to fetch,
-``tool_choice`` is that some tool must be called."""
-
+from llm_manager.domain.compatible_providers import COMPATIBLE
+from llm_manager.domain.provider_facts import BatchFacts as BatchFacts
+from llm_manager.domain.provider_facts import Capability as Capability
+from llm_manager.domain.provider_facts import ProviderFacts as ProviderFacts
+from llm_manager.domain.provider_facts import SamplingOption as SamplingOption
+from llm_manager.domain.provider_facts import Wire as Wire
+from llm_manager.domain.provider_facts import Wish as Wish
 
 _Usd: TypeAlias = Annotated[float, Ge(0)]
 
@@ -79,23 +74,6 @@ class Price(Rates):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BatchFacts:
-    """A vendor's own batches: what may be in one, and what part of the standard price its tokens cost.
-
-    *cached_factor* is for the price of cached tokens, where it differs. *window_s* is within how long the vendor
-    answers or gives up. As of the day on which the vendor's page *source* said so.
-    """
-
-    price_factor: float
-    cached_factor: float
-    most_requests: int
-    most_bytes: int
-    window_s: float
-    as_of: str
-    source: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelFacts:
     """One model of one provider. None means unknown: a window is then not checked and a price not computed.
 
@@ -125,46 +103,6 @@ class ModelFacts:
     unsupported: frozenset[Wish] = frozenset()
     reasons_with_tools: bool = True
     typical_latency_ms: float | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProviderFacts:
-    """One provider: its *wire*, where it is, which key it wants and what its models can usually do.
-
-    *version_path* is what its wire puts between the host and everything else, added to an address that has no path of
-    its own. *portkey_slug* is its name in the ``x-portkey-provider`` header, None for what runs on this machine.
-    *limit_field* is how its wire calls the most tokens of an answer, and *default_max_tokens* what is sent there when
-    the caller names none and the wire wants one. *unsupported* is what its wire cannot express. *sampling_defaults* are
-    the values at which its models sample when a request names none: leaving such a value out changes nothing.
-
-    Where *formats_with_tools* is false, it takes no ``response_format`` beside tools.
-    *schema_refuses* are the keywords of JSON schema that its native form refuses; ``strict`` stands for every schema
-    that leaves something open. *lost_behind_gateway* is what the gateway does not pass on to it, and
-    *numbers_calls_behind_gateway* is false where it gives all tool calls of a stream the same number. *batches* is None
-    for a provider that takes none. What is *self_hosted*, on a machine of one's own, costs nothing unless a price is
-    set for it.
-    """
-
-    name: str
-    wire: Wire
-    base_url: str = ""
-    version_path: str = "/v1"
-    needs_key: bool = True
-    key_variable: str | None = None
-    url_variable: str | None = None
-    portkey_slug: str | None = None
-    capabilities: frozenset[Capability] = frozenset()
-    lost_behind_gateway: frozenset[Capability] = frozenset()
-    numbers_calls_behind_gateway: bool = True
-    unsupported: frozenset[Wish] = frozenset()
-    sampling_defaults: frozenset[tuple[SamplingOption, float]] = frozenset()
-    formats_with_tools: bool = True
-    schema_refuses: frozenset[str] = frozenset()
-    default_max_tokens: int | None = None
-    prefixes: tuple[str, ...] = ()
-    limit_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
-    batches: BatchFacts | None = None
-    self_hosted: bool = False
 
 
 _FULL: frozenset[Capability] = frozenset({"vision", "tools", "json_mode", "json_schema"})
@@ -224,6 +162,7 @@ _PROVIDERS = (
         name="openai",
         wire="openai",
         base_url="https://api.openai.com/v1",
+        version_path="",  # its SDK adds nothing to a base URL (openai 3.54)
         key_variable="OPENAI_API_KEY",
         portkey_slug="openai",
         capabilities=_FULL,
@@ -237,6 +176,7 @@ _PROVIDERS = (
         name="groq",
         wire="openai",
         base_url="https://api.groq.com/openai/v1",
+        version_path="/openai/v1",
         key_variable="GROQ_API_KEY",
         portkey_slug="groq",
         capabilities=frozenset({"tools", "json_mode"}),  # a JSON schema is taken by some models: their rows say so
@@ -307,7 +247,7 @@ _PROVIDERS = (
 FREE = Price(prompt_usd=0.0, completion_usd=0.0, as_of="", source="a machine of one's own")
 """What a model of a self-hosted provider costs where no price is set for it."""
 
-PROVIDERS: Mapping[str, ProviderFacts] = {row.name: row for row in _PROVIDERS}
+PROVIDERS: Mapping[str, ProviderFacts] = {row.name: row for row in (*_PROVIDERS, *COMPATIBLE)}
 
 PORTKEY_URL = "https://api.portkey.ai/v1"
 """Portkey's hosted gateway."""

@@ -16,6 +16,7 @@ from llm_manager.domain.settings import (
     LimiterSettings,
     ModelSettings,
     ObserveSettings,
+    ProviderSettings,
     RedisSettings,
     RetrySettings,
     RoutingSettings,
@@ -27,12 +28,14 @@ from llm_manager.domain.settings import (
 class LLMConfig:
     """Every setting of the library; ``LLMConfig()`` is the defaults, with no provider configured.
 
-    *models* is by alias: the name a request asks for. *prices* is by ``provider/model`` and goes before the catalog;
+    *models* is by alias: the name a request asks for. *providers* is by the name that ``models.<alias>.provider`` and
+    ``provider/model`` use. *prices* is by ``provider/model`` and goes before the catalog;
     what an alias states of its own goes before both. *sources* says where each setting that is not a default came
     from (``OPENAI_API_KEY``, ``llm.toml``), by its dotted path; it takes no part in comparison.
     """
 
     models: Mapping[str, ModelSettings] = field(default_factory=dict[str, ModelSettings])
+    providers: Mapping[str, ProviderSettings] = field(default_factory=dict[str, ProviderSettings])
     prices: Mapping[str, Price] = field(default_factory=dict[str, Price])
     routing: RoutingSettings = field(default_factory=RoutingSettings)
     retry: RetrySettings = field(default_factory=RetrySettings)
@@ -50,4 +53,6 @@ class LLMConfig:
 
     def __hash__(self) -> int:
         """Equal configurations hash alike, and cheaply: what is derived from one is memoised by it."""
-        return hash((self.routing.strategy, frozenset(self.models), frozenset(self.keys.providers)))
+        return hash(
+            (self.routing.strategy, frozenset(self.models), frozenset(self.providers), frozenset(self.keys.providers))
+        )

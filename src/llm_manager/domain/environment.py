@@ -6,11 +6,12 @@ config`` and the documentation list them all.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias, cast
 
 from llm_manager.domain.catalog import PROVIDERS
+from llm_manager.domain.ollama_host import ollama_host
 from llm_manager.domain.problem import Problem
 
 CONFIG_FILE = "LLM_MANAGER_CONFIG"
@@ -30,11 +31,11 @@ class Variable:
 
 
 def _text(text: str) -> str:
-    return text
+    return text.strip()
 
 
 def _one(text: str) -> tuple[str, ...]:
-    return (text,)
+    return (text.strip(),)  # a file that holds a key ends in a line break
 
 
 def _list(text: str) -> tuple[str, ...]:
@@ -48,19 +49,21 @@ def _flag(text: str) -> bool:
     return lowered in ("1", "true", "yes", "on")
 
 
-def _ollama_host(text: str) -> str:
-    """An address as Ollama reads this variable itself: ``host``, ``host:port`` or a URL (its ``envconfig.Host``).
+def _providers(text: str) -> Mapping[str, Mapping[str, object]]:
+    """Providers of one's own, separated by commas: ``name=URL``, or ``name=wire+URL`` for another wire than OpenAI's.
 
-    ``0.0.0.0`` is where a server listens on every address; a client finds it on this machine.
-
-    >>> _ollama_host("gpu-box"), _ollama_host("0.0.0.0:11435"), _ollama_host("https://ollama.example/")
-    ('http://gpu-box:11434', 'http://127.0.0.1:11435', 'https://ollama.example')
+    >>> _providers("acme=https://llm.acme.example/v1, claude-proxy=anthropic+https://proxy.example")["claude-proxy"]
+    {'base_url': 'https://proxy.example', 'wire': 'anthropic'}
     """
-    scheme, has_scheme, rest = text.strip().rstrip("/").rpartition("://")
-    address = rest.replace("0.0.0.0", "127.0.0.1")  # noqa: S104  # not an address to listen on
-    if has_scheme:
-        return f"{scheme}://{address}"
-    return f"http://{address}" if ":" in address else f"http://{address}:11434"
+    found: dict[str, Mapping[str, object]] = {}
+    for part in _list(text):
+        name, has_address, address = part.partition("=")
+        if not has_address or not name.strip() or not address.strip():
+            raise ValueError(text)
+        wire, has_wire, url = address.strip().partition("+")
+        is_wired = bool(has_wire) and "/" not in wire
+        found[name.strip()] = {"base_url": url, "wire": wire} if is_wired else {"base_url": address.strip()}
+    return found
 
 
 def _key(provider: str, *names: str) -> tuple[Variable, ...]:
@@ -71,16 +74,16 @@ def _key(provider: str, *names: str) -> tuple[Variable, ...]:
 
 
 _OTHER_NAMES: Mapping[str, tuple[str, ...]] = {"gemini": ("GOOGLE_API_KEY",)}
-"""What the key of a provider is also called; the catalog's name wins."""
+"""What the key of a provider is also called; that name wins, as in Google's SDK (google-genai 3.4)."""
 
-_ADDRESSES: Mapping[str, Read] = {"ollama": _ollama_host}
+_ADDRESSES: Mapping[str, Read] = {"ollama": ollama_host}
 """How the address of a provider is read, where it need not be a URL."""
 
 _KEYS = tuple(
     variable
     for row in PROVIDERS.values()
     if row.key_variable is not None
-    for variable in _key(row.name, *_OTHER_NAMES.get(row.name, ()), row.key_variable)
+    for variable in _key(row.name, row.key_variable, *_OTHER_NAMES.get(row.name, ()))
 )
 _URLS = tuple(
     Variable(row.url_variable, f"http.base_urls.{row.name}", _ADDRESSES.get(row.name, _text))
@@ -97,6 +100,10 @@ VARIABLES: tuple[Variable, ...] = (
     *_KEYS,
     Variable("OPENAI_BASE_URL", "http.base_urls.openai", _text),
     Variable("ANTHROPIC_BASE_URL", "http.base_urls.anthropic", _text),
+    Variable("GOOGLE_GEMINI_BASE_URL", "http.base_urls.gemini", _text),
+    Variable("OPENAI_ORG_ID", "providers.openai.headers.OpenAI-Organization", _text),
+    Variable("OPENAI_PROJECT_ID", "providers.openai.headers.OpenAI-Project", _text),
+    Variable("LLM_MANAGER_PROVIDERS", "providers", _providers, "name=URL, several separated by commas"),
     *_URLS,
     Variable("LLAMA_MODEL_PATH", "models.llama.path", _text),
     Variable("MAX_REQUESTS_PER_MINUTE", "rate_limit.requests_per_minute", int, "a whole number"),
@@ -130,12 +137,33 @@ def from_environment(environ: Mapping[str, str], file: Layered) -> Layered:
         except ValueError:
             problems.append(Problem(variable.path, f"must be {variable.wanted}, not {text!r}", variable.name))
             continue
-        _put(tree, variable.path.split("."), value)
-        sources[variable.path] = variable.name
+        _put_all(tree, sources, variable.path, value, variable.name)
+    for path, name in _key_variables(tree):
+        if environ.get(name, "").strip():
+            _put_all(tree, sources, path, _text(environ[name]), name)
     if "models.llama.path" in sources and sources["models.llama.path"] == "LLAMA_MODEL_PATH":
         _put(tree, ["models", "llama", "provider"], "llama_cpp")
         sources["models.llama.provider"] = "LLAMA_MODEL_PATH"
     return Layered(tree, sources, tuple(problems))
+
+
+def _key_variables(tree: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+    """The settings of keys that a provider or a model of *tree* has in a variable, with its name.
+
+    That of a provider which the catalog does not know is called ``<NAME>_API_KEY`` where nothing else is stated.
+    """
+    for section in ("providers", "models"):
+        for name, settings in _branch(tree, section).items():
+            stated = _branch(_branch(tree, section), name).get("key_variable")
+            if isinstance(stated, str) and stated:
+                yield f"{section}.{name}.key", stated
+            elif section == "providers" and name not in PROVIDERS and isinstance(settings, Mapping):
+                yield f"{section}.{name}.key", f"{name.upper().replace('-', '_')}_API_KEY"
+
+
+def _branch(tree: Mapping[str, object], name: str) -> Mapping[str, object]:
+    branch = tree.get(name)
+    return cast("Mapping[str, object]", branch) if isinstance(branch, Mapping) else {}
 
 
 def from_file(tree: Mapping[str, object], source: str) -> Layered:
@@ -159,6 +187,16 @@ def _copy(tree: Mapping[str, object]) -> dict[str, object]:
         name: _copy(cast("Mapping[str, object]", value)) if isinstance(value, Mapping) else value
         for name, value in tree.items()
     }
+
+
+def _put_all(tree: dict[str, object], sources: dict[str, str], path: str, value: object, source: str) -> None:
+    """Put *value* at *path*, a mapping leaf by leaf: what it does not name stays as it was."""
+    if not isinstance(value, Mapping):
+        _put(tree, path.split("."), value)
+        sources[path] = source
+        return
+    for name, inner in cast("Mapping[str, object]", value).items():
+        _put_all(tree, sources, f"{path}.{name}", inner, source)
 
 
 def _put(tree: dict[str, object], path: list[str], value: object) -> None:

@@ -5,44 +5,49 @@ Whether the provider can be called is decided elsewhere, where keys and addresse
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from llm_manager.domain.catalog import FAMILIES, PROVIDERS, ModelFacts, Price, ProviderFacts
 from llm_manager.domain.config import LLMConfig
 from llm_manager.domain.models import MODELS, guessed_facts, listed_facts
 from llm_manager.domain.problem import Problem
+from llm_manager.domain.providers import providers_of
 from llm_manager.domain.settings import ModelSettings
 
 _NEEDED = ("prompt_usd", "completion_usd")
 
 
-def provider_and_model(name: str) -> tuple[ProviderFacts, str] | None:
-    """The provider of *name*, and what it calls the model; None where the name does not say which provider it is.
+def provider_and_model(
+    name: str, providers: Mapping[str, ProviderFacts] = PROVIDERS
+) -> tuple[ProviderFacts, str] | None:
+    """The one of *providers* that *name* is of, and what it calls the model; None where the name does not say it.
 
     >>> [(provider.name, model) for provider, model in filter(None, map(provider_and_model, ["gpt-99", "groq/x", "?"]))]
     [('openai', 'gpt-99'), ('groq', 'x')]
     """
     row = MODELS.get(name)
     if row is not None:
-        return PROVIDERS[row.provider], name
+        return providers[row.provider], name
     prefix, slash, rest = name.partition("/")
-    provider = PROVIDERS.get(prefix) if slash and rest else None
+    provider = providers.get(prefix) if slash and rest else None
     model = name if provider is None else rest
     if provider is None:
-        provider = next((each for each in PROVIDERS.values() if name.startswith(each.prefixes)), None)
+        provider = next((each for each in providers.values() if name.startswith(each.prefixes)), None)
     return None if provider is None or provider.wire == "llama_cpp" else (provider, model)
 
 
-def named_models(name: str, settings: ModelSettings) -> Iterator[tuple[ProviderFacts, str]]:
+def named_models(
+    name: str, settings: ModelSettings, providers: Mapping[str, ProviderFacts] = PROVIDERS
+) -> Iterator[tuple[ProviderFacts, str]]:
     """Every model that *name* with *settings* may stand for: one, several for a family, none for an unknown name."""
     wanted = settings.model or name
     if settings.provider is not None:
-        if settings.provider in PROVIDERS:
-            yield PROVIDERS[settings.provider], wanted
+        if settings.provider in providers:
+            yield providers[settings.provider], wanted
         return
     for each in FAMILIES.get(wanted, (wanted,)):
-        found = provider_and_model(each)
+        found = provider_and_model(each, providers)
         if found is not None:
             yield found
 
@@ -75,7 +80,7 @@ def listed_price(config: LLMConfig, facts: ModelFacts) -> Price | None:
 def price_problems(config: LLMConfig) -> Iterator[Problem]:
     """The rates of ``models`` that no listed price completes, whichever model their name stands for."""
     for alias, settings in config.models.items():
-        rows = [facts_of(*each) for each in named_models(alias, settings)]
+        rows = [facts_of(*each) for each in named_models(alias, settings, providers_of(config))]
         if rows and all(listed_price(config, facts) is None for facts in rows):
             yield from missing_rates(alias, settings, rows[0])
 

@@ -4,24 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from functools import lru_cache
-from ipaddress import ip_address
 from typing import get_args
 from urllib.parse import urlsplit
 
 from returns.result import Failure, Success
 
-from llm_manager.domain.catalog import PROVIDERS
+from llm_manager.domain.base_urls import url_problem
 from llm_manager.domain.config import LLMConfig
 from llm_manager.domain.conversation_place import conversation_place
-from llm_manager.domain.decode import FOUND_LENGTH, decoded, nearest
+from llm_manager.domain.decode import decoded, nearest
 from llm_manager.domain.environment import Layered
 from llm_manager.domain.errors import ConfigurationError, LLMError
 from llm_manager.domain.model_names import price_problems
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.problem import Problem
+from llm_manager.domain.providers import PORTKEY, provider_problems, providers_of
 from llm_manager.domain.redis_address import redis_address
-from llm_manager.domain.secret import Secret, key_problem
+from llm_manager.domain.secret_problems import secret_problems, sourced
 from llm_manager.domain.settings import ModelSettings, RedisSettings, Retryable
 
 
@@ -37,32 +36,24 @@ def configured(layered: Layered) -> Outcome[LLMConfig, ConfigurationError]:
     if read.value is not None:
         problems.extend(_checked(read.value))
     if read.value is None or problems:
-        return Failure(ConfigurationError(tuple(_sourced(problem, layered.sources) for problem in problems)))
+        problems.extend([] if read.value is None else secret_problems(read.value))  # all that is wrong, at once
+        return Failure(ConfigurationError(tuple(sourced(problem, layered.sources) for problem in problems)))
     return Success(replace(read.value, sources=dict(layered.sources)))
 
 
 def _is_secret(path: str) -> bool:
     shown_by_nobody = path.startswith(("keys.", "redis.url", "conversations.url"))
-    return shown_by_nobody or path.endswith(("virtual_key", "base_url")) or ".base_urls." in path
-
-
-def _sourced(problem: Problem, sources: Mapping[str, str]) -> Problem:
-    """*problem* with the source of the setting it is about: the same path, or the nearest one around or inside it."""
-    if problem.source is not None:
-        return problem
-    path = problem.path
-    while path and path not in sources:
-        path = path.rpartition(".")[0]
-    inside = (source for at, source in sources.items() if at.startswith(f"{problem.path}."))
-    return replace(problem, source=sources.get(path) or next(inside, None))
+    is_secret_field = path.endswith((".key", "virtual_key", "base_url"))
+    return shown_by_nobody or is_secret_field or ".base_urls." in path or ".headers." in path
 
 
 def _checked(config: LLMConfig) -> Iterator[Problem]:
     """What types cannot say."""
     yield from _keys(config)
+    yield from _providers(config)
     for provider, url in config.http.base_urls.items():
         yield from _url(f"http.base_urls.{provider}", url, config)
-        yield from _provider(f"http.base_urls.{provider}", provider)
+        yield from _provider(f"http.base_urls.{provider}", provider, config)
     proxy_said = None if config.http.proxy is None else proxy_problem(config.http.proxy)
     if proxy_said is not None:
         yield Problem("http.proxy", proxy_said)
@@ -78,10 +69,8 @@ def _checked(config: LLMConfig) -> Iterator[Problem]:
 
 
 def _keys(config: LLMConfig) -> Iterator[Problem]:
-    for provider, keys in config.keys.providers.items():
-        yield from _provider(f"keys.providers.{provider}", provider)
-        for index, key in enumerate(keys):
-            yield from _key(f"keys.providers.{provider}.{index}", key)
+    for provider in config.keys.providers:
+        yield from _provider(f"keys.providers.{provider}", provider, config)
     for provider, groups in config.keys.groups.items():
         count = len(config.keys.providers.get(provider, ()))
         if len(groups) > count:
@@ -93,10 +82,8 @@ def _models(config: LLMConfig) -> Iterator[Problem]:
     for alias, settings in config.models.items():
         if settings.base_url is not None:
             yield from _url(f"models.{alias}.base_url", settings.base_url, config)
-        if settings.provider is not None and settings.provider not in PROVIDERS:
-            yield from _provider(f"models.{alias}.provider", settings.provider)
-        if settings.virtual_key is not None:
-            yield from _key(f"models.{alias}.virtual_key", settings.virtual_key)
+        if settings.provider is not None and settings.provider not in providers_of(config):
+            yield from _provider(f"models.{alias}.provider", settings.provider, config)
         if settings.pool and settings != ModelSettings(pool=settings.pool):
             said = "makes the name stand for several models: write what is to hold for one of them under its own name"
             yield Problem(f"models.{alias}.pool", said)
@@ -121,35 +108,23 @@ def _redis(settings: RedisSettings) -> Iterator[Problem]:
         )
 
 
-def _provider(path: str, name: str) -> Iterator[Problem]:
-    if name not in PROVIDERS and name != "portkey":
-        yield Problem(path, f"{name!r} is no provider: {nearest(name, [*PROVIDERS, 'portkey'])}")
+def _provider(path: str, name: str, config: LLMConfig) -> Iterator[Problem]:
+    known = [*providers_of(config), PORTKEY]
+    if name not in known:
+        yield Problem(path, f"{name!r} is no provider: {nearest(name, known)}")
 
 
-def _key(path: str, key: Secret) -> Iterator[Problem]:
-    said = key_problem(key)
-    if said is not None:
-        yield Problem(path, said)
+def _providers(config: LLMConfig) -> Iterator[Problem]:
+    yield from provider_problems(config)
+    for name, settings in config.providers.items():
+        if settings.base_url is not None:
+            yield from _url(f"providers.{name}.base_url", settings.base_url, config)
 
 
 def _url(path: str, url: str, config: LLMConfig) -> Iterator[Problem]:
-    """What is wrong with a base URL. Its text is shown only where it cannot hold a password."""
-    try:
-        parts = urlsplit(url)
-        host = parts.hostname
-    except ValueError:
-        yield Problem(path, "is no URL: write one like https://api.example.com/v1")
-        return
-    if parts.username is not None or parts.password is not None:
-        yield Problem(path, "holds credentials: put the key under keys.providers and leave it out of the URL")
-    elif parts.scheme not in ("http", "https") or not host or not url.isprintable() or " " in url:
-        yield Problem(
-            path, f"is no http or https URL: {url[:FOUND_LENGTH]!r}; write one like https://api.example.com/v1"
-        )
-    elif parts.scheme == "http" and not config.http.allow_http and not is_loopback(host):
-        yield Problem(path, "is not encrypted: use https, or set http.allow_http for a network you trust")
-    if parts.query or parts.fragment:
-        yield Problem(path, "has a query or fragment: leave it out")
+    said = url_problem(url, allow_http=config.http.allow_http)
+    if said is not None:
+        yield Problem(path, said)
 
 
 def proxy_problem(url: str) -> str | None:
@@ -162,20 +137,3 @@ def proxy_problem(url: str) -> str | None:
     if usable and url.isprintable() and " " not in url:
         return None
     return "is no http or https URL: write one like http://proxy.example.com:3128"
-
-
-def is_loopback(host: str) -> bool:
-    """Does *host* name this machine itself?"""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-@lru_cache(maxsize=256)
-def is_encrypted_or_local(url: str) -> bool:
-    """May *url* be called without a user's express wish: is it https, or on this machine?"""
-    parts = urlsplit(url)
-    return parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname or ""))

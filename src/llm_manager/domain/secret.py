@@ -81,4 +81,12 @@ def key_problem(key: Secret) -> str | None:
         return "holds a line break or another control character: copy the key again without it"
     if not text.isascii():
         return "holds a character that no key has: copy the key again"
-    return "begins or ends with a space: remove it" if text != text.strip() else None
+    if text != text.strip():
+        return "begins or ends with a space: remove it"
+    if text[0] in QUOTES or text[-1] in QUOTES:
+        return "stands in quotes, which are sent as a part of it: remove them"
+    return None
+
+
+QUOTES = "\"'`"
+"""Marks that are left around a key by a ``.env`` file, a shell or a copy from a page."""

@@ -13,14 +13,15 @@ from typing import Annotated, Literal, TypeAlias
 
 from annotated_types import Ge, Gt, Le
 
-from llm_manager.domain.catalog import Capability
 from llm_manager.domain.errors import LLMError
+from llm_manager.domain.provider_facts import Capability, LimitField, Wish
 from llm_manager.domain.request import OnUnsupported
 from llm_manager.domain.secret import Secret
 
 Strategy: TypeAlias = Literal["cost", "performance", "balanced"]
 MidStream: TypeAlias = Literal["fail", "restart", "continue"]
 UnknownPrices: TypeAlias = Literal["refuse", "allow"]
+HttpWire: TypeAlias = Literal["openai", "anthropic", "gemini", "ollama"]
 HttpEngine: TypeAlias = Literal["httpx2", "aiohttp"]
 LogFormat: TypeAlias = Literal["off", "console", "json"]
 
@@ -38,8 +39,11 @@ Part: TypeAlias = Annotated[float, Gt(0), Le(1)]
 class ModelSettings:
     """One model under a name of the user's own, or new facts about one from the catalog.
 
-    *model* is the name sent to the provider (None: the alias itself). *virtual_key* is Portkey's, or the ``@slug`` of a
-    provider in its account. Prices are US dollars for a million tokens.
+    *model* is the name sent to the provider (None: the alias itself). *key* is sent to *base_url*, or to the address
+    of the provider, for this model alone; *key_variable* is the environment variable that holds it. *virtual_key* is
+    Portkey's, or the ``@slug`` of a provider in its account. *limit_field* is how the server calls the most tokens of
+    an answer (None: ``max_tokens`` at a *base_url* of another server than the provider's). Prices are US dollars for a
+    million tokens.
 
     *rate_limit* replaces the global section for this model, whole: a limit it does not name is none. *max_connections*
     is how many calls to it this process has under way at most. *pool* makes the name stand for several models, of
@@ -51,7 +55,10 @@ class ModelSettings:
     provider: str | None = None
     model: str | None = None
     base_url: str | None = None
+    key: Secret | None = None
+    key_variable: str | None = None
     virtual_key: Secret | None = None
+    limit_field: LimitField | None = None
     capabilities: frozenset[Capability] | None = None
     window_tokens: Count | None = None
     max_output_tokens: Count | None = None
@@ -68,6 +75,30 @@ class ModelSettings:
     context_tokens: Count | None = None
     threads: Count | None = None
     gpu_layers: Whole | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderSettings:
+    """A provider under a name of the user's own, or new facts about one from the catalog.
+
+    *key* and *headers* are sent to its address alone, *key_variable* is the environment variable that holds the key,
+    and *key_header* the header that carries it as it is (None: the one of the wire). A provider of the user's own
+    speaks *wire* (``openai`` if None), and can do what the first provider with that wire can unless *capabilities* and
+    *unsupported* state it. The rest is as in :class:`~llm_manager.domain.provider_facts.ProviderFacts`.
+    """
+
+    wire: HttpWire | None = None
+    base_url: str | None = None
+    key: Secret | None = None
+    key_variable: str | None = None
+    key_header: str | None = None
+    headers: Mapping[str, Secret] = field(default_factory=dict[str, Secret])
+    limit_field: LimitField | None = None
+    capabilities: frozenset[Capability] | None = None
+    unsupported: frozenset[Wish] | None = None
+    default_max_tokens: Count | None = None
+    asks_for_usage: bool | None = None
+    self_hosted: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

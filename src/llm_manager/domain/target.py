@@ -17,9 +17,10 @@ class Target:
 
     *model* is its own name, which goes over the wire and into responses and errors, whatever alias led to it.
     *service* names the provider port that serves it: the provider itself or ``portkey``. *base_url* is where the
-    request goes; *custom_host* is what a gateway is told to forward to. *key* is what the circuit breaker, the limiter
-    and the retry budget file it under: never an API key. *alternates* are further targets that the gateway itself may
-    fall back to.
+    request goes; *custom_host* is what a gateway is told to forward to. *key_pool* names the API keys that may be sent
+    there, None where there are none, and *headers* are sent with every request. *key* is what the circuit breaker, the
+    limiter and the retry budget file it under: never an API key. *alternates* are further targets that the gateway
+    itself may fall back to.
     """
 
     model: str
@@ -28,6 +29,8 @@ class Target:
     service: str
     base_url: str
     key: str
+    key_pool: str | None = None
+    headers: tuple[tuple[str, Secret], ...] = ()
     custom_host: str | None = None
     virtual_key: Secret | None = None
     settings: ModelSettings | None = None

@@ -6,20 +6,21 @@ from returns.result import Failure, Success
 
 from llm_manager.adapters.health_check import CHECK_S, list_models, offers, server_key
 from llm_manager.combinators.timeout import timeout
-from llm_manager.domain.errors import LLMError, ModelUnavailable
+from llm_manager.domain.errors import ConfigurationError, LLMError, ModelUnavailable
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.status import CacheStatus, ManagerStatus, MetricsSnapshot, ModelHealthStatus
 from llm_manager.domain.target import Target
 from llm_manager.effect import concurrent
 from llm_manager.effect.context import Context, Op
 from llm_manager.effect.op import effect, run
-from llm_manager.policies.routing import configured_targets
+from llm_manager.policies.routing import broken_models, configured_targets
 
 
 def get_model_health() -> Op[tuple[ModelHealthStatus, ...]]:
     """Every model of the chains and aliases: does its provider answer, and does it offer the model?
 
-    Each provider is asked once, all in parallel. A failure is a status, not an error of the operation.
+    Each provider is asked once, all in parallel. A failure is a status, not an error of the operation; so is a key that
+    cannot be sent.
     """
 
     async def checking(context: Context) -> Outcome[tuple[ModelHealthStatus, ...], LLMError]:
@@ -29,7 +30,8 @@ def get_model_health() -> Op[tuple[ModelHealthStatus, ...]]:
         answers = (await run(asked, context)).unwrap()
         known = dict(zip(addresses, answers, strict=True))
         statuses = [await _status(context, target, known[server_key(target)]) for target in targets]
-        return Success(tuple(statuses))
+        broken = [_broken(context, provider, name, error) for provider, name, error in broken_models(context.config)]
+        return Success((*statuses, *broken))
 
     return effect(checking)
 
@@ -113,6 +115,13 @@ def _list_models(target: Target) -> Op[tuple[tuple[str, ...], float]]:
         return await list_models(context, target)
 
     return timeout(CHECK_S, model=target.model)(effect(listing))
+
+
+def _broken(context: Context, provider: str, model: str, error: ConfigurationError) -> ModelHealthStatus:
+    """A model that is configured, and cannot be asked as it is."""
+    return ModelHealthStatus(
+        model=model, provider=provider, healthy=False, last_error=error, checked_at=context.clock.monotonic()
+    )
 
 
 async def _status(

@@ -18,6 +18,7 @@ from llm_manager.domain.plan import RoutePlan
 from llm_manager.domain.problem import Problem
 from llm_manager.domain.request import LLMRequest
 from llm_manager.domain.request_problems import request_problems
+from llm_manager.domain.secret_problems import secret_problems
 from llm_manager.effect.context import Context, Op
 from llm_manager.effect.op import effect, run
 from llm_manager.operations.chain import observed_latencies, today
@@ -125,7 +126,7 @@ def validate_config() -> Op[LLMConfig]:
 
 
 def _problems(config: LLMConfig) -> tuple[Problem, ...]:
-    problems: dict[Problem, None] = {}
+    problems: dict[Problem, None] = dict.fromkeys(secret_problems(config))
     for alias, settings in config.models.items():
         resolved = resolve(config, alias)
         if states_a_model(settings) or not _has_no_key(resolved):  # facts about a model are no wish to ask it

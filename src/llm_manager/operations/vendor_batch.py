@@ -38,7 +38,7 @@ from llm_manager.operations.vendor_told import RESPONSES, Teller, Told, Wish
 from llm_manager.policies.cache_key import cache_key
 from llm_manager.policies.calendar import on_day
 from llm_manager.policies.parcels import at_batch_price
-from llm_manager.policies.planning import key_owner
+from llm_manager.policies.planning import first_key, key_owner
 from llm_manager.policies.targets import resolve
 from llm_manager.ports import BatchProvider, Journal
 
@@ -194,7 +194,7 @@ def _counter(context: Context, model: str) -> Outcome[tuple[Target, BatchFacts, 
 
 def _desk(context: Context, target: Target) -> Desk:
     owner = key_owner(context.config, target)
-    return Desk(target=target, keys={} if owner is None else {owner: context.config.keys.providers[owner][0]})
+    return Desk(target=target, keys={} if owner is None else {owner: first_key(context.config, owner)})
 
 
 def _failing(failure: Failure[LLMError]) -> Pull[Told, LLMError]:

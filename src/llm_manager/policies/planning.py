@@ -10,6 +10,7 @@ from llm_manager.domain.config import LLMConfig
 from llm_manager.domain.errors import CircuitOpen, ConfigurationError, InvalidRequest
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.plan import PlannedTarget, RoutePlan
+from llm_manager.domain.providers import key_pools
 from llm_manager.domain.request import LLMRequest
 from llm_manager.domain.secret import Secret
 from llm_manager.domain.settings import RetrySettings
@@ -80,9 +81,8 @@ def _longest_s(config: LLMConfig, target: PlannedTarget) -> float:
 
 
 def key_owner(config: LLMConfig, target: Target) -> str | None:
-    """Whose API keys are leased for *target*: its provider's; None when it has none, or the gateway holds them."""
-    name = target.provider.name
-    return name if config.keys.providers.get(name) else None
+    """The pool of the API keys that are leased for *target*; None when it has none, or the gateway holds them."""
+    return target.key_pool if target.key_pool is not None and key_pools(config).get(target.key_pool) else None
 
 
 def key_pool_name(config: LLMConfig, target: Target) -> str:
@@ -104,13 +104,18 @@ def alternate_keys(config: LLMConfig, target: Target) -> Mapping[str, Secret]:
     if not target.alternates:
         return {}
     owners = (key_owner(config, alternate) for alternate in target.alternates)
-    return {owner: config.keys.providers[owner][0] for owner in owners if owner is not None}
+    return {owner: first_key(config, owner) for owner in owners if owner is not None}
+
+
+def first_key(config: LLMConfig, owner: str) -> Secret:
+    """The first of the keys of *owner*."""
+    return key_pools(config)[owner][0]
 
 
 def keys_of(config: LLMConfig, target: Target) -> int:
     """How many API keys there are for *target*, at least one."""
     owner = key_owner(config, target)
-    return 1 if owner is None else len(config.keys.providers[owner])
+    return 1 if owner is None else len(key_pools(config)[owner])
 
 
 def _planned(

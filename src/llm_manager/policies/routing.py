@@ -12,13 +12,17 @@ from typing import TypeAlias
 from returns.result import Failure, Success
 
 from llm_manager.domain.catalog import PROVIDERS, Wish
+from llm_manager.domain.compatible_providers import COMPATIBLE
 from llm_manager.domain.config import LLMConfig
 from llm_manager.domain.errors import ConfigurationError, ContextTooLarge, InvalidRequest, LLMError, ModelUnavailable
 from llm_manager.domain.errors import UnsupportedCapability as Unsupported
+from llm_manager.domain.model_names import named_models
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.problem import Problem
+from llm_manager.domain.providers import providers_of
 from llm_manager.domain.request import ImagePart, LLMRequest
-from llm_manager.domain.settings import Strategy
+from llm_manager.domain.secret_problems import model_secret_problems, provider_secret_problems
+from llm_manager.domain.settings import ModelSettings, Strategy
 from llm_manager.domain.target import Target
 from llm_manager.policies.asked import sent_tokens
 from llm_manager.policies.calendar import ended, on_day
@@ -160,14 +164,32 @@ def fallback_chain(config: LLMConfig, model: str) -> tuple[str, ...]:
 def configured_targets(config: LLMConfig) -> tuple[Target, ...]:
     """Every target that some chain, alias or the rest of what is configured leads to, each once."""
     found: dict[str, Target] = {}
+    for name in _named(config):
+        resolved = resolve(config, name)
+        if isinstance(resolved, Success):
+            found.setdefault(resolved.unwrap().key, resolved.unwrap())
+    return tuple(found.values())
+
+
+def broken_models(config: LLMConfig) -> tuple[tuple[str, str, ConfigurationError], ...]:
+    """Provider, name and problem of every model of a chain, a family or an alias whose secrets cannot be sent."""
+    found: dict[tuple[str, str], ConfigurationError] = {}
+    for name in _named(config):
+        settings = config.models.get(name, ModelSettings())
+        for provider, model in named_models(name, settings, providers_of(config)):
+            asked = name if name in config.models else f"{provider.name}/{model}"
+            problems = (*provider_secret_problems(config, provider.name), *model_secret_problems(config, name))
+            if problems and isinstance(resolve(config, asked), Failure):
+                found[provider.name, model] = ConfigurationError(problems)
+    return tuple((*key, error) for key, error in found.items())
+
+
+def _named(config: LLMConfig) -> Iterable[str]:
+    """Every name in an alias, a chain, the rest of what is configured or the fallback order; a pool as its members."""
     chains = [chain for task in task_names(config) if (chain := task_chain(config, task)) is not None]
     chained = (name for chain in chains for name in (*chain.chain, *chain.rest))
-    for name in (*config.models, *chained, *config.routing.fallback_order):
-        for member in members_of(config.models, name):
-            resolved = resolve(config, member)
-            if isinstance(resolved, Success):
-                found.setdefault(resolved.unwrap().key, resolved.unwrap())
-    return tuple(found.values())
+    names = dict.fromkeys((*config.models, *chained, *config.routing.fallback_order))
+    return (member for name in names for member in members_of(config.models, name))
 
 
 @lru_cache(maxsize=1024)
@@ -381,7 +403,7 @@ def _too_small(target: Target, request: LLMRequest) -> LLMError | None:
 def _anything_configured(config: LLMConfig) -> bool:
     return (
         has_gateway(config)
-        or any(is_configured(config, provider) for provider in PROVIDERS.values())
+        or any(is_configured(config, provider) for provider in providers_of(config).values())
         or any(isinstance(resolve(config, alias), Success) for alias in config.models)
     )
 
@@ -402,8 +424,8 @@ def _why_not(error: LLMError) -> str:
 
 
 def _nothing_configured() -> ConfigurationError:
-    variables: Iterable[str] = (
-        name for row in PROVIDERS.values() for name in (row.key_variable, row.url_variable) if name is not None
-    )
+    rows = (row for row in PROVIDERS.values() if row not in COMPATIBLE)
+    variables = (name for row in rows for name in (row.key_variable, row.url_variable) if name is not None)
     listed = ", ".join(("PORTKEY_API_KEY", *variables, "LLAMA_MODEL_PATH"))
-    return ConfigurationError((Problem("keys.providers", f"no provider is configured: set one of {listed}"),))
+    said = f"no provider is configured: set one of {listed}, or another variable that `llm-manager config` lists"
+    return ConfigurationError((Problem("keys.providers", said),))

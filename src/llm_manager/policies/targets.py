@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 from returns.result import Failure, Success
 
+from llm_manager.domain.base_urls import address, is_same_server
 from llm_manager.domain.catalog import (
     FAMILIES,
     FAMILY_PREFIXES,
@@ -26,9 +27,13 @@ from llm_manager.domain.model_names import facts_of, listed_price, missing_rates
 from llm_manager.domain.models import MODELS, catalog_day
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.problem import Problem
+from llm_manager.domain.provider_facts import LimitField
+from llm_manager.domain.providers import IN_PROCESS, PORTKEY, key_pools, providers_of
 from llm_manager.domain.secret import Secret
+from llm_manager.domain.secret_problems import model_secret_problems, provider_secret_problems
 from llm_manager.domain.settings import ModelSettings
 from llm_manager.domain.target import Target, server_of
+from llm_manager.policies.addresses import Address, address_of, provider_url
 from llm_manager.policies.pricing import in_region
 from llm_manager.policies.stated_facts import with_settings
 
@@ -44,7 +49,8 @@ def resolve(config: LLMConfig, name: str) -> Outcome[Target, NoTarget]:
     asked.
 
     A model that the catalog does not know is usable, its window and price unknown. Fails with ``InvalidRequest`` when
-    no provider can be told, with ``AuthenticationFailed`` when its provider has no key.
+    no provider can be told, with ``AuthenticationFailed`` when its provider has no key, and with ``ConfigurationError``
+    when its key cannot be sent or would go to a server that it was not configured for.
     """
     settings = config.models.get(name, _NOTHING)
     if settings.pool:
@@ -78,10 +84,10 @@ def _resolve_settings(config: LLMConfig, name: str, settings: ModelSettings) -> 
         return _resolve_alias(config, name, settings, settings.provider)
     wanted = name if settings.model is None else settings.model
     if wanted not in FAMILIES:
-        return _resolve_model(config, wanted, settings)
+        return _resolve_model(config, name, wanted, settings)
     missing: list[NoTarget] = []
     for model in FAMILIES[wanted]:
-        found = _resolve_model(config, model, settings)
+        found = _resolve_model(config, name, model, settings)
         if isinstance(found, Success):
             return found
         missing.append(found.failure())
@@ -92,17 +98,17 @@ def _resolve_settings(config: LLMConfig, name: str, settings: ModelSettings) -> 
 def is_configured(config: LLMConfig, provider: ProviderFacts) -> bool:
     """Can *provider* be asked: has it a key or a gateway, or, where it needs none, an address?"""
     if not provider.needs_key:
-        return provider.name in config.http.base_urls
-    if config.keys.providers.get("portkey"):
+        return bool(provider_url(config, provider))
+    if provider.portkey_slug is not None and config.keys.providers.get(PORTKEY):
         return True  # the gateway may hold the provider's key itself
-    return bool(config.keys.providers.get(provider.name))
+    return bool(key_pools(config).get(provider.name))
 
 
 def has_access(config: LLMConfig, provider: ProviderFacts, model: str) -> bool:
     """Is *provider* configured by a key or an address of its own, or by a virtual key for the family of *model*?"""
     if not provider.needs_key:
         return is_configured(config, provider)
-    return bool(config.keys.providers.get(provider.name)) or (
+    return bool(key_pools(config).get(provider.name)) or (
         has_gateway(config) and provider.portkey_slug is not None and _family_key(config, model) is not None
     )
 
@@ -125,7 +131,7 @@ def _family_key(config: LLMConfig, model: str) -> Secret | None:
 
 def has_gateway(config: LLMConfig) -> bool:
     """Does every hosted model go through Portkey?"""
-    return bool(config.keys.providers.get("portkey")) or "portkey" in config.http.base_urls
+    return bool(config.keys.providers.get(PORTKEY)) or PORTKEY in config.http.base_urls
 
 
 def known_names(config: LLMConfig) -> tuple[str, ...]:
@@ -143,49 +149,55 @@ def known_names(config: LLMConfig) -> tuple[str, ...]:
 def _resolve_alias(
     config: LLMConfig, name: str, settings: ModelSettings, provider_name: str
 ) -> Outcome[Target, NoTarget]:
-    provider = PROVIDERS.get(provider_name)
+    provider = providers_of(config).get(provider_name)
     if provider is None:
-        known = ", ".join(PROVIDERS)
+        known = ", ".join(providers_of(config))
         problem = Problem(f"models.{name}.provider", f"unknown provider {provider_name!r}: use one of {known}")
         return Failure(ConfigurationError((problem,)))
     model = settings.model or name
     if provider.wire == "llama_cpp" and settings.path is None:
         problem = Problem(f"models.{name}.path", "a model of llama_cpp needs the path of its GGUF file")
         return Failure(ConfigurationError((problem,)))
-    return _target(config, model, provider, settings)
+    return _target(config, name, model, provider, settings)
 
 
-def _resolve_model(config: LLMConfig, wanted: str, settings: ModelSettings) -> Outcome[Target, NoTarget]:
-    found = provider_and_model(wanted)
+def _resolve_model(config: LLMConfig, name: str, wanted: str, settings: ModelSettings) -> Outcome[Target, NoTarget]:
+    found = provider_and_model(wanted, providers_of(config))
     if found is None:
         return Failure(_unknown(config, wanted))
     provider, model = found
-    return _target(config, model, provider, settings)
+    return _target(config, name, model, provider, settings)
 
 
 def _target(
-    config: LLMConfig, model: str, provider: ProviderFacts, settings: ModelSettings
+    config: LLMConfig, name: str, model: str, provider: ProviderFacts, settings: ModelSettings
 ) -> Outcome[Target, NoTarget]:
-    own_url = settings.base_url or config.http.base_urls.get(provider.name)
-    region = "" if own_url is None else _region_of(provider, own_url)
+    found = address_of(config, name, provider, settings)
+    if isinstance(found, Failure):
+        return found
+    own = found.unwrap()
+    region = _region_of(provider, own.base_url)
     facts = facts_of(provider, model, is_vendors=region is not None)
     gateway = provider.portkey_slug is not None and has_gateway(config) and settings.base_url is None
     virtual_key = (settings.virtual_key or _family_key(config, model)) if gateway else None
-    has_key = is_configured(config, provider) or virtual_key is not None
-    missing = _missing(model, provider, has_key=has_key, has_address=own_url is not None or gateway)
+    missing = _missing(config, model, provider, own, virtual_key, has_gateway=gateway)
     if missing is not None:
         return Failure(missing)
-    own = _address(own_url or provider.base_url, provider.version_path)
-    base_url = _address(config.http.base_urls.get("portkey", PORTKEY_URL), "/v1") if gateway else own
+    broken = _broken(config, name, provider, own, has_gateway=gateway)
+    if broken:
+        return Failure(ConfigurationError(broken))
+    base_url = address(config.http.base_urls.get(PORTKEY, PORTKEY_URL), "/v1") if gateway else own.base_url
     return Success(
         Target(
             model=model,
-            provider=provider,
+            provider=replace(provider, limit_field=_limit_field(provider, settings, own)),
             facts=with_settings(_known_facts(config, facts, provider, settings, region, has_gateway=gateway), settings),
-            service="portkey" if gateway else provider.name,
+            service=PORTKEY if gateway else provider.name,
             base_url=base_url,
             key=_key_of(provider.name, base_url, settings.path or model),
-            custom_host=own if gateway and own_url else None,
+            key_pool=own.key_pool,
+            headers=() if gateway else own.headers,
+            custom_host=own.base_url if gateway and own.stated_url else None,
             virtual_key=virtual_key,
             settings=settings,
         )
@@ -199,6 +211,25 @@ def _key_of(provider: str, base_url: str, model: str) -> str:
 def provider_of_key(key: str) -> str:
     """The name of the provider whose target is filed under *key*."""
     return key.partition("|")[0]
+
+
+def _limit_field(provider: ProviderFacts, settings: ModelSettings, own: Address) -> LimitField:
+    """The one stated for the model; at a server of its own that only speaks the vendor's wire the older name, which all
+    know and some alone."""
+    is_copy = (
+        settings.base_url is not None and provider.base_url and not is_same_server(own.base_url, provider.base_url)
+    )
+    return settings.limit_field or ("max_tokens" if is_copy else provider.limit_field)
+
+
+def _broken(
+    config: LLMConfig, name: str, provider: ProviderFacts, own: Address, *, has_gateway: bool
+) -> tuple[Problem, ...]:
+    """What is wrong with the secrets that would be sent to this target."""
+    of_gateway = provider_secret_problems(config, PORTKEY) if has_gateway else ()
+    of_provider = provider_secret_problems(config, provider.name)
+    sent = of_provider if own.key_pool == provider.name or own.headers else ()
+    return (*of_gateway, *sent, *model_secret_problems(config, name))
 
 
 def _known_facts(
@@ -231,8 +262,11 @@ def _region_of(provider: ProviderFacts, url: str) -> str | None:
 
     None for that of another server, which has its own models and its own days for the same names.
     """
-    vendors, asked = server_of(provider.base_url), server_of(url)
-    if vendors is None or asked is None:
+    row = PROVIDERS.get(provider.name)
+    vendors, asked = server_of("" if row is None else row.base_url), server_of(url)
+    if asked is None:
+        return ""
+    if vendors is None:
         return None
     host, suffix = asked[0], vendors[0]
     if host == suffix:
@@ -240,27 +274,32 @@ def _region_of(provider: ProviderFacts, url: str) -> str | None:
     return host.removesuffix(f".{suffix}") if host.endswith(f".{suffix}") else None
 
 
-def _address(url: str, version_path: str) -> str:
-    """*url* without a slash at the end, and with the version that its wire begins with if it has no path."""
-    stripped = url.rstrip("/")
-    return f"{stripped}{version_path}" if stripped and stripped.count("/") == 2 else stripped
-
-
 def _missing(
-    name: str, provider: ProviderFacts, *, has_key: bool, has_address: bool
+    config: LLMConfig,
+    name: str,
+    provider: ProviderFacts,
+    own: Address,
+    virtual_key: Secret | None,
+    *,
+    has_gateway: bool,
 ) -> AuthenticationFailed | ConfigurationError | None:
     """What keeps *provider* from being asked: no key, or no address where it has none of its own."""
-    if provider.needs_key and not has_key:
+    can_go_without = not provider.needs_key or own.is_foreign or virtual_key is not None
+    held_by_gateway = has_gateway and bool(config.keys.providers.get(PORTKEY))
+    if own.key_pool is None and not can_go_without and not held_by_gateway:
         said = f"no key for {provider.name} is configured: set {provider.key_variable}"
         return AuthenticationFailed(name, message=said)
-    if provider.url_variable is not None and not provider.base_url and not has_address:
-        said = f"{provider.name} has no address: set {provider.url_variable}"
+    if not own.base_url and not has_gateway and provider.wire not in IN_PROCESS:
+        way = f"providers.{provider.name}.base_url" if provider.url_variable is None else provider.url_variable
+        said = f"{provider.name} has no address: set {way}"
         return ConfigurationError((Problem(f"http.base_urls.{provider.name}", said),))
     return None
 
 
 def _hints(error: NoTarget) -> Iterable[str]:
-    return (error.message,) if isinstance(error, AuthenticationFailed) else (each.message for each in error.problems)
+    if isinstance(error, AuthenticationFailed):
+        return (error.message,)
+    return (each.message if each.source is None else f"{each.source} {each.message}" for each in error.problems)
 
 
 def _unknown(config: LLMConfig, name: str) -> InvalidRequest:

@@ -23,6 +23,7 @@ from llm_manager.ports.limits import Places as Places
 from llm_manager.ports.limits import Reservation as Reservation
 from llm_manager.ports.limits import RetryBudgets as RetryBudgets
 from llm_manager.ports.limits import Verdict as Verdict
+from llm_manager.ports.observing import Discreet as Discreet
 from llm_manager.ports.observing import Metrics as Metrics
 from llm_manager.ports.observing import MetricsStore as MetricsStore
 from llm_manager.ports.observing import Observer as Observer

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Protocol
+from collections.abc import Iterable, Mapping
+from typing import Protocol, runtime_checkable
 
 from llm_manager.domain.errors import StoreUnavailable
 from llm_manager.domain.events import Event
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.run import Run
+from llm_manager.domain.secret import Secret
 from llm_manager.domain.status import MetricsSnapshot
 
 
@@ -17,6 +18,15 @@ class Observer(Protocol):
 
     def notify(self, event: Event, /) -> None:
         """Something happened."""
+        ...
+
+
+@runtime_checkable
+class Discreet(Protocol):
+    """An observer that shows what was said, without the secrets of the context that it observes."""
+
+    def hide(self, secrets: Iterable[Secret], /) -> None:
+        """Mask *secrets* from now on, beside those it knows."""
         ...
 
 

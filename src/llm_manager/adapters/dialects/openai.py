@@ -34,7 +34,7 @@ def encode(request: LLMRequest, target: Target, streamed: bool) -> Encoded:  # n
     """``POST /chat/completions``. A stream is asked to tell its usage at the end."""
     fields = chat_fields(request, target)
     if streamed:
-        fields |= STREAMED
+        fields |= STREAMED if target.provider.asks_for_usage else {"stream": True}
     return Encoded(path="chat/completions", body=written(fields))
 
 

@@ -19,6 +19,7 @@ from returns.result import Failure, Success
 
 from llm_manager.adapters.http.engine import Coming, Engine, HttpCall
 from llm_manager.adapters.http.loop_share import LoopShare
+from llm_manager.domain.base_urls import is_encrypted_or_local
 from llm_manager.domain.errors import (
     ConfigurationError,
     InvalidRequest,
@@ -27,7 +28,6 @@ from llm_manager.domain.errors import (
     RequestTimedOut,
 )
 from llm_manager.domain.outcome import Outcome
-from llm_manager.domain.parse_config import is_encrypted_or_local
 from llm_manager.domain.problem import Problem
 from llm_manager.domain.settings import HttpSettings, TimeoutSettings
 

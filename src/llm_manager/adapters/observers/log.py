@@ -1,12 +1,13 @@
 """Events as log lines, through structlog: for people on a console, or as JSON for machines.
 
 Prompts and answers are shown only when asked for, and then in lines of the level ``debug``, so that whoever collects
-lines can leave them out; keys never are, for no event carries one.
+lines can leave them out; keys never are, also where a text repeats one.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from typing import Any, TextIO, final
 
 from llm_manager.domain.errors import LLMError
@@ -33,8 +34,10 @@ from llm_manager.domain.events import (
     TargetSkipped,
     VendorBatchSeen,
 )
+from llm_manager.domain.masking import Mask
 from llm_manager.domain.request import LLMRequest
 from llm_manager.domain.response import LLMResponse, UnknownCost
+from llm_manager.domain.secret import Secret
 from llm_manager.domain.settings import ObserveSettings
 from llm_manager.domain.verdicts import describe
 
@@ -43,7 +46,7 @@ from llm_manager.domain.verdicts import describe
 class LogObserver:
     """Writes each event as one line to *stream*, standard error if None."""
 
-    __slots__ = ("_logger", "_settings")
+    __slots__ = ("_logger", "_mask", "_settings")
 
     def __init__(self, settings: ObserveSettings, stream: TextIO | None = None) -> None:
         import structlog  # noqa: PLC0415  # heavy, and only who logs needs it
@@ -54,11 +57,16 @@ class LogObserver:
             else structlog.dev.ConsoleRenderer(colors=(stream or sys.stderr).isatty())
         )
         self._settings = settings
+        self._mask = Mask(())
         self._logger: Any = structlog.wrap_logger(
             structlog.WriteLogger(stream or sys.stderr),
             processors=[structlog.processors.TimeStamper(fmt="iso"), structlog.processors.add_log_level, render],
             wrapper_class=structlog.BoundLogger,
         )
+
+    def hide(self, secrets: Iterable[Secret], /) -> None:
+        """Mask *secrets* in the texts that are written."""
+        self._mask = self._mask.hiding(secrets)
 
     def notify(self, event: Event, /) -> None:
         """Write it."""
@@ -67,7 +75,12 @@ class LogObserver:
         has_text = self._settings.prompts and isinstance(event, RequestStarted | RequestFinished | RequestLeft)
         log = self._logger
         write = log.debug if has_text else log.warning if _has_failed(event) else log.info
-        write(type(event).__name__, **trace, **_fields(event, with_text=self._settings.prompts))
+        fields = _fields(event, with_text=self._settings.prompts)
+        shown = {name: self._mask.text(value) if name in _TEXTS else value for name, value in fields.items()}
+        write(type(event).__name__, **trace, **shown)
+
+
+_TEXTS = ("prompt", "answer", "error")
 
 
 def _has_failed(event: Event) -> bool:

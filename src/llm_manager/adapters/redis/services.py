@@ -22,6 +22,7 @@ from llm_manager.domain.config import LLMConfig
 from llm_manager.domain.errors import ConfigurationError
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.problem import Problem
+from llm_manager.domain.providers import with_all_pools
 from llm_manager.domain.redis_address import redis_address
 from llm_manager.domain.secret import Secret
 from llm_manager.domain.settings import (
@@ -141,7 +142,7 @@ def sharing(context: Context, redis: Redis) -> Context:
         if config.circuit_breaker.enabled
         else context.breakers,
         retry_budgets=redis_retry_budgets(redis, config.retry.budget, shared=shared),
-        keys=redis_keys(redis, config.keys, shared=shared, max_connections=config.http.max_connections),
+        keys=redis_keys(redis, with_all_pools(config), shared=shared, max_connections=config.http.max_connections),
         budget=None if limit_usd is None else redis_budget(redis, limit_usd, name=config.budget.name, shared=shared),
     )
 

@@ -11,15 +11,17 @@ from dataclasses import dataclass, replace
 
 from returns.result import Failure, Success
 
-from llm_manager.domain.catalog import PROVIDERS, ProviderFacts
+from llm_manager.domain.catalog import ProviderFacts
 from llm_manager.domain.config import LLMConfig
 from llm_manager.domain.errors import ConfigurationError, InvalidRequest, LLMError
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.problem import Problem
+from llm_manager.domain.providers import providers_of
 from llm_manager.domain.request_problems import request_problems
 from llm_manager.domain.secret import Secret
 from llm_manager.domain.target import Target
 from llm_manager.domain.verdicts import describe
+from llm_manager.policies.addresses import provider_url
 from llm_manager.policies.routing import Chosen, Skipped, candidates
 from llm_manager.policies.targets import NoTarget, resolve
 from llm_manager.testing.simulation.problems import scenario_problems
@@ -74,7 +76,12 @@ def _lent(config: LLMConfig, name: str) -> tuple[LLMConfig, Outcome[Target, NoTa
     found = resolve(config, name)
     if isinstance(found, Success) or isinstance(found.failure(), InvalidRequest):
         return config, found
-    for provider in PROVIDERS.values():
+    alias = config.models.get(name)
+    if alias is not None and alias.base_url is not None and alias.key is None:
+        own = replace(config, models={**config.models, name: replace(alias, key=LENT_KEY)})
+        if isinstance(better := resolve(own, name), Success):
+            return own, better
+    for provider in providers_of(config).values():
         richer = _with(config, provider)
         if isinstance(better := resolve(richer, name), Success):
             return richer, better
@@ -84,7 +91,9 @@ def _lent(config: LLMConfig, name: str) -> tuple[LLMConfig, Outcome[Target, NoTa
 def _with(config: LLMConfig, provider: ProviderFacts) -> LLMConfig:
     if provider.needs_key:
         owned = config.keys.providers.get(provider.name) or (LENT_KEY,)
-        return replace(config, keys=replace(config.keys, providers={**config.keys.providers, provider.name: owned}))
+        config = replace(config, keys=replace(config.keys, providers={**config.keys.providers, provider.name: owned}))
+        if provider_url(config, provider):
+            return config
     urls = {provider.name: LENT_ADDRESS, **config.http.base_urls}
     return replace(config, http=replace(config.http, base_urls=urls))
 

@@ -80,12 +80,24 @@ def without_keys(config: LLMConfig) -> LLMConfig:
     models = {
         name: replace(
             each,
+            key=each.key and Secret(HIDDEN),
             virtual_key=each.virtual_key and Secret(HIDDEN),
             base_url=each.base_url and public_url(each.base_url),
         )
         for name, each in config.models.items()
     }
-    return replace(config, keys=replace(config.keys, providers=keys), http=http, models=models, sources={})
+    providers = {
+        name: replace(
+            each,
+            key=each.key and Secret(HIDDEN),
+            headers={header: Secret(HIDDEN) for header in each.headers},
+            base_url=each.base_url and public_url(each.base_url),
+        )
+        for name, each in config.providers.items()
+    }
+    return replace(
+        config, keys=replace(config.keys, providers=keys), http=http, models=models, providers=providers, sources={}
+    )
 
 
 def secrets_in(value: object) -> Iterator[Secret]:

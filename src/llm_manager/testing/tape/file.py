@@ -10,21 +10,18 @@ import json
 import os
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final, Literal, TypeAlias, cast, final
+from typing import Literal, TypeAlias, cast, final
 
 from returns.result import Failure, Success
 
+from llm_manager.domain.masking import Mask
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.secret import Secret
-from llm_manager.testing.tape.content import HIDDEN
-from llm_manager.testing.tape.lines import VERSION, Line, Recording, as_text, from_tree, tag_of
+from llm_manager.testing.tape.lines import VERSION, Failed, Line, Recording, as_text, from_tree, tag_of
 
 Reason: TypeAlias = Literal["unopened", "foreign", "newer", "damaged", "cut_off"]
-
-SHORTEST_KEY: Final = 8
-"""Keys of fewer characters than this are in ordinary words and are not looked for in texts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,25 +49,26 @@ class RecordingStopped(UserWarning):
 
 @final
 class Tape:
-    """The file while it is written. What it is told to *hide* appears in no line."""
+    """The file while it is written. What was asked and answered stands in it as it was; what a failure says is written
+    without the secrets that it is told to *hide*."""
 
-    __slots__ = ("_descriptor", "_hidden", "_path")
+    __slots__ = ("_descriptor", "_mask", "_path")
 
     def __init__(self, path: str, descriptor: int, secrets: Iterable[Secret]) -> None:
         self._path = path
         self._descriptor: int | None = descriptor
-        self._hidden: dict[str, None] = {}
-        self.hide(secrets)
+        self._mask = Mask(secrets)
 
     def hide(self, secrets: Iterable[Secret]) -> None:
-        """Never write any of *secrets*."""
-        self._hidden.update((text, None) for secret in secrets if len(text := secret.reveal()) >= SHORTEST_KEY)
+        """Mask *secrets*, too, in what failures say."""
+        self._mask = self._mask.hiding(secrets)
 
     def write(self, line: Line) -> None:
         """Add *line*, after which nobody can take it back; nothing once the tape is closed."""
         if self._descriptor is None:
             return
-        left = f"{as_text(line, self._masked)}\n".encode("ascii")
+        told = replace(line, error=self._mask.error(line.error)) if isinstance(line, Failed) else line
+        left = f"{as_text(told)}\n".encode("ascii")
         try:
             while left:
                 left = left[os.write(self._descriptor, left) :]
@@ -83,19 +81,6 @@ class Tape:
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
-
-    def _masked(self, tree: object) -> Any:
-        if isinstance(tree, str):
-            for key in self._hidden:
-                tree = tree.replace(key, HIDDEN)
-            return tree
-        if isinstance(tree, dict):
-            branches = cast("dict[str, object]", tree)
-            return {self._masked(name): self._masked(value) for name, value in branches.items()}
-        if isinstance(tree, list):
-            items = cast("list[object]", tree)
-            return [self._masked(value) for value in items]
-        return tree
 
 
 def new_tape(path: str | os.PathLike[str], secrets: Iterable[Secret]) -> Outcome[Tape, RecordingUnusable]:

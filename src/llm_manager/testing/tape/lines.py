@@ -8,7 +8,7 @@ What was there *at_once* was not waited for: nobody else could run meanwhile.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, TypeAlias, cast, get_args
 
@@ -196,14 +196,14 @@ def plain(value: object, *, without_defaults: bool = False) -> Any:
     return adapter(kind).dump_python(value, mode="json", exclude_defaults=without_defaults, fallback=repr)
 
 
-def as_text(line: Line, mask: Callable[[Any], Any] = lambda tree: tree) -> str:
-    """*line* as it stands in the file, what it says gone through *mask*.
+def as_text(line: Line) -> str:
+    """*line* as it stands in the file.
 
     >>> as_text(Draw(reader="generate 4f21a0#1", value=0.25))
     '{"tag": "Draw", "reader": "generate 4f21a0#1", "value": 0.25}'
     """
     told = {name: value for name, value in plain(line).items() if value is not None and value is not False}
-    return json.dumps({"tag": type(line).__name__, **mask(told)})
+    return json.dumps({"tag": type(line).__name__, **told})
 
 
 def tag_of(tree: object) -> str | None:

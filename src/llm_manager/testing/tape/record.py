@@ -38,8 +38,8 @@ def record(what: Context | Layer[Context, Any, Any], path: str | os.PathLike[str
 
     Everything :func:`~llm_manager.testing.replay` needs is in the file: what the providers were asked and how they
     answered, piece by piece; when waits ended; each reading of the clock and each draw. **Prompts and answers are in
-    it; keys are not**, neither those of the configuration nor where a text repeats one. Only its owner may read it, and
-    what was there before is gone. A run that is killed leaves all it had written.
+    it as they were; keys are not**, neither those of the configuration nor where a failure names one. Only its owner
+    may read it, and what was there before is gone. A run that is killed leaves all it had written.
 
     Begin with fresh services: what a cache or a breaker knew from before is not in the file. A file that cannot be
     made is ``RecordingUnusable``; one that cannot be written any further (the disk is full) is a warning,

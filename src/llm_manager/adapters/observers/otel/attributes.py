@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 from llm_manager.adapters.observers.otel import names
 from llm_manager.adapters.observers.otel.names import Names
@@ -28,6 +28,7 @@ from llm_manager.domain.events import (
     TargetSkipped,
     VendorBatchSeen,
 )
+from llm_manager.domain.masking import Mask
 from llm_manager.domain.request import LLMRequest, Message, TextPart
 from llm_manager.domain.response import LLMResponse, UnknownCost, Usage
 
@@ -61,7 +62,7 @@ def named(model: str, provider: str, words: Names) -> Attributes:
     }
 
 
-def wished(request: LLMRequest, words: Names, *, streamed: bool, with_text: bool) -> Attributes:
+def wished(request: LLMRequest, words: Names, mask: Mask, *, streamed: bool, with_text: bool) -> Attributes:
     """How the caller would like to be answered."""
     preferences = request.preferences
     wishes: Mapping[str, Value | None] = {
@@ -75,7 +76,7 @@ def wished(request: LLMRequest, words: Names, *, streamed: bool, with_text: bool
     told: Attributes = {name: value for name, value in wishes.items() if value is not None}
     if words.streamed is not None and streamed:
         told[words.streamed] = True
-    return {**told, **_prompts(request, words)} if with_text else told
+    return {**told, **_prompts(request, words, mask)} if with_text else told
 
 
 def without(wished: Attributes, dropped: Sequence[SamplingOption]) -> Attributes:
@@ -92,7 +93,7 @@ _OPTIONS: Mapping[SamplingOption, str] = {
 }
 
 
-def answered(event: AttemptFinished, words: Names, *, with_text: bool) -> Attributes:
+def answered(event: AttemptFinished, words: Names, mask: Mask, *, with_text: bool) -> Attributes:
     """What came of it: the line of the ledger, and the answer."""
     attempt, answer = event.attempt, event.answer
     told: Attributes = {names.WAITED_S: attempt.waited_s}
@@ -107,7 +108,7 @@ def answered(event: AttemptFinished, words: Names, *, with_text: bool) -> Attrib
     if answer is not None:
         told |= _answer(answer)
         if with_text and words.output_messages is not None:
-            told[words.output_messages] = json.dumps([_said(answer)], ensure_ascii=False)
+            told[words.output_messages] = _written([_said(answer)], mask)
     return told
 
 
@@ -186,15 +187,36 @@ def _answer(answer: LLMResponse) -> Attributes:
     return told
 
 
-def _prompts(request: LLMRequest, words: Names) -> Attributes:
+def _prompts(request: LLMRequest, words: Names, mask: Mask) -> Attributes:
     told: Attributes = {}
     if words.instructions is not None and request.system_prompt is not None:
-        told[words.instructions] = json.dumps([_text(request.system_prompt)], ensure_ascii=False)
+        told[words.instructions] = _written([_text(request.system_prompt)], mask)
     if words.input_messages is not None:
         asked_last = (Message(role="user", content=request.prompt),) if request.prompt else ()
         turns = [_turn(message) for message in (*request.messages, *asked_last)]
-        told[words.input_messages] = json.dumps(turns, ensure_ascii=False)
+        told[words.input_messages] = _written(turns, mask)
     return told
+
+
+_TEXTS = ("content", "arguments", "result")
+"""Where text of a caller or of a model stands."""
+
+
+def _written(turns: list[dict[str, object]], mask: Mask) -> str:
+    """*turns* as JSON, what is said in them gone through *mask*."""
+    return json.dumps(_masked(turns, mask), ensure_ascii=False)
+
+
+def _masked(tree: object, mask: Mask) -> object:
+    if isinstance(tree, list):
+        return [_masked(each, mask) for each in cast("list[object]", tree)]
+    if not isinstance(tree, dict):
+        return tree
+    branches = cast("dict[str, object]", tree)
+    return {
+        name: mask.text(value) if name in _TEXTS and isinstance(value, str) else _masked(value, mask)
+        for name, value in branches.items()
+    }
 
 
 def _turn(message: Message) -> dict[str, object]:

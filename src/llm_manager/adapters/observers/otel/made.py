@@ -17,7 +17,11 @@ LIBRARY = "llm_manager"
 
 
 def observer(
-    tracer_provider: TracerProvider | None, meter_provider: MeterProvider | None, words: Names, *, with_text: bool
+    tracer_provider: TracerProvider | None,
+    meter_provider: MeterProvider | None,
+    words: Names,
+    *,
+    with_text: bool,
 ) -> OtelObserver:
     """An observer that speaks *words* to these providers, to the program's global ones if None."""
     ours = version("llm-manager")

@@ -7,7 +7,7 @@ like are events on the span of their run.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import final
 from weakref import WeakKeyDictionary
@@ -47,8 +47,10 @@ from llm_manager.domain.events import (
     TargetSkipped,
     VendorBatchSeen,
 )
+from llm_manager.domain.masking import Mask
 from llm_manager.domain.response import LLMResponse
 from llm_manager.domain.run import Run
+from llm_manager.domain.secret import Secret
 from llm_manager.domain.verdicts import describe
 from llm_manager.ports import Dispatch, Provider
 
@@ -89,7 +91,7 @@ class OtelObserver:
     the requests of a vendor's batch, which are told when they are long over.
     """
 
-    __slots__ = ("_instruments", "_open", "_propagator", "_tracer", "_unix_s", "_with_text", "_words")
+    __slots__ = ("_instruments", "_mask", "_open", "_propagator", "_tracer", "_unix_s", "_with_text", "_words")
 
     def __init__(
         self, tracer: Tracer, meter: Meter, words: Names, *, with_text: bool, unix_s: Callable[[], float]
@@ -97,10 +99,15 @@ class OtelObserver:
         self._tracer = tracer
         self._instruments = Instruments(meter, words)
         self._words = words
+        self._mask = Mask(())
         self._with_text = with_text
         self._unix_s = unix_s
         self._open: WeakKeyDictionary[Run, _Open] = WeakKeyDictionary()
         self._propagator = TraceContextTextMapPropagator()
+
+    def hide(self, secrets: Iterable[Secret], /) -> None:
+        """Mask *secrets* in prompts and answers."""
+        self._mask = self._mask.hiding(secrets)
 
     def notify(self, event: Event, /) -> None:
         """Begin, mark or end a span, and count."""
@@ -182,7 +189,7 @@ class OtelObserver:
 
     def _wished(self, started: RequestStarted) -> Attributes:
         streamed = started.request.streaming or started.operation == "generate_stream"
-        return attributes.wished(started.request, self._words, streamed=streamed, with_text=self._with_text)
+        return attributes.wished(started.request, self._words, self._mask, streamed=streamed, with_text=self._with_text)
 
     def _receive(self, event: AttemptFinished) -> None:
         attempt = event.attempt
@@ -192,7 +199,7 @@ class OtelObserver:
             self._instruments.attempted(event, attributes.named(attempt.model, attempt.provider, self._words))
             return
         self._instruments.attempted(event, sent.asked)
-        sent.span.set_attributes(attributes.answered(event, self._words, with_text=self._with_text))
+        sent.span.set_attributes(attributes.answered(event, self._words, self._mask, with_text=self._with_text))
         _close(sent.span, event.error, open_.wall_ns(event.at_s))
 
     def _mark(self, run: Run | None, at_s: float, event: Event) -> None:
