@@ -39,8 +39,8 @@ PROVIDERS: Mapping[str, Provider] = {
     "OpenAI": Provider("openai", "gpt-4o", direct("openai", "gpt-4o", "/v1")),
     "Anthropic": Provider(
         "anthropic",
-        "claude-sonnet-5-5",
-        direct("anthropic", "claude-sonnet-5-5"),
+        "claude-sonnet-5",  # which can be made to call a tool, as Sonnet 5.5 cannot
+        direct("anthropic", "claude-sonnet-5"),
         told=replace(EVERYTHING, cache_write_tokens=0),  # it says that it wrote none to its cache
     ),
     "Gemini": Provider("gemini", "gemini-3.8-flash", direct("gemini", "gemini-3.8-flash")),

@@ -42,8 +42,8 @@ HOSTED: Mapping[str, Callable[[str], Provider]] = {
     ),
     "anthropic": lambda gateway: Provider(
         "anthropic",
-        "claude-sonnet-5-5",
-        behind(gateway, "anthropic", "claude-sonnet-5-5", "/v1"),
+        "claude-sonnet-5",
+        behind(gateway, "anthropic", "claude-sonnet-5", "/v1"),
         told=UNREASONED,
         clean=False,
     ),

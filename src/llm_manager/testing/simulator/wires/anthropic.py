@@ -16,7 +16,7 @@ from llm_manager.testing.simulator.wires.anthropic_rules import asked_by
 from llm_manager.testing.simulator.wires.values import Fields, as_bytes, fragments, words
 from llm_manager.testing.simulator.wires.wire import Wire
 
-MODELS = ("claude-sonnet-5-5", "claude-opus-5-5", "claude-haiku-4-5")
+MODELS = ("claude-sonnet-5-5", "claude-sonnet-5", "claude-opus-5-5", "claude-haiku-4-5")
 
 _STOPPED = {"stop": "end_turn", "length": "max_tokens"}
 """The vendor's words for what scripts call by OpenAI's."""
