@@ -142,7 +142,8 @@ def _price(row: _Row, **fields: Any) -> Price:
 
 
 def _rates(row: _Row) -> dict[str, Any]:
-    return {field: row[key] for key, field in _RATES.items() if key in row}
+    named = {field: row[key] for key, field in _RATES.items() if key in row}
+    return {"completion_usd": 0.0, **named}  # an embedding model completes nothing, and no rate is listed for it
 
 
 _RATES: Final[Mapping[str, str]] = {

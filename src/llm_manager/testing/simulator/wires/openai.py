@@ -24,6 +24,7 @@ MODELS = (
     "gpt-6.1-terra",
     "openai/gpt-oss-120b",
     "claude-sonnet-5-5",
+    "claude-sonnet-5",
     "llama-3.3-70b-versatile",
 )
 
