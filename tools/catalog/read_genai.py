@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
-from typing import Any, cast
+from typing import Any
 
 from catalog.listing import Listing, Listings, Rates, Sheet
 
@@ -82,10 +82,10 @@ def _listing(model: Any, day: date) -> Listing:
 
 def _sheets(prices: Any, day: date) -> dict[str, Sheet]:
     """The price in force on *day* under "", and later ones; none where the hour decides."""
-    if not isinstance(prices, list):
+    if hasattr(prices, "input_mtok"):  # one price, and not a list of them
         only = _sheet(prices)
         return {} if only is None else {"": only}
-    rows = cast("list[Any]", prices)
+    rows: list[Any] = prices
     if any(hasattr(each.constraint, "start_time") for each in rows):
         return {}
     dated = {getattr(each.constraint, "start_date", date.min): _sheet(each.prices) for each in rows}
