@@ -82,7 +82,7 @@ def _listing(model: Any, day: date) -> Listing:
 
 def _sheets(prices: Any, day: date) -> dict[str, Sheet]:
     """The price in force on *day* under "", and later ones; none where the hour decides."""
-    if not isinstance(prices, list):
+    if hasattr(prices, "input_mtok"):  # one price, and not a list of them
         only = _sheet(prices)
         return {} if only is None else {"": only}
     rows: list[Any] = prices
