@@ -42,13 +42,14 @@ def test_the_catalog_and_the_table_agree_on_the_catalogs_day() -> None:
     differing = {
         name: (row.price, theirs)
         for name, row in MODELS.items()
-        if (theirs := listed.get(f"{row.provider}/{name}")) is not None
+        if (theirs := listed.get(f"{row.provider}/{row.name}")) is not None
         and row.price is not None
+        and row.price.source.startswith("genai-prices")  # an overlay names another source where this one lags
         and (row.price.prompt_usd, row.price.completion_usd, row.price.long)
         != (theirs.prompt_usd, theirs.completion_usd, theirs.long)
     }
     assert differing == {}
-    assert len(listed) >= len(MODELS) * 0.7
+    assert len(listed) >= len(MODELS) * 0.6
 
 
 def test_a_price_is_that_of_its_day() -> None:

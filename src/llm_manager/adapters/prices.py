@@ -16,6 +16,7 @@ from llm_manager.domain.catalog import FAMILIES, Price, ProviderFacts
 from llm_manager.domain.config import LLMConfig
 from llm_manager.domain.model_names import named_models
 from llm_manager.domain.models import MODELS, listed_facts
+from llm_manager.domain.providers import providers_of
 from llm_manager.domain.settings import ModelSettings
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def priced(config: LLMConfig, *names: str, on: date) -> LLMConfig:
 def _named(config: LLMConfig, names: tuple[str, ...]) -> Iterator[tuple[ProviderFacts, str]]:
     chained = (name for chain in config.routing.chains.values() for name in chain)
     for name in (*MODELS, *FAMILIES, *config.models, *chained, *names):
-        yield from named_models(name, config.models.get(name, ModelSettings()))
+        yield from named_models(name, config.models.get(name, ModelSettings()), providers_of(config))
 
 
 def _price(provider: ProviderFacts, model: str, day: date) -> Price | None:

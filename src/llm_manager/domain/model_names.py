@@ -28,7 +28,7 @@ def provider_and_model(
     """
     row = MODELS.get(name)
     if row is not None:
-        return providers[row.provider], name
+        return providers[row.provider], row.name
     prefix, slash, rest = name.partition("/")
     provider = providers.get(prefix) if slash and rest else None
     model = name if provider is None else rest
