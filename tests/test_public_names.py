@@ -210,6 +210,7 @@ CONTRACT = (
     "ModelSettings",
     "ObserveSettings",
     "PortkeySettings",
+    "ProviderSettings",
     "RedisSettings",
     "RetrySettings",
     "RoutingSettings",
