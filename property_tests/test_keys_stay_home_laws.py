@@ -104,12 +104,20 @@ def answer(request: httpx2.Request) -> httpx2.Response:
     """An answer on OpenAI's wire, which the others find malformed."""
     message = {"role": "assistant", "content": "fine"}
     body = {"choices": [{"index": 0, "finish_reason": "stop", "message": message}], "data": [{"id": "m"}]}
-    return httpx2.Response(200, json=body, request=request)
+    return responding(200, body, request)
+
+
+def responding(status: int, body: object, request: httpx2.Request) -> httpx2.Response:
+    """What has been read already could not be read by the driver."""
+    headers = {"content-type": "application/json"}
+    return httpx2.Response(
+        status, headers=headers, stream=httpx2.ByteStream(json.dumps(body).encode()), request=request
+    )
 
 
 def refusing(status: int) -> Callable[[httpx2.Request], httpx2.Response]:
     def refuse(request: httpx2.Request) -> httpx2.Response:
-        return httpx2.Response(status, json={"error": {"message": "no", "code": "x"}}, request=request)
+        return responding(status, {"error": {"message": "no", "code": "x"}}, request)
 
     return refuse
 
