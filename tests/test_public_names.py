@@ -216,6 +216,7 @@ CONTRACT = (
     "ModelSettings",
     "ObserveSettings",
     "PortkeySettings",
+    "ProviderSettings",
     "RedisSettings",
     "RetrySettings",
     "RoutingSettings",

@@ -115,6 +115,7 @@ if TYPE_CHECKING:
     from llm_manager.domain.settings import ModelSettings as ModelSettings
     from llm_manager.domain.settings import ObserveSettings as ObserveSettings
     from llm_manager.domain.settings import PortkeySettings as PortkeySettings
+    from llm_manager.domain.settings import ProviderSettings as ProviderSettings
     from llm_manager.domain.settings import RedisSettings as RedisSettings
     from llm_manager.domain.settings import RetrySettings as RetrySettings
     from llm_manager.domain.settings import RoutingSettings as RoutingSettings
@@ -261,7 +262,7 @@ _NAMES_OF = {
     "domain.secret": "Secret",
     "domain.settings": (
         "BreakerSettings BudgetSettings CacheSettings ConversationSettings HttpSettings KeySettings "
-        "LimiterSettings ModelSettings ObserveSettings PortkeySettings RedisSettings RetrySettings "
+        "LimiterSettings ModelSettings ObserveSettings PortkeySettings ProviderSettings RedisSettings RetrySettings "
         "RoutingSettings TimeoutSettings"
     ),
     "domain.status": "ManagerStatus MetricsSnapshot ModelHealthStatus",

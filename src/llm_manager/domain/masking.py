@@ -6,6 +6,7 @@ Masked is what is said about it, after it has been decoded.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable
 from dataclasses import replace
@@ -69,10 +70,18 @@ class Mask:
 
 def _without(text: str, secret: Secret) -> str:
     if len(secret.reveal()) >= ANYWHERE:
-        return _without_start(text.replace(secret.reveal(), repr(secret)), secret)
+        for form in _written(secret):
+            text = _without_start(text.replace(form.reveal(), repr(secret)), form)
+        return text
     if secret.reveal() not in text:
         return text
     return re.sub(rf"(?<![\w-]){re.escape(secret.reveal())}(?![\w-])", lambda _: repr(secret), text)
+
+
+def _written(secret: Secret) -> tuple[Secret, ...]:
+    """*secret* as it may stand in a text: as it is, and as JSON writes it, with and without escaped slashes."""
+    escaped = Secret(json.dumps(secret.reveal())[1:-1])
+    return tuple(dict.fromkeys((secret, escaped, Secret(escaped.reveal().replace("/", "\\/")))))
 
 
 def _without_start(text: str, secret: Secret) -> str:
