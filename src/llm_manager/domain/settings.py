@@ -20,6 +20,7 @@ Strategy: TypeAlias = Literal["cost", "performance", "balanced"]
 MidStream: TypeAlias = Literal["fail", "restart", "continue"]
 UnknownPrices: TypeAlias = Literal["refuse", "allow"]
 HttpEngine: TypeAlias = Literal["httpx2", "aiohttp"]
+ControlTokens: TypeAlias = Literal["text", "token"]
 LogFormat: TypeAlias = Literal["off", "console", "json"]
 
 Seconds: TypeAlias = Annotated[float, Gt(0)]
@@ -35,7 +36,10 @@ class ModelSettings:
 
     *model* is the name sent to the provider (None: the alias itself). *virtual_key* is Portkey's, or the ``@slug`` of a
     provider in its account. Prices are US dollars for a million tokens.
-    *path*, *context_tokens*, *threads* and *gpu_layers* are for llama.cpp in process.
+    *path* and all behind it are for llama.cpp in process. *cache_ram_mib* bounds the prompts that the engine keeps
+    beside the last one, so that a conversation goes on sooner: 10,000 tokens may take a gigabyte, and the engine's own
+    default is 8 GiB. *chat_template* replaces the one in the file. *control_tokens* says what a control token in a
+    message is (``<|im_end|>``): ``text`` to be read, or the ``token``, which ends the turn and may begin another.
     """
 
     provider: str | None = None
@@ -54,6 +58,9 @@ class ModelSettings:
     context_tokens: Count | None = None
     threads: Count | None = None
     gpu_layers: Whole | None = None
+    cache_ram_mib: Whole = 64
+    chat_template: str | None = None
+    control_tokens: ControlTokens = "text"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
