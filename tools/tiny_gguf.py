@@ -20,11 +20,14 @@ CHAT_TEMPLATE = (
 )
 
 
-def write_tiny_gguf(path: Path, seed: int = 0) -> Path:
-    """Write the model to *path*."""
+def write_tiny_gguf(
+    path: Path, seed: int = 0, *, chat_template: str = CHAT_TEMPLATE, control_tokens: tuple[str, ...] = ()
+) -> Path:
+    """Write the model to *path*, with *control_tokens* beside its own."""
     writer = gguf.GGUFWriter(str(path), "llama")
-    _describe(writer)
-    _add_weights(writer, np.random.default_rng(seed))
+    marks = [token.encode() for token in control_tokens]
+    _describe(writer, chat_template, marks)
+    _add_weights(writer, np.random.default_rng(seed), len(TOKENS) + len(marks))
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
@@ -32,7 +35,8 @@ def write_tiny_gguf(path: Path, seed: int = 0) -> Path:
     return path
 
 
-def _describe(writer: gguf.GGUFWriter) -> None:
+def _describe(writer: gguf.GGUFWriter, chat_template: str, marks: list[bytes]) -> None:
+    control = gguf.TokenType.CONTROL
     writer.add_context_length(CONTEXT)
     writer.add_embedding_length(WIDTH)
     writer.add_block_count(LAYERS)
@@ -43,25 +47,26 @@ def _describe(writer: gguf.GGUFWriter) -> None:
     writer.add_rope_dimension_count(WIDTH // HEADS)
     writer.add_file_type(gguf.LlamaFileType.ALL_F32)
     writer.add_tokenizer_model("llama")
-    writer.add_token_list(TOKENS)
-    writer.add_token_scores([0.0] * len(TOKENS))
-    writer.add_token_types([gguf.TokenType.UNKNOWN, *[gguf.TokenType.CONTROL] * 2, *[gguf.TokenType.BYTE] * 256])
+    writer.add_token_list([*TOKENS, *marks])
+    writer.add_token_scores([0.0] * (len(TOKENS) + len(marks)))
+    plain = [gguf.TokenType.UNKNOWN, *[control] * 2, *[gguf.TokenType.BYTE] * 256]
+    writer.add_token_types([*plain, *[control] * len(marks)])
     writer.add_unk_token_id(0)
     writer.add_bos_token_id(1)
     writer.add_eos_token_id(2)
     writer.add_add_space_prefix(value=False)  # else a grammar does not find the prompt it continues
-    writer.add_chat_template(CHAT_TEMPLATE)
+    writer.add_chat_template(chat_template)
 
 
-def _add_weights(writer: gguf.GGUFWriter, chance: np.random.Generator) -> None:
+def _add_weights(writer: gguf.GGUFWriter, chance: np.random.Generator, tokens: int) -> None:
     def weights(name: str, *shape: int) -> None:
         writer.add_tensor(name, (chance.standard_normal(shape) * 0.1).astype(np.float32))
 
     def ones(name: str) -> None:
         writer.add_tensor(name, np.ones(WIDTH, dtype=np.float32))
 
-    weights("token_embd.weight", len(TOKENS), WIDTH)
-    weights("output.weight", len(TOKENS), WIDTH)
+    weights("token_embd.weight", tokens, WIDTH)
+    weights("output.weight", tokens, WIDTH)
     ones("output_norm.weight")
     for layer in range(LAYERS):
         block = f"blk.{layer}"

@@ -6,8 +6,10 @@ import json
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import anyio
+import httpx2
 import pytest
 from returns.result import Failure, Success
 
@@ -15,9 +17,11 @@ from llm_manager import (
     BreakerSettings,
     ConfigurationError,
     ContextTooLarge,
+    InvalidRequest,
     LLMConfig,
     LLMError,
     LLMRequest,
+    Message,
     ModelSettings,
     Preferences,
     RetrySettings,
@@ -36,11 +40,14 @@ from llm_manager import (
     stream_with_schema,
     warmup_models,
 )
-from llm_manager.domain.request import JsonMode, Tool
+from llm_manager.adapters.llama_cpp_engine import engine_key, load_engine
+from llm_manager.domain.request import JsonMode, JsonSchema, Tool
+from tiny_gguf import write_tiny_gguf
 
 pytestmark = pytest.mark.anyio
 
 SHORT = Preferences(model="tiny", fallback="none", max_tokens=200, seed=1)
+SHORT_ANSWER = replace(SHORT, max_tokens=1)
 
 
 def config(path: Path, **settings: int) -> LLMConfig:
@@ -187,3 +194,108 @@ async def test_what_is_wrong_with_a_file_is_told_with_what_to_do(tmp_path: Path,
         assert isinstance(error, ConfigurationError), error
         assert said in describe(error)
         assert "models.tiny.path" in describe(error)
+
+
+ALTERNATING = (
+    "{% for m in messages %}"
+    "{% if (m['role'] == 'user') != (loop.index0 % 2 == 0) %}{{ raise_exception('roles must alternate') }}{% endif %}"
+    "<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+
+
+@pytest.fixture(scope="module")
+def chat_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model whose turns are made of control tokens, and that wants them to alternate."""
+    path = tmp_path_factory.mktemp("chat") / "chat.gguf"
+    return write_tiny_gguf(path, chat_template=ALTERNATING, control_tokens=("<|im_start|>", "<|im_end|>"))
+
+
+PATHS = ["/health", "/v1/health", "/v1/models", "/props", "/slots", "/metrics", "/", "/v1/chat/completions"]
+
+
+def test_whoever_finds_the_port_of_a_loaded_model_is_refused(gguf_file: Path) -> None:
+    """A page in a browser sends ``text/plain`` without asking first, and may read what names its origin."""
+    settings = ModelSettings(path=str(gguf_file), context_tokens=512)
+    engine = load_engine("tiny", engine_key(settings), lambda: False).unwrap().engine
+    headers = {"origin": "http://other.example", "content-type": "text/plain"}
+    asked = b'{"messages": [{"role": "user", "content": "hi"}], "max_tokens": 1}'
+    with httpx2.Client(base_url=engine.listening_address, headers=headers, trust_env=False) as client:
+        answers = [client.request(method, path, content=asked) for path in PATHS for method in ("GET", "POST")]
+    assert {answer.status_code for answer in answers} <= {401, 404}
+    assert {answer.headers.get("access-control-allow-origin") for answer in answers} <= {None, ""}
+    assert engine.handle_chat_completions(json.loads(asked))["usage"]["completion_tokens"] == 1
+
+
+REFUSED = {
+    "roles must alternate": LLMRequest(prompt="b", messages=(Message(role="user", content="a"),)),
+    "non-empty array": LLMRequest(prompt="a", response_format=JsonSchema(schema={"enum": []})),
+}
+
+
+@pytest.mark.parametrize("said", REFUSED)
+async def test_what_the_engine_refuses_is_a_wrong_request_and_opens_no_circuit(
+    chat_file: Path, said: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    asked = replace(REFUSED[said], preferences=SHORT)
+    async with custom(config(chat_file)) as context:
+        refused = [(await run(generate(asked), context)).failure() for _ in range(6)]
+        good = await run(generate(LLMRequest(prompt="a", preferences=replace(SHORT, max_tokens=2))), context)
+    assert all(isinstance(error, InvalidRequest) and said in describe(error) for error in refused), refused
+    assert isinstance(good, Success)
+    assert "Traceback" not in capfd.readouterr().err
+
+
+async def test_two_models_of_one_file_have_each_their_own_window(gguf_file: Path) -> None:
+    models = {
+        name: ModelSettings(provider="llama_cpp", path=str(gguf_file), context_tokens=tokens)
+        for name, tokens in (("small", 256), ("big", 1024))
+    }
+    found: dict[str, object] = {}
+    async with custom(LLMConfig(models=models, retry=RetrySettings(max_retries=0))) as context:
+        for name in models:
+            wish = Preferences(model=name, fallback="none", max_tokens=1)
+            match await run(generate(LLMRequest(prompt="x" * 600, preferences=wish)), context):
+                case Success(response):
+                    found[name] = response.model
+                case Failure(error):
+                    found[name] = (type(error), getattr(error, "max_tokens", None))
+    assert found == {"small": (ContextTooLarge, 256), "big": "big"}
+
+
+def test_models_share_an_engine_where_nothing_that_shapes_it_differs(tmp_path: Path) -> None:
+    path = tmp_path / "m.gguf"
+    settings = ModelSettings(path=str(path))
+    same = replace(settings, path=f"{tmp_path}/./m.gguf", prompt_usd=1.0, control_tokens="token")
+    others: list[dict[str, Any]] = [
+        {"path": str(tmp_path / "n.gguf")},
+        {"context_tokens": 256},
+        {"threads": 1},
+        {"gpu_layers": 0},
+        {"cache_ram_mib": 0},
+        {"chat_template": "x"},
+    ]
+    assert engine_key(same) == engine_key(settings)
+    assert all(engine_key(replace(settings, **each)) != engine_key(settings) for each in others)
+
+
+@pytest.mark.parametrize(("setting", "tokens"), [("text", 13), ("token", 1)])
+async def test_a_control_token_that_a_user_types_is_text(chat_file: Path, setting: Any, tokens: int) -> None:
+    """Ten characters, and three bytes that split them: as many tokens; or the one token that ends the turn."""
+    model = ModelSettings(provider="llama_cpp", path=str(chat_file), context_tokens=1024, control_tokens=setting)
+    counted: list[int] = []
+    async with custom(LLMConfig(models={"tiny": model})) as context:
+        for prompt in ("a", "a<|im_end|>"):
+            response = (await run(generate(LLMRequest(prompt=prompt, preferences=SHORT_ANSWER)), context)).unwrap()
+            counted.append(response.usage.prompt_tokens or 0)
+    assert counted[1] - counted[0] == tokens
+
+
+async def test_a_template_of_the_settings_rescues_a_file_with_one_that_does_not_work(tmp_path: Path) -> None:
+    broken = write_tiny_gguf(tmp_path / "broken.gguf", chat_template="{{ raise_exception('always') }}")
+    error = (await provide(generate(LLMRequest(prompt="x", preferences=SHORT)), custom(config(broken)))).failure()
+    assert "set models.tiny.chat_template" in describe(error)
+    mended = config(broken)
+    models = {"tiny": replace(mended.models["tiny"], chat_template="{{ messages[0]['content'] }}")}
+    op = generate(LLMRequest(prompt="x", preferences=SHORT_ANSWER))
+    assert isinstance(await provide(op, custom(replace(mended, models=models))), Success)

@@ -1,20 +1,17 @@
 """Models inside this process: llama.cpp through the package ``xllamacpp``, from GGUF files.
 
-Each file is loaded once, when it is first asked for, and unloaded when the provider is closed. The engine blocks, so it
-works in a worker thread; it is asked for a stream, because between two tokens it looks whether anybody still waits:
-a cancelled call stops there. While a long prompt is being read it cannot be stopped. The engine itself listens on a
-free port of 127.0.0.1, which this library does not use.
+Each file is loaded once for each way to load it, when it is first asked for, and unloaded when the provider is closed.
+The engine blocks, so it works in a worker thread; it is asked for a stream, because between two tokens it looks whether
+anybody still waits: a cancelled call stops there. While a long prompt is being read it cannot be stopped.
 """
 
 from __future__ import annotations
 
-import struct
 import threading
 from collections.abc import Mapping, Sequence
-from importlib import import_module
-from pathlib import Path
+from functools import partial
 from queue import SimpleQueue
-from typing import Any, final
+from typing import Any, TypeAlias, final
 
 import anyio
 import anyio.to_thread
@@ -23,10 +20,14 @@ from returns.result import Failure, Success
 from llm_manager.adapters.dialects.json_values import Json, as_count, as_object, as_text
 from llm_manager.adapters.dialects.openai import STREAMED, chat_fields
 from llm_manager.adapters.dialects.openai_stream import CompletionReader
-from llm_manager.domain.errors import ConfigurationError, ContextTooLarge, LLMError
+from llm_manager.adapters.dialects.statuses import MESSAGE_LENGTH
+from llm_manager.adapters.llama_cpp_engine import EngineKey, LoadedModel, engine_key, load_engine
+from llm_manager.adapters.shared_loads import SharedLoads
+from llm_manager.domain.errors import ConfigurationError, ContextTooLarge, InvalidRequest, LLMError, ServerError
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.paid import paid_for
 from llm_manager.domain.problem import Problem
+from llm_manager.domain.request import LLMRequest
 from llm_manager.domain.response import LLMResponse, Usage
 from llm_manager.domain.secret import Secret
 from llm_manager.domain.settings import ModelSettings
@@ -34,28 +35,17 @@ from llm_manager.domain.stream import Delta
 from llm_manager.domain.target import Target
 from llm_manager.ports import Dispatch, Incoming
 
-MAGIC = b"GGUF"
-VERSIONS = (2, 3)
-"""The versions of the file format that llama.cpp reads (ggml, "GGUF specification")."""
-
-SILENT = -1
-"""The engine's log level at which it writes nothing to our standard error."""
-
-
-_FIRST_WORD = {"messages": [{"role": "user", "content": "."}], "max_tokens": 1}
-"""Asked once after loading. It warms the engine up; and one that is unloaded before its loop has turned once sometimes
-waits for itself for ever (seen with xllamacpp 2026.10)."""
+_CLOSED = ConfigurationError((Problem("", "the context is closed: its models are unloaded"),))
 
 
 @final
 class LlamaCpp:
     """The provider port on local files."""
 
-    __slots__ = ("_engines", "_loading")
+    __slots__ = ("_models",)
 
     def __init__(self) -> None:
-        self._engines: dict[str, Any] = {}
-        self._loading: dict[str, anyio.Lock] = {}
+        self._models: SharedLoads[EngineKey, LoadedModel, ConfigurationError] = SharedLoads(_CLOSED)
 
     async def complete(self, dispatch: Dispatch, /) -> Outcome[LLMResponse, LLMError]:
         """One answer; the schema or JSON mode of the request becomes a grammar that the sampler cannot leave."""
@@ -64,74 +54,51 @@ class LlamaCpp:
 
     async def stream(self, dispatch: Dispatch, /) -> Outcome[Incoming, LLMError]:
         """One answer, token by token."""
-        loaded = await self._engine(dispatch.target)
+        loaded = await self._loaded(dispatch.target)
         if isinstance(loaded, Failure):
             return loaded
-        fields = {**chat_fields(dispatch.request, dispatch.target), **STREAMED}
-        return Success(_Generating(loaded.unwrap(), fields, dispatch.target))
+        model = loaded.unwrap()
+        return Success(_Generating(model.engine, _fields(dispatch.request, dispatch.target, model), dispatch.target))
 
     async def models(self, target: Target, _keys: Mapping[str, Secret], /) -> Outcome[tuple[str, ...], LLMError]:
         """Load the file of *target*: then it can answer."""
-        loaded = await self._engine(target)
+        loaded = await self._loaded(target)
         return loaded if isinstance(loaded, Failure) else Success((target.model,))
 
     async def aclose(self) -> None:
-        """Unload every model, in a thread, for that waits for the engine's own threads to end."""
-        await anyio.to_thread.run_sync(self._engines.clear, abandon_on_cancel=True)
+        """Unload every model."""
+        await self._models.aclose()
 
-    async def _engine(self, target: Target) -> Outcome[Any, ConfigurationError]:
-        settings = target.settings or ModelSettings()
-        path = settings.path or ""
-        async with self._loading.setdefault(path, anyio.Lock()):
-            engine = self._engines.get(path)
-            if engine is not None:
-                return Success(engine)
-            loaded = await anyio.to_thread.run_sync(_load, target.model, settings)
-            if isinstance(loaded, Success):
-                self._engines[path] = loaded.unwrap()
-            return loaded
+    async def _loaded(self, target: Target) -> Outcome[LoadedModel, ConfigurationError]:
+        key = engine_key(target.settings or ModelSettings())
+        return await self._models.get(key, partial(load_engine, target.model, key))
 
 
-def _load(name: str, settings: ModelSettings) -> Outcome[Any, ConfigurationError]:
-    """The engine with the model in it. The file is looked at first: the engine only says that it failed."""
-    path = Path(settings.path or "").expanduser()
-    wrong = _what_is_wrong(path)
-    if wrong is not None:
-        return Failure(ConfigurationError((Problem(f"models.{name}.path", f"{path}: {wrong}"),)))
-    try:
-        library = import_module("xllamacpp")
-    except ImportError:
-        said = "llama.cpp is not installed: pip install 'llm-manager[llama-cpp]'"
-        return Failure(ConfigurationError((Problem(f"models.{name}.provider", said),)))
-    params = library.CommonParams()
-    params.model.path = str(path)
-    params.verbosity = SILENT
-    params.n_ctx = settings.context_tokens or 0  # 0: what the model was trained for
-    if settings.threads is not None:
-        params.cpuparams.n_threads = settings.threads
-    if settings.gpu_layers is not None:
-        params.n_gpu_layers = settings.gpu_layers
-    try:
-        engine = library.Server(params)
-        engine.handle_chat_completions(_FIRST_WORD)
-        return Success(engine)
-    except RuntimeError as bad:
-        said = f"{path}: llama.cpp cannot load it ({bad}): it may be cut off, or of an architecture it does not know"
-        return Failure(ConfigurationError((Problem(f"models.{name}.path", said),)))
+def _fields(request: LLMRequest, target: Target, model: LoadedModel) -> Mapping[str, Any]:
+    fields: dict[str, Any] = {**chat_fields(request, target), **STREAMED}
+    if target.settings is None or target.settings.control_tokens == "text":
+        fields["messages"] = [model.control_tokens.message(message) for message in fields["messages"]]
+    return fields
 
 
-def _what_is_wrong(path: Path) -> str | None:
-    try:
-        with path.open("rb") as file:
-            head = file.read(8)
-    except FileNotFoundError:
-        return "there is no such file"
-    except OSError as bad:
-        return f"cannot be read: {bad.strerror}"
-    if head[:4] != MAGIC:
-        return "is no GGUF file: download the model in GGUF format"
-    version = struct.unpack("<I", head[4:])[0] if len(head) == 8 else 0
-    return None if version in VERSIONS else f"is GGUF version {version}: llama.cpp reads {VERSIONS}"
+_OF_THE_REQUEST = (ValueError, RuntimeError, TypeError, ArithmeticError, LookupError)
+
+
+def raised(bad: Exception, model: str, *, began: bool) -> LLMError:
+    """What an exception of the engine means, by its class and by whether its answer *began*.
+
+    The binding turns the exceptions of C++ into Python's (Cython's ``except +``), and adds its own for arguments. Until
+    an answer begins the engine reads the request: template, grammar, images and tokens. So what it refuses then is the
+    request, whichever the class, unless that is one of the machine.
+    """
+    said = str(bad)[:MESSAGE_LENGTH] or type(bad).__name__
+    if isinstance(bad, _OF_THE_REQUEST) and not began:
+        return InvalidRequest((Problem("", said),), f"{model} refused it")
+    return ServerError(model, 500, said)
+
+
+_Chunk: TypeAlias = "Json | LLMError | None"
+"""What the engine says, what became of it, or that nothing more comes."""
 
 
 @final
@@ -146,20 +113,24 @@ class _Generating:
     def __init__(self, engine: Any, fields: Mapping[str, Any], target: Target) -> None:
         self._target = target
         self._reader = CompletionReader({}, target)
-        self._chunks: SimpleQueue[Json | None] = SimpleQueue()
+        self._chunks: SimpleQueue[_Chunk] = SimpleQueue()
         self._unwanted = threading.Event()
         self._ended: Outcome[LLMResponse, LLMError] | None = None
         threading.Thread(target=self._work, args=(engine, fields), name="llama.cpp", daemon=True).start()
 
     def _work(self, engine: Any, fields: Mapping[str, Any]) -> None:
+        began = False
+
         def take(chunk: object) -> bool:
+            nonlocal began
+            began = True
             self._chunks.put(as_object(chunk))
             return self._unwanted.is_set()  # True stops the engine
 
         try:
             engine.handle_chat_completions(dict(fields), take)
-        except RuntimeError as bad:  # the engine's word for whatever goes wrong inside it
-            self._chunks.put({"error": {"message": str(bad), "type": "server_error"}})
+        except Exception as bad:  # noqa: BLE001  # of the binding: what escaped would be a stream that broke off
+            self._chunks.put(raised(bad, self._target.model, began=began))
         finally:
             self._chunks.put(None)
 
@@ -170,13 +141,18 @@ class _Generating:
             if chunk is None:
                 self._ended = self._reader.end()
                 break
-            too_large = _too_large(chunk, self._target)
-            read = self._reader.read_chunk(chunk) if too_large is None else Failure(too_large)
+            read = self._read(chunk)
             if isinstance(read, Failure):
                 self._ended = read
             elif deltas := read.unwrap():
                 return Success(deltas)
         return self._ended
+
+    def _read(self, chunk: Json | LLMError) -> Outcome[Sequence[Delta], LLMError]:
+        if not isinstance(chunk, Mapping):
+            return Failure(chunk)
+        too_large = _too_large(chunk, self._target)
+        return self._reader.read_chunk(chunk) if too_large is None else Failure(too_large)
 
     longest_pull_s = None
 

@@ -23,6 +23,7 @@ MidStream: TypeAlias = Literal["fail", "restart", "continue"]
 UnknownPrices: TypeAlias = Literal["refuse", "allow"]
 HttpWire: TypeAlias = Literal["openai", "anthropic", "gemini", "ollama"]
 HttpEngine: TypeAlias = Literal["httpx2", "aiohttp"]
+ControlTokens: TypeAlias = Literal["text", "token"]
 LogFormat: TypeAlias = Literal["off", "console", "json"]
 
 Retryable: TypeAlias = tuple[str, ...] | Callable[[LLMError], bool]
@@ -49,7 +50,10 @@ class ModelSettings:
     is how many calls to it this process has under way at most. *pool* makes the name stand for several models, of
     which each call draws one by its *weight* (1 where none is given) and keeps the others as fallbacks.
 
-    *path*, *context_tokens*, *threads* and *gpu_layers* are for llama.cpp in process.
+    *path* and all behind it are for llama.cpp in process. *cache_ram_mib* bounds the prompts that the engine keeps
+    beside the last one, so that a conversation goes on sooner: 10,000 tokens may take a gigabyte, and the engine's own
+    default is 8 GiB. *chat_template* replaces the one in the file. *control_tokens* says what a control token in a
+    message is (``<|im_end|>``): ``text`` to be read, or the ``token``, which ends the turn and may begin another.
     """
 
     provider: str | None = None
@@ -75,6 +79,9 @@ class ModelSettings:
     context_tokens: Count | None = None
     threads: Count | None = None
     gpu_layers: Whole | None = None
+    cache_ram_mib: Whole = 64
+    chat_template: str | None = None
+    control_tokens: ControlTokens = "text"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
