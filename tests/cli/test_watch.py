@@ -132,7 +132,7 @@ def test_bash_completes_commands_options_models_tasks_and_files(
     script = capsys.readouterr().out + (
         'try() { COMP_WORDS=(llm-manager "$@"); COMP_CWORD=$#; COMPREPLY=(); _shtab_llm_manager\n'
         'echo "${COMPREPLY[@]}"; }\n'
-        "try com; try chat --mod; try chat --model mi; try plan --task ui; try extract --schema ci; try completion z\n"
+        "try com; try chat --mod; try chat --model min; try plan --task ui; try extract --schema ci; try completion z\n"
     )
     command = ["bash", "-c", script]
     ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)  # noqa: S603  # ours
