@@ -153,6 +153,22 @@ def test_a_wrong_configuration_names_everything_at_once(
         assert "canary" not in err
 
 
+def test_a_key_that_cannot_be_sent_is_told_behind_the_settings(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GROQ_API_KEY", '"gsk-canary-0123456789"')
+    monkeypatch.setenv("LLM_MANAGER_PROVIDERS", "acme=https://llm.acme.example/v1")
+    monkeypatch.setenv("ACME_API_KEY", "sk-canary-of-acme-0123")
+    assert main(["config"]) == 0
+    out = capsys.readouterr().out
+    said = "keys.providers.groq.0 (GROQ_API_KEY): stands in quotes, which are sent as a part of it: remove them"
+    assert said in out.splitlines()
+    rows = [line.split() for line in out.splitlines()]
+    assert ["providers.acme.base_url", "https://llm.acme.example/v1", "LLM_MANAGER_PROVIDERS"] in rows
+    assert ["providers.acme.key", "Secret('...0123')", "ACME_API_KEY"] in rows
+    assert "canary" not in out
+
+
 def test_a_plan_says_how_many_messages_a_window_leaves_out() -> None:
     target = PlannedTarget(model="gpt", provider="openai", why="first", left_out_messages=3, worst_attempts=1)
     route = RoutePlan(targets=(target,), worst_attempts=1, worst_cost_usd=None, worst_latency_s=1.0)

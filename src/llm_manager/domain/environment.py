@@ -22,12 +22,14 @@ Read: TypeAlias = Callable[[str], object]
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """One variable, the dotted path of its setting and how its text is read; *read* raises ``ValueError``."""
+    """One variable, the dotted path of its setting and how its text is read; *read* raises ``ValueError``. A text that
+    may hold a password *is_shown* nowhere."""
 
     name: str
     path: str
     read: Read
     wanted: str = "text"
+    is_shown: bool = True
 
 
 def _text(text: str) -> str:
@@ -103,7 +105,7 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("GOOGLE_GEMINI_BASE_URL", "http.base_urls.gemini", _text),
     Variable("OPENAI_ORG_ID", "providers.openai.headers.OpenAI-Organization", _text),
     Variable("OPENAI_PROJECT_ID", "providers.openai.headers.OpenAI-Project", _text),
-    Variable("LLM_MANAGER_PROVIDERS", "providers", _providers, "name=URL, several separated by commas"),
+    Variable("LLM_MANAGER_PROVIDERS", "providers", _providers, "name=URL, several separated by commas", is_shown=False),
     *_URLS,
     Variable("LLAMA_MODEL_PATH", "models.llama.path", _text),
     Variable("MAX_REQUESTS_PER_MINUTE", "rate_limit.requests_per_minute", int, "a whole number"),
@@ -135,7 +137,8 @@ def from_environment(environ: Mapping[str, str], file: Layered) -> Layered:
         try:
             value = variable.read(text)
         except ValueError:
-            problems.append(Problem(variable.path, f"must be {variable.wanted}, not {text!r}", variable.name))
+            shown = f", not {text!r}" if variable.is_shown else ""
+            problems.append(Problem(variable.path, f"must be {variable.wanted}{shown}", variable.name))
             continue
         _put_all(tree, sources, variable.path, value, variable.name)
     for path, name in _key_variables(tree):
