@@ -75,9 +75,9 @@ async def test_dev_shows_everything_that_happens(capsys: pytest.CaptureFixture[s
 async def test_dev_shows_which_options_a_model_is_not_sent(capsys: pytest.CaptureFixture[str]) -> None:
     asked = LLMRequest(prompt="hi", preferences=Preferences(temperature=0.7, stop=("END",)))
     async with Simulator() as simulator, dev(config(simulator.url)) as context:
-        assert (await run(generate(asked), context)).unwrap().model == "gpt-5.6-terra"
+        assert (await run(generate(asked), context)).unwrap().model == "gpt-6.1-terra"
     [line] = [each for each in capsys.readouterr().err.splitlines() if "OptionsDropped" in each]
-    assert all(part in line for part in ("gpt-5.6-terra", "temperature", "stop"))
+    assert all(part in line for part in ("gpt-6.1-terra", "temperature", "stop"))
 
 
 async def test_a_context_logs_what_its_settings_ask_for() -> None:
