@@ -163,5 +163,7 @@ def test_a_key_in_quotes_keeps_its_own_provider_from_being_asked_and_no_other() 
 def test_a_broken_header_or_key_of_a_model_is_named() -> None:
     stated = {"acme": replace(ACME, headers={"X-Team": Secret("a\nb")})}
     config = LLMConfig(providers=stated, models={"mine": ModelSettings(model="acme/m", key=Secret("'k'"))})
-    paths = [each.path for each in resolve(config, "mine").failure().problems]
+    error = resolve(config, "mine").failure()
+    assert isinstance(error, ConfigurationError)
+    paths = [each.path for each in error.problems]
     assert paths == ["providers.acme.headers.X-Team", "models.mine.key"]
