@@ -196,6 +196,18 @@ async def total_after(kept: KeptMetrics) -> MetricsSnapshot:
     return (await kept.total()).unwrap()
 
 
+async def test_more_numbers_than_fit_a_statement_are_added_like_a_few(url: str) -> None:
+    alone = MemoryMetrics()
+    for _ in range(2):
+        kept = KeptMetrics(database(url), NEVER_S, print).open()
+        for number in range(260):
+            event = attempt(f"m{number % 4}", 1.0 + number)
+            kept.notify(event)
+            alone.notify(event)
+        await kept.aclose()
+    assert await total(url) == alone.snapshot()
+
+
 async def test_a_postgres_that_restarts_goes_on_being_added_to(postgres: PostgresServer) -> None:
     kept = KeptMetrics(database(postgres.url), NEVER_S, print).open()
     kept.notify(attempt("m"))

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
+from itertools import chain
 from secrets import token_hex
 from threading import Event as Signal
 from threading import Lock, Thread
@@ -36,12 +37,27 @@ News: TypeAlias = StoreUnavailable | None
 
 _TABLE: Final = "llm_manager_metric"
 _TABLES: Final = (
-    f"CREATE TABLE {_TABLE} (subject TEXT NOT NULL, name TEXT NOT NULL, value DOUBLE PRECISION NOT NULL,"
+    "CREATE TABLE llm_manager_metric (subject TEXT NOT NULL, name TEXT NOT NULL, value DOUBLE PRECISION NOT NULL,"
     " PRIMARY KEY (subject, name))",
     "CREATE TABLE llm_manager_metric_writer (writer TEXT PRIMARY KEY, batch INTEGER NOT NULL)",
 )
+
+_READ_BATCH: Final = "SELECT batch FROM llm_manager_metric_writer WHERE writer = ?"
+_WRITE_BATCH: Final = (
+    "INSERT INTO llm_manager_metric_writer (writer, batch) VALUES (?, ?)"
+    " ON CONFLICT (writer) DO UPDATE SET batch = excluded.batch"
+)
+_FORGET_WRITER: Final = "DELETE FROM llm_manager_metric_writer WHERE writer = ?"
+
 _ROWS: Final = 100
-"""So many numbers go into one statement."""
+"""So many numbers go into one statement; the last ones go one by one."""
+
+_PUT: Final = "INSERT INTO llm_manager_metric (subject, name, value) VALUES (?, ?, ?)"
+_PUT_MANY: Final = _PUT + ", (?, ?, ?)" * (_ROWS - 1)
+_ADD: Final = " ON CONFLICT (subject, name) DO UPDATE SET value = llm_manager_metric.value + excluded.value"
+_RAISE: Final = (
+    " ON CONFLICT (subject, name) DO UPDATE SET value = excluded.value WHERE excluded.value > llm_manager_metric.value"
+)
 
 
 @final
@@ -202,42 +218,32 @@ def _make_tables(session: Session) -> None:
 def _add_batch(writer: str, number: int, batch: Mapping[str, Figures], session: Session) -> None:
     """Add *batch* unless it is in the sums already. Rows are touched in one order by all, so that no two processes wait
     for each other."""
-    stored = session.rows("SELECT batch FROM llm_manager_metric_writer WHERE writer = ?", writer)
+    stored = session.rows(_READ_BATCH, writer)
     if stored and stored[0][0] >= number:
         return
-    session.change(
-        "INSERT INTO llm_manager_metric_writer (writer, batch) VALUES (?, ?)"
-        " ON CONFLICT (writer) DO UPDATE SET batch = excluded.batch",
-        writer,
-        number,
-    )
-    known = {_subject(text) for (text,) in session.rows(f"SELECT DISTINCT subject FROM {_TABLE}")}  # noqa: S608 - ours
-    numbers = [
+    session.change(_WRITE_BATCH, writer, number)
+    known = {_subject(text) for (text,) in session.rows("SELECT DISTINCT subject FROM llm_manager_metric")}
+    numbers = sorted(
         (_text(subject), name, value)
-        for subject, figures in sorted(at_most(MOST_MODELS, known, batch).items())
-        for name, value in sorted(figures.items())
-    ]
-    _put(session, (each for each in numbers if not is_maximum(each[1])), f"{_TABLE}.value + excluded.value")
-    greatest = f"CASE WHEN excluded.value > {_TABLE}.value THEN excluded.value ELSE {_TABLE}.value END"
-    _put(session, (each for each in numbers if is_maximum(each[1])), greatest)
+        for subject, figures in at_most(MOST_MODELS, known, batch).items()
+        for name, value in figures.items()
+    )
+    _put(session, [each for each in numbers if not is_maximum(each[1])], _PUT_MANY + _ADD, _PUT + _ADD)
+    _put(session, [each for each in numbers if is_maximum(each[1])], _PUT_MANY + _RAISE, _PUT + _RAISE)
 
 
-def _put(session: Session, numbers: Iterable[tuple[str, str, float]], merged: str) -> None:
-    """Write *numbers*, *merged* with those that are there."""
-    left = list(numbers)
-    while left:
-        some, left = left[:_ROWS], left[_ROWS:]
-        places = ", ".join(["(?, ?, ?)"] * len(some))
-        statement = (
-            f"INSERT INTO {_TABLE} (subject, name, value) VALUES {places}"  # noqa: S608 - ours, with bound parameters
-            f" ON CONFLICT (subject, name) DO UPDATE SET value = {merged}"
-        )
-        session.change(statement, *(part for number in some for part in number))
+def _put(session: Session, numbers: Sequence[tuple[str, str, float]], many: str, one: str) -> None:
+    """Merge *numbers* with those that are there, by the statement *many* for :data:`_ROWS` of them, *one* for one."""
+    whole = len(numbers) // _ROWS * _ROWS
+    for start in range(0, whole, _ROWS):
+        session.change(many, *chain.from_iterable(numbers[start : start + _ROWS]))
+    for number in numbers[whole:]:
+        session.change(one, *number)
 
 
 def _read(session: Session) -> dict[str, Figures]:
     found: dict[str, dict[str, float]] = {}
-    for text, name, value in session.rows(f"SELECT subject, name, value FROM {_TABLE}"):  # noqa: S608 - ours
+    for text, name, value in session.rows("SELECT subject, name, value FROM llm_manager_metric"):
         found.setdefault(_subject(text), {})[name] = value
     return dict(found)
 
@@ -253,8 +259,8 @@ def _subject(text: str) -> str:
 
 
 def _clear(session: Session) -> None:
-    session.change(f"DELETE FROM {_TABLE}")  # noqa: S608 - ours
+    session.change("DELETE FROM llm_manager_metric")
 
 
 def _forget_writer(writer: str, session: Session) -> None:
-    session.change("DELETE FROM llm_manager_metric_writer WHERE writer = ?", writer)
+    session.change(_FORGET_WRITER, writer)
