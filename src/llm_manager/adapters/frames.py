@@ -1,6 +1,6 @@
 """Streams cut into the JSON texts they carry, as they come: server-sent events, and one text to a line.
 
-Incremental, linear in time and bounded in memory: what has not ended is kept in pieces, and never more of it than the
+Incremental, linear in time and bounded in memory: what has not ended is kept joined, and never more of it than the
 cap. A stream that stops in the middle of a text has not sent it.
 """
 
@@ -25,12 +25,16 @@ class _Lines:
     """Lines that end with LF, CRLF or CR, each without its end. A CR at the end of a chunk may have its LF in the
     next one."""
 
-    __slots__ = ("_pieces", "after_cr", "pending_bytes")
+    __slots__ = ("_pending", "after_cr")
 
     def __init__(self) -> None:
-        self._pieces: list[bytes] = []
+        self._pending = bytearray()
         self.after_cr = False
-        self.pending_bytes = 0
+
+    @property
+    def pending_bytes(self) -> int:
+        """How long the line is that has not ended."""
+        return len(self._pending)
 
     def feed(self, chunk: bytes) -> list[bytes]:
         if self.after_cr and chunk.startswith(b"\n"):
@@ -39,13 +43,11 @@ class _Lines:
         lines = chunk.splitlines(keepends=True)
         last = b"" if not lines or lines[-1].endswith((b"\n", b"\r")) else lines.pop()
         whole = [line.rstrip(b"\r\n") for line in lines]
-        if whole and self._pieces:
-            whole[0] = b"".join((*self._pieces, whole[0]))
-            self._pieces.clear()
-            self.pending_bytes = 0
-        if last:
-            self._pieces.append(last)
-            self.pending_bytes += len(last)
+        if whole and self._pending:
+            self._pending += whole[0]
+            whole[0] = bytes(self._pending)
+            self._pending = bytearray()
+        self._pending += last
         return whole
 
 
@@ -58,7 +60,7 @@ class Events:
     def __init__(self, max_bytes: int) -> None:
         self._cap = max_bytes
         self._lines = _Lines()
-        self._data: list[bytes] = []
+        self._data: bytes | bytearray | None = None  # joined from the second line on
         self._size = 0
         self._at_start = True
 
@@ -71,9 +73,9 @@ class Events:
         for line in self._lines.feed(chunk):
             if line:
                 self._field(line)
-            elif self._data:
-                frames.append(self._data[0] if len(self._data) == 1 else b"\n".join(self._data))
-                self._data = []
+            elif self._data is not None:
+                frames.append(bytes(self._data))
+                self._data = None
                 self._size = 0
             if self._size > self._cap:
                 return None
@@ -83,7 +85,7 @@ class Events:
         """What :meth:`feed` says of whole events of one line of data each, which is how vendors send them; None of
         anything else. Of several events at once it takes half the time."""
         lines = self._lines
-        if self._data or lines.pending_bytes or lines.after_cr:  # something is left of an earlier chunk
+        if self._data is not None or lines.pending_bytes or lines.after_cr:  # something is left of an earlier chunk
             return None
         if chunk[:6] != b"data: " or chunk[-2:] != b"\n\n" or b"\r" in chunk or len(chunk) > self._cap:
             return None
@@ -97,11 +99,14 @@ class Events:
         if self._at_start:
             line = line.removeprefix(_BYTE_ORDER_MARK)
             self._at_start = False
-        name, _, value = line.partition(b":")
-        if name == b"data":
-            data = value.removeprefix(b" ")
-            self._data.append(data)
+        if line[:5] == b"data:" or line == b"data":
+            data = line[6 if line[5:6] == b" " else 5 :]
             self._size += len(data) + 1
+            if self._data is None:
+                self._data = data
+            else:
+                self._data = self._data if isinstance(self._data, bytearray) else bytearray(self._data)
+                self._data += b"\n" + data
 
 
 @final

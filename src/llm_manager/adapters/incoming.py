@@ -16,7 +16,7 @@ from llm_manager.domain.masking import Mask
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.response import LLMResponse, Usage
 from llm_manager.domain.settings import HttpSettings
-from llm_manager.domain.stream import Delta, deltas_of, size_of
+from llm_manager.domain.stream import Delta, deltas_of
 
 STREAM_BODIES = 16
 """How many times ``http.max_body_bytes`` a stream may be, all its events and comments taken together: what wraps a word
@@ -63,7 +63,6 @@ class Streamed:
         "_reader",
         "_rest",
         "_share",
-        "_size",
         "_stream",
         "_stream_bytes",
         "longest_pull_s",
@@ -88,7 +87,6 @@ class Streamed:
         self._model = model
         self.longest_pull_s = idle_s
         self._mask = mask
-        self._size = 0
         self._rest: bytes | memoryview = b""
         self._share = LoopShare()
         self._stream_bytes = 0
@@ -145,11 +143,12 @@ class Streamed:
                 self._ended = read
                 break
             deltas += read.unwrap()
+            if self._reader.kept_bytes > self._cap:
+                return self._oversize("the answer")
             if self._reader.finished:
                 self._ended = self._reader.end()
                 break
-        self._size += sum(map(size_of, deltas))
-        return deltas if self._size <= self._cap else self._oversize("the answer")
+        return deltas
 
     def _oversize(self, what: str) -> Sequence[Delta]:
         self._ended = Failure(MalformedResponse(self._model, "oversize", f"{what} is larger than its cap"))

@@ -275,8 +275,9 @@ class HttpSettings:
     """Where providers are and how they are reached. *base_urls* is by provider name (``portkey`` is one).
 
     Plain http is refused outside loopback unless *allow_http*; proxies of the environment are ignored unless
-    *trust_environment*. The caps protect memory: a body, one stream event. *engine* is what sends: ``aiohttp`` is
-    faster, works on asyncio alone and comes with the extra ``fast``.
+    *trust_environment*. The caps protect memory: a body, or what is kept of an answer in pieces, which is its text
+    twice; one stream event. *engine* is what sends: ``aiohttp`` is faster, works on asyncio alone and comes with the
+    extra ``fast``.
     """
 
     engine: HttpEngine = "httpx2"

@@ -107,8 +107,3 @@ def deltas_of(response: LLMResponse) -> tuple[Delta, ...]:
         *((TextDelta(response.content),) if response.content else ()),
         *(ToolCallDelta(index=index, id=call.id, name=call.name, arguments=call.arguments) for index, call in calls),
     )
-
-
-def size_of(delta: Delta) -> int:
-    """How many characters *delta* adds to the answer."""
-    return len(delta.arguments) if isinstance(delta, ToolCallDelta) else len(delta.text)

@@ -14,10 +14,11 @@ import anyio
 from returns.result import Failure, Success
 
 from llm_manager.domain.errors import LLMError, RequestTimedOut
+from llm_manager.domain.joined import Joined
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.paid import NOTHING_TOLD, usage_of, with_usage
 from llm_manager.domain.response import LLMResponse, Usage
-from llm_manager.domain.stream import Delta, TextDelta, ToolCallDelta
+from llm_manager.domain.stream import Delta, ReasoningDelta, TextDelta, ToolCallDelta
 from llm_manager.effect.context import Context
 from llm_manager.effect.ongoing import Ending, Ongoing
 from llm_manager.policies.asked import Asked, Written, completed, refused, usage_so_far
@@ -35,7 +36,7 @@ CLOSING_S = 1.0
 class Flow(Ongoing):
     """The answer to *asked* as it comes in."""
 
-    __slots__ = ("_asked", "_context", "_incoming", "_limit_s", "_ready", "_reasoning", "_text", "_written")
+    __slots__ = ("_asked", "_beside", "_context", "_incoming", "_limit_s", "_ready", "_reasoning", "_text")
 
     def __init__(self, context: Context, incoming: Incoming, asked: Asked) -> None:
         super().__init__()
@@ -43,9 +44,9 @@ class Flow(Ongoing):
         self._incoming = incoming
         self._asked = asked
         self._limit_s = 0.0 if context.deadline_s is None else context.deadline_s - context.clock.monotonic()
-        self._text: list[str] = []
-        self._written: list[str] = []  # what is paid for as an answer: in the form that the model gave it
-        self._reasoning: list[str] = []
+        self._text = Joined()
+        self._beside = Joined()  # what is paid for as an answer and is no part of the text
+        self._reasoning = Joined()
         self._ready: list[Outcome[Piece, LLMError]] = []  # two at most
 
     @property
@@ -56,7 +57,7 @@ class Flow(Ongoing):
     @property
     def text(self) -> str:
         """What it has said so far."""
-        return "".join(self._text)
+        return self._text.text
 
     @property
     def target_key(self) -> str:
@@ -113,23 +114,34 @@ class Flow(Ongoing):
         piece = got.unwrap()
         if isinstance(piece, LLMResponse):
             return self._last(completed(self._asked, piece))
-        for delta in piece:
-            if isinstance(delta, ToolCallDelta):
-                self._written += (delta.name or "", delta.arguments)
-            else:
-                (self._written if isinstance(delta, TextDelta) else self._reasoning).append(delta.text)
         deltas = unfitted_deltas(piece, self._asked.mode)
+        self._keep(piece, deltas)
         if not deltas:
             return None
-        self._text.extend([delta.text for delta in deltas if isinstance(delta, TextDelta)])
         return got if deltas is piece else Success(deltas)
+
+    def _keep(self, piece: Sequence[Delta], deltas: Sequence[Delta]) -> None:
+        """Keep what *piece* has brought, each word once: as text where it is in *deltas*, the form for the caller."""
+        for delta in deltas:
+            if isinstance(delta, TextDelta):
+                self._text.add(delta.text)
+        for delta in piece:
+            match delta:
+                case ReasoningDelta(text):
+                    self._reasoning.add(text)
+                case ToolCallDelta(name=name, arguments=arguments):
+                    self._beside.add(name or "")
+                    self._beside.add(arguments if deltas is piece else "")
+                case TextDelta(text) if deltas is not piece:
+                    self._beside.add(text)
+                case _:
+                    pass
 
     def _last(self, response: LLMResponse) -> Outcome[Piece, LLMError]:
         """The response; before it its text, if that has not been told in pieces."""
         if self._text or not response.content:
             return Success(response)
-        self._text.append(response.content)
-        self._written.append(response.content)
+        self._text.add(response.content)
         self._ready.append(Success(response))
         return Success((TextDelta(response.content),))
 
@@ -153,7 +165,8 @@ class Flow(Ongoing):
         return usage_so_far(self._asked, self._incoming.usage, self._what_came())
 
     def _what_came(self) -> Written:
-        return Written("".join(self._written), "".join(self._reasoning))
+        beside = self._beside.text
+        return Written(self._text.text + beside if beside else self._text.text, self._reasoning.text)
 
     def _paid(self, error: LLMError) -> LLMError:
         """*error* with what had been used until then: as the provider has said at the end, or else as far as it came.
@@ -162,7 +175,7 @@ class Flow(Ongoing):
         """
         if usage_of(error) is not None:
             return refused(self._asked, error, self._what_came())
-        if not self._written and not self._reasoning and self._incoming.usage == NOTHING_TOLD:
+        if not (self._text or self._beside or self._reasoning) and self._incoming.usage == NOTHING_TOLD:
             return error
         return with_usage(error, self._so_far())
 

@@ -11,6 +11,7 @@ from returns.result import Failure, Success
 from llm_manager.combinators.fallback import failures_of
 from llm_manager.domain.errors import AllModelsFailed, LLMError
 from llm_manager.domain.events import FellBack
+from llm_manager.domain.joined import Joined
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.request import LLMRequest
 from llm_manager.domain.response import LLMResponse
@@ -107,7 +108,7 @@ class Relay:
         self._flow = flow
         self._is_text = can_continue(request)
         self._seam = Seam("")
-        self._text: list[str] = []
+        self._text: Joined | None = None  # before the first takeover it is that of the flow
         self._failures: list[tuple[str, LLMError]] = []
         self._ready: LLMResponse | None = None
 
@@ -119,7 +120,7 @@ class Relay:
     @property
     def text(self) -> str:
         """What all of them have said."""
-        return "".join(self._text)
+        return self._flow.text if self._text is None else self._text.text
 
     async def pull(self) -> Outcome[Pieces | LLMResponse, LLMError]:
         """As the model that answers now gives it; where it fails, the news that another one has taken over."""
@@ -154,7 +155,8 @@ class Relay:
     def _say(self, text: str) -> Pieces:
         if not text:
             return ()
-        self._text.append(text)
+        if self._text is not None:
+            self._text.add(text)
         return (TextDelta(text),)
 
     def _last(self, response: LLMResponse) -> Pieces:
@@ -177,7 +179,7 @@ class Relay:
             self._failures.extend(failures_of(opened.failure()))
             return Failure(self._failed())
         self._flow = opened.unwrap()
-        self._seam, self._text = Seam(partial), [partial] if partial else []
+        self._seam, self._text = Seam(partial), Joined(partial)
         now_s = context.clock.monotonic()
         told = FellBack(at_s=now_s, model=failed, next_model=self._flow.model, error=error, run=context.run)
         emit(context, told)

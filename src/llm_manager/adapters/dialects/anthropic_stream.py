@@ -7,7 +7,8 @@ numbers of tokens are cumulative. A message that has said why it stopped is whol
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, final
+from dataclasses import dataclass
+from typing import final
 
 from returns.result import Failure, Success
 
@@ -23,10 +24,24 @@ from llm_manager.adapters.dialects.dialect import Headers
 from llm_manager.adapters.dialects.json_values import Json, as_object, as_text
 from llm_manager.adapters.dialects.statuses import read_object
 from llm_manager.domain.errors import LLMError, StreamBroken
+from llm_manager.domain.joined import Joined
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.response import LLMResponse, Usage
 from llm_manager.domain.stream import Delta
 from llm_manager.domain.target import Target
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class _Thought:
+    """A thinking block of this *kind* that is still growing."""
+
+    kind: str
+    texts: dict[str, Joined]
+
+    def block(self) -> Json:
+        """As it goes back."""
+        return {"type": self.kind, **{name: text.text for name, text in self.texts.items()}}
 
 
 @final
@@ -39,7 +54,7 @@ class MessageReader:
         self._headers = headers
         self._target = target
         self._answer = Assembly(target, headers.get("request-id"))
-        self._thoughts: list[dict[str, Any]] = []
+        self._thoughts: list[_Thought] = []
         self.finished = False
 
     def read(self, frame: bytes, /) -> Outcome[Sequence[Delta], LLMError]:
@@ -74,6 +89,11 @@ class MessageReader:
         return self._answer.whole()
 
     @property
+    def kept_bytes(self) -> int:
+        """The memory that is kept of it."""
+        return self._answer.kept_bytes
+
+    @property
     def usage(self) -> Usage:
         """What has been told of it: the prompt's tokens from the first event on."""
         return self._answer.usage
@@ -90,11 +110,11 @@ class MessageReader:
                 text = as_text(block.get("text"))
                 return Success((answer.say(text),) if text else ())
             case "thinking" | "redacted_thinking":
-                self._thoughts.append(dict(block))
+                self._begin_thought(block)
                 thought = as_text(block.get("thinking"))
                 return Success((answer.think(thought),) if thought else ())
             case "tool_use":
-                signature, self._thoughts = signature_of(self._thoughts), []
+                signature, self._thoughts = signature_of([each.block() for each in self._thoughts]), []
                 id_, name = as_text(block.get("id")), as_text(block.get("name"))
                 called = answer.call(answer.calls_begun, id_, name, "", signature)
                 return called if isinstance(called, Failure) else Success((called.unwrap(),))
@@ -123,11 +143,18 @@ class MessageReader:
             case _:
                 return Success(())
 
+    def _begin_thought(self, block: Json) -> None:
+        """Keep the texts of a block that begins, for it goes back to the vendor with the call that it leads to."""
+        texts = {name: value for name, value in block.items() if isinstance(value, str) and name != "type"}
+        self._answer.hold_record()
+        self._answer.hold(*texts, *texts.values())
+        self._thoughts.append(_Thought(block["type"], {name: Joined(text) for name, text in texts.items()}))
+
     def _think(self, name: str, piece: str) -> None:
         """Keep the block that is being thought, for the call it may lead to."""
         if self._thoughts:
-            block = self._thoughts[-1]
-            block[name] = (as_text(block.get(name)) or "") + piece
+            self._thoughts[-1].texts.setdefault(name, Joined()).add(piece)
+            self._answer.hold(piece)
 
     def _ending(self, delta: Json, usage: Json) -> Outcome[Sequence[Delta], LLMError]:
         answer = self._answer

@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import final
+from typing import Final, final
 
 from returns.result import Failure, Success
 
 from llm_manager.domain.errors import ContentFiltered, LLMError, MalformedResponse, StreamBroken
+from llm_manager.domain.joined import Joined
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.paid import paid_for
 from llm_manager.domain.request import ToolCall
 from llm_manager.domain.response import FinishReason, LLMResponse, ResponseMetadata, Usage
 from llm_manager.domain.stream import ReasoningDelta, TextDelta, ToolCallDelta
 from llm_manager.domain.target import Target
+
+COPIES: Final = 2
+"""How often a text of an answer is kept while it comes: for the response, and for what is to be said should it break
+off."""
+
+WIDE_BYTES: Final = 4
+RECORD_BYTES: Final = 2048
+"""More than an empty tool call takes, or another record of as many fields."""
+
+MOST_CALLS: Final = 4096
+"""So many tool calls are in no answer that anybody can use."""
 
 
 @final
@@ -23,14 +35,14 @@ class _Call:
 
     id: str
     name: str
-    arguments: list[str] = field(default_factory=list[str])
+    arguments: Joined = field(default_factory=Joined)
     signature: str | None = None
 
 
 @final
 class Assembly:
-    """The answer of *target* so far. What is said is kept in pieces and joined once, so a long answer costs no more a
-    piece than a short one."""
+    """The answer of *target* so far. What is said is joined as it comes, so an answer in many pieces takes no more
+    memory than one in few; *kept_bytes* is how much."""
 
     __slots__ = (
         "_calls",
@@ -38,6 +50,7 @@ class Assembly:
         "_target",
         "_text",
         "finish",
+        "kept_bytes",
         "refused",
         "request_id",
         "response_id",
@@ -47,8 +60,9 @@ class Assembly:
 
     def __init__(self, target: Target, request_id: str | None = None) -> None:
         self._target = target
-        self._text: list[str] = []
-        self._reasoning: list[str] = []
+        self._text = Joined()
+        self._reasoning = Joined()
+        self.kept_bytes = 0
         self._calls: dict[int, _Call] = {}
         self.request_id = request_id
         self.response_id: str | None = None
@@ -59,13 +73,28 @@ class Assembly:
 
     def say(self, text: str) -> TextDelta:
         """More of the answer."""
-        self._text.append(text)
+        self._text.add(text)
+        self.hold(text)
         return TextDelta(text)
 
     def think(self, text: str) -> ReasoningDelta:
         """More of the reasoning."""
-        self._reasoning.append(text)
+        self._reasoning.add(text)
+        self.hold(text)
         return ReasoningDelta(text)
+
+    def hold(self, *texts: str | None) -> None:
+        """Count *texts* among what is kept: here, and as long by whoever reads the stream.
+
+        Python has four bytes for each character of a text that holds a wide one; how many do is not looked at.
+        """
+        for text in texts:
+            if text:
+                self.kept_bytes += COPIES * (len(text) if text.isascii() else WIDE_BYTES * len(text))
+
+    def hold_record(self) -> None:
+        """Count one record, whatever it holds, among what is kept."""
+        self.kept_bytes += RECORD_BYTES
 
     def call(
         self, index: int, id_: str | None, name: str | None, arguments: str, signature: str | None = None
@@ -76,11 +105,16 @@ class Assembly:
         if known is None:
             if index != len(self._calls) or not name:
                 return Failure(self._protocol(f"a tool call at {index} that did not begin, after {len(self._calls)}"))
+            if index >= MOST_CALLS:
+                return Failure(MalformedResponse(self._target.model, "oversize", f"more than {MOST_CALLS} tool calls"))
             known = self._calls[index] = _Call(id_ or "", name)
+            self.hold_record()
+            self.hold(id_, name)
         elif (id_ and id_ != known.id) or (name and name != known.name):
             return Failure(self._protocol(f"two tool calls at {index}: {known.name} and {name or known.name}"))
-        known.arguments.append(arguments)
+        known.arguments.add(arguments)
         known.signature = signature or known.signature
+        self.hold(arguments, signature)
         return Success(ToolCallDelta(index=index, id=id_, name=name, arguments=arguments))
 
     @property
@@ -91,7 +125,7 @@ class Assembly:
     @property
     def text(self) -> str:
         """The answer so far."""
-        return "".join(self._text)
+        return self._text.text
 
     def broken(self, why: str) -> StreamBroken:
         """The stream ended here, before it was complete."""
@@ -118,11 +152,11 @@ class Assembly:
                 finish_reason="refusal" if self.refused else self.finish or "unknown",
                 tool_calls=tuple(
                     ToolCall(
-                        id=call.id, name=call.name, arguments="".join(call.arguments) or "{}", signature=call.signature
+                        id=call.id, name=call.name, arguments=call.arguments.text or "{}", signature=call.signature
                     )
                     for call in calls
                 ),
-                reasoning="".join(self._reasoning),
+                reasoning=self._reasoning.text,
                 metadata=ResponseMetadata(
                     provider=self._target.provider.name,
                     request_id=self.request_id or self.response_id,

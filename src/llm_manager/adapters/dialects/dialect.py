@@ -58,6 +58,11 @@ class AnswerReader(Protocol):
         """What the vendor has said of it so far."""
         ...
 
+    @property
+    def kept_bytes(self) -> int:
+        """How much memory is kept of it, here and where it is read, at the most."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dialect:

@@ -193,6 +193,17 @@ def call_of(part: Json, index: int, response_id: str | None) -> ToolCall:
     )
 
 
+COUNTS = (
+    "promptTokenCount",
+    "candidatesTokenCount",
+    "thoughtsTokenCount",
+    "toolUsePromptTokenCount",
+    "totalTokenCount",
+    "cachedContentTokenCount",
+)
+"""What of its usage is read. Each piece of a stream tells some, and what it says beside them is not kept."""
+
+
 def usage_of(usage: Json) -> Usage:
     """The tokens that *usage* tells. The vendor counts thoughts apart from the answer, and leaves out counts of 0; what
     only its total holds are thoughts too (google-genai 3.4, ``GenerateContentResponseUsageMetadata``)."""

@@ -7,13 +7,14 @@ the piece that says why the answer ended is the last one, and it tells the usage
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, final
+from typing import final
 
 from returns.result import Failure, Success
 
 from llm_manager.adapters.dialects.assembly import Assembly
 from llm_manager.adapters.dialects.dialect import Headers
 from llm_manager.adapters.dialects.gemini_answers import (
+    COUNTS,
     blocked_by,
     call_of,
     failed_by,
@@ -24,7 +25,7 @@ from llm_manager.adapters.dialects.gemini_answers import (
     text_of,
     usage_of,
 )
-from llm_manager.adapters.dialects.json_values import Json, as_list, as_object, as_text
+from llm_manager.adapters.dialects.json_values import Json, as_count, as_list, as_object, as_text
 from llm_manager.adapters.dialects.statuses import read_object
 from llm_manager.domain.errors import ContentFiltered, LLMError, StreamBroken
 from llm_manager.domain.outcome import Outcome
@@ -44,7 +45,7 @@ class ContentReader:
         self._headers = headers
         self._target = target
         self._answer = Assembly(target, request_id_of(headers))
-        self._counts: dict[str, Any] = {}
+        self._counts: dict[str, int] = {}
         self._failed: LLMError | None = None
         self.finished = False
 
@@ -77,13 +78,18 @@ class ContentReader:
         return self._answer.whole() if self._failed is None else paid_for(Failure(self._failed), self._answer.usage)
 
     @property
+    def kept_bytes(self) -> int:
+        """The memory that is kept of it."""
+        return self._answer.kept_bytes
+
+    @property
     def usage(self) -> Usage:
         """What has been told of it: every piece counts what there is so far."""
         return self._answer.usage
 
     def _used(self, usage: Json) -> None:
         """Counts are cumulative; those that a piece leaves out are those of the one before it."""
-        self._counts |= {name: count for name, count in usage.items() if count is not None}
+        self._counts |= {name: count for name in COUNTS if (count := as_count(usage.get(name))) is not None}
         self._answer.usage = usage_of(self._counts)
 
     def _deltas(self, candidate: Json, *, is_last: bool) -> Outcome[Sequence[Delta], LLMError]:

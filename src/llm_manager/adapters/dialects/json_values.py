@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from json import JSONEncoder
@@ -53,8 +54,31 @@ def object_in(text: str) -> Json | None:
 
 
 def parse_json(body: bytes) -> Any:
-    """The value of *body*; ``ValueError`` for what is none, is nested beyond reason or holds a number beyond it."""
+    """The value of *body*; ``ValueError`` for what is none, is nested beyond reason, holds a number beyond it, or more
+    values than there are in any answer."""
+    if len(body) > MOST_VALUES and _has_too_many_values(body):
+        raise ValueError(f"it holds more than {MOST_VALUES:,} values")
     return _parser()(body, allow_inf_nan=False)
+
+
+MOST_VALUES: Final = 100_000
+"""The most values that JSON from outside may hold. One takes some 64 bytes of memory, and two characters: 8 MiB of
+``[],[],...`` would be 180 MiB. The arguments that a model can write in its longest answer hold some 60,000."""
+
+_STRUCTURE: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|([,:[{])', re.DOTALL)
+"""A string, even one without an end, or, as a group, what comes before or after a value."""
+
+
+def _has_too_many_values(body: bytes) -> bool:
+    """Are there more values in *body* than may be? What is inside a string is only looked at where that matters."""
+    if sum(map(body.count, (b",", b":", b"[", b"{"))) <= MOST_VALUES:
+        return False
+    values = 0
+    for match in _STRUCTURE.finditer(body):
+        values += match.lastindex is not None
+        if values > MOST_VALUES:
+            return True
+    return False
 
 
 @cache

@@ -59,6 +59,11 @@ class ChatReader:
         return self._answer.whole()
 
     @property
+    def kept_bytes(self) -> int:
+        """The memory that is kept of it."""
+        return self._answer.kept_bytes
+
+    @property
     def usage(self) -> Usage:
         """What has been told of it: at the end."""
         return self._answer.usage

@@ -88,6 +88,11 @@ class CompletionReader:
         return self._answer.whole()
 
     @property
+    def kept_bytes(self) -> int:
+        """The memory that is kept of it."""
+        return self._answer.kept_bytes
+
+    @property
     def usage(self) -> Usage:
         """What has been told of it: in the chunk before the last."""
         return self._answer.usage

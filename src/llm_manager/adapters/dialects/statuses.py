@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from codecs import getincrementaldecoder
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 
@@ -23,6 +24,8 @@ from llm_manager.domain.problem import Problem
 from llm_manager.domain.target import Target
 from llm_manager.domain.verdicts import OVERLOADED
 
+PIECE_BYTES = 64 * 1024
+
 MESSAGE_LENGTH = 500
 """How much of a vendor's message is kept."""
 
@@ -37,13 +40,25 @@ def read_object(body: bytes, target: Target) -> Outcome[Json, MalformedResponse]
 
 def unparsable(body: bytes, bad: ValueError, target: Target) -> MalformedResponse:
     """What is wrong with a *body* that :func:`parse_json` raised *bad* for."""
-    try:
-        body.decode()
-    except UnicodeDecodeError:
+    if not _is_utf8(body):
         return MalformedResponse(target.model, "undecodable", "the body is not UTF-8")
     if not body.lstrip().startswith((b"{", b"[")):  # a page of something that stands in between, or nothing at all
         return MalformedResponse(target.model, "undecodable", "the body is no JSON, nor the beginning of any")
     return MalformedResponse(target.model, "unparsable", f"the body is not JSON: {bad}"[:MESSAGE_LENGTH])
+
+
+def _is_utf8(body: bytes) -> bool:
+    """Is *body* UTF-8? The text, which may take four times as much memory, is made piece by piece."""
+    if body.isascii():
+        return True
+    decoder = getincrementaldecoder("utf-8")()
+    try:
+        for at in range(0, len(body), PIECE_BYTES):
+            decoder.decode(body[at : at + PIECE_BYTES])
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def by_status(status: int, said: str, headers: Mapping[str, str], target: Target) -> LLMError:

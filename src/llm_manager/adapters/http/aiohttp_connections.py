@@ -11,15 +11,60 @@ import asyncio
 import select
 import ssl
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, final
 from weakref import WeakSet
 
 import aiohttp
+from aiohttp.client_proto import ResponseHandler
 
 if TYPE_CHECKING:
-    from aiohttp.client_proto import ResponseHandler
     from aiohttp.connector import Connection
     from aiohttp.tracing import Trace
+
+
+BESIDE_BYTES = 256 * 1024
+"""How much may come in a row that adds nothing to a body: a head, or what ends a body in chunks. aiohttp bounds a line
+of these and the number of lines, and keeps all of them."""
+
+
+class TooMuchBeside(aiohttp.ClientPayloadError):
+    """A head, or the lines after a body, without an end."""
+
+
+@final
+class _Bounded(ResponseHandler):
+    """Reads one connection, and hangs up on one that sends without end what is no part of a body."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(loop)
+        self._beside_bytes = 0
+
+    def data_received(self, data: bytes) -> None:
+        """More has come."""
+        before = self._body_bytes()
+        super().data_received(data)
+        if self._body_bytes() != before:
+            self._beside_bytes = 0
+            return
+        self._beside_bytes += len(data)
+        if self._beside_bytes > BESIDE_BYTES:
+            self._hang_up(TooMuchBeside(f"more than {BESIDE_BYTES} bytes came that are no part of a body"))
+
+    def _body_bytes(self) -> int:
+        return -1 if self._payload is None else self._payload.total_bytes
+
+    def _hang_up(self, why: TooMuchBeside) -> None:
+        payload, wire = self._payload, self.transport
+        if payload is not None:
+            payload.set_exception(why)
+        self.set_exception(why)
+        if wire is not None:
+            wire.abort()
+
+
+def _bounded(loop: asyncio.AbstractEventLoop) -> ResponseHandler:
+    return _Bounded(loop)
 
 
 class ConnectionBroken(aiohttp.ClientError):
@@ -33,6 +78,8 @@ class Connections(aiohttp.TCPConnector):
     def __init__(self, certificates: ssl.SSLContext | bool) -> None:  # noqa: FBT001  # aiohttp's own way to say "yours"
         # aiohttp leaves a part of the type of its sockets open.
         super().__init__(limit=0, ssl=certificates)  # pyright: ignore[reportUnknownMemberType]
+        # A name of aiohttp's own: there is no public way to choose what reads a connection.
+        self._factory = partial(_bounded, asyncio.get_running_loop())
         self._used: WeakSet[ResponseHandler] = WeakSet()
         self._under_way: dict[aiohttp.ClientRequest, asyncio.BaseTransport] = {}
 

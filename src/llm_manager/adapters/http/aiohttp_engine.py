@@ -18,7 +18,7 @@ import anyio
 from returns.result import Failure, Success
 from yarl import URL
 
-from llm_manager.adapters.http.aiohttp_connections import Connections
+from llm_manager.adapters.http.aiohttp_connections import Connections, TooMuchBeside
 from llm_manager.adapters.http.engine import OVER, Coming, HttpCall
 from llm_manager.adapters.http.surroundings import certificates, proxy_for
 from llm_manager.domain.errors import (
@@ -217,6 +217,8 @@ class _Coming:
             rest = self._content._read_nowait(-1)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
             if rest:
                 return Success(rest)
+            if isinstance(bad, TooMuchBeside):
+                return Failure(MalformedResponse(self._model, "oversize", str(bad)))
             return Failure(MalformedResponse(self._model, "truncated", str(bad) or type(bad).__name__))
         if chunk:
             return Success(chunk)

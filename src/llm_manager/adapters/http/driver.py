@@ -6,6 +6,7 @@ credentials along; bodies are unpacked here, because the cap must hold for what 
 
 from __future__ import annotations
 
+import io
 import re
 import zlib
 from collections.abc import Awaitable, Callable, Mapping
@@ -109,18 +110,18 @@ class HttpStream:
 
     async def whole(self, cap: int) -> Outcome[bytes, LLMError]:
         """All that comes, if it stays within *cap* bytes; never more than that and one piece in memory."""
-        body, share = bytearray(), LoopShare()
+        body, size, share = io.BytesIO(), 0, LoopShare()
         while True:
             got = await self.read()
             if not isinstance(got, Success):
                 return got
             piece = got.unwrap()
             if piece is None:
-                return Success(bytes(body))
-            body += piece
+                return Success(body.getvalue())  # without a copy
+            size += body.write(piece)
             if share.is_used_up(len(piece)):
                 await share.give_way()
-            if len(body) > cap:
+            if size > cap:
                 return Failure(MalformedResponse(self._model, "oversize", f"the body is larger than {cap} bytes"))
 
     async def aclose(self, *, said_all: bool = False) -> None:
