@@ -49,6 +49,7 @@ HOSTS = ("https://one.example", "https://two.example:8443", "https://three.examp
 HOSTED = ("openai", "groq", "anthropic", "gemini", "mistral", "azure_openai", "vllm")
 OWN = ("acme", "other")
 GATEWAY = "https://api.portkey.ai/v1"
+NOWHERE: frozenset[tuple[str, int]] = frozenset()
 BEHIND_GATEWAY = ("openai", "groq", "anthropic", "gemini", "mistral")
 
 
@@ -289,6 +290,6 @@ def test_nor_does_one_where_the_rests_of_keys_are_shared_over_redis(
 def test_and_a_key_does_reach_its_home(alias: ModelSettings) -> None:
     stated = {"acme": ProviderSettings(base_url="https://one.example/v1", key=Secret("sk-canary-of-acme-0123"))}
     case = _case(LLMConfig(models={"mine": alias}, providers=stated))
-    vendor = Vendor(replace(case, homes=dict.fromkeys(case.homes, frozenset())), [answer])
+    vendor = Vendor(replace(case, homes=dict.fromkeys(case.homes, NOWHERE)), [answer])
     anyio.run(everything, vendor)
     assert ("sk-canary-of-acme-0123", "https://one.example/v1/chat/completions") in vendor.strays

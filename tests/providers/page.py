@@ -51,7 +51,7 @@ def catalog_table() -> str:
     rows = [
         (
             row.name,
-            f"`{row.key_variable}`" if row.key_variable else f"`{row.url_variable}`" if row.url_variable else "a file",
+            ", ".join(f"`{name}`" for name in (row.url_variable, row.key_variable) if name) or "a file",
             row.base_url or "the one you give",
             ", ".join(sorted(row.unsupported)) or "-",
         )
