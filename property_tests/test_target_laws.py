@@ -17,8 +17,8 @@ from llm_manager.policies.stated_facts import with_settings
 from llm_manager.policies.targets import resolve
 
 KEY = (Secret("any-key-will-do-here"),)
-KEYS = KeySettings(providers=dict.fromkeys(("openai", "groq", "anthropic", "gemini"), KEY))
-LISTED = {f"{row.provider}/{name}" for name, row in MODELS.items()}
+KEYS = KeySettings(providers=dict.fromkeys((row.provider for row in MODELS.values()), KEY))
+LISTED = {f"{row.provider}/{row.name}" for row in MODELS.values()}
 
 usd = st.floats(0, 100)
 rates = {
@@ -90,7 +90,7 @@ def test_every_fact_of_the_catalog_survives_resolve(name: str, settings: ModelSe
 
 @given(st.sampled_from(sorted(MODELS)), prices, st.sampled_from(SETTINGS))
 def test_every_fact_of_a_listed_price_survives_resolve(name: str, price: Price, settings: ModelSettings) -> None:
-    listed = {f"{MODELS[name].provider}/{name}": price}
+    listed = {f"{MODELS[name].provider}/{MODELS[name].name}": price}
     config = LLMConfig(keys=KEYS, prices=listed, models={"mine": replace(settings, model=name)})
     found = resolve(config, "mine").unwrap().facts.price
     for field in fields(Price):
