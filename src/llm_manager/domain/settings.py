@@ -91,7 +91,7 @@ class ProviderSettings:
     *key* and *headers* are sent to its address alone, *key_variable* is the environment variable that holds the key,
     and *key_header* the header that carries it as it is (None: the one of the wire). A provider of the user's own
     speaks *wire* (``openai`` if None), and can do what the first provider with that wire can unless *capabilities* and
-    *unsupported* state it. The rest is as in :class:`~llm_manager.domain.provider_facts.ProviderFacts`.
+    *unsupported* state it. The rest is as in ``llm_manager.domain.provider_facts.ProviderFacts``.
     """
 
     wire: HttpWire | None = None
