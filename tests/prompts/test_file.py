@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from returns.result import Failure, Success
 
+from call_count import calls_of
 from llm_manager import ConfigurationError, LLMRequest, Preferences, Problem, describe
 from llm_manager.prompts.variable import Variable
 from llm_manager.templates import (
@@ -159,9 +159,9 @@ HOSTILE = {
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())
 def test_a_hostile_file_is_refused_in_seconds(text: str) -> None:
-    begun = time.process_time()
-    assert parse_template(text, "f.toml").failure().problems
-    assert time.process_time() - begun < 20
+    problems: list[object] = []
+    assert calls_of(lambda: problems.extend(parse_template(text, "f.toml").failure().problems)) < 10_000_000
+    assert problems
 
 
 def test_no_more_problems_are_told_than_somebody_reads() -> None:
