@@ -13,8 +13,9 @@ from llm_manager.domain.config import LLMConfig
 from llm_manager.domain.errors import ContextTooLarge, UnsupportedCapability
 from llm_manager.domain.request import ImagePart, LLMRequest, Message, Preferences, Tool
 from llm_manager.domain.settings import ModelSettings, RoutingSettings, Strategy
+from llm_manager.policies.candidate import Candidate, Chosen, Skipped
 from llm_manager.policies.latency import Latency
-from llm_manager.policies.routing import Candidate, Chosen, Skipped, candidates
+from llm_manager.policies.routing import candidates
 from llm_manager.policies.targets import resolve
 from llm_manager.policies.tokens import prompt_tokens
 

@@ -12,10 +12,11 @@ from llm_manager.domain.request import LLMRequest, Preferences
 from llm_manager.domain.response import ComputedCost, UnknownCost, Usage
 from llm_manager.domain.secret import Secret
 from llm_manager.domain.settings import HttpSettings, KeySettings, ModelSettings, RoutingSettings
+from llm_manager.policies.candidate import Chosen, Skipped
 from llm_manager.policies.parcels import at_batch_price
 from llm_manager.policies.planning import plan_of
 from llm_manager.policies.pricing import price_of
-from llm_manager.policies.routing import Chosen, Skipped, candidates
+from llm_manager.policies.routing import candidates
 from llm_manager.policies.targets import resolve
 
 KEY = (Secret("sk-canary-0123456789"),)

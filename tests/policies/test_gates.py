@@ -23,8 +23,9 @@ from llm_manager.domain.request import (
 from llm_manager.domain.secret import Secret
 from llm_manager.domain.settings import HttpSettings, KeySettings, RoutingSettings
 from llm_manager.policies.asked import asked_of
+from llm_manager.policies.candidate import Skipped
 from llm_manager.policies.planning import plan_of
-from llm_manager.policies.routing import Skipped, candidates
+from llm_manager.policies.routing import candidates
 from llm_manager.policies.targets import resolve
 
 KEY = (Secret("sk-canary-0123456789"),)

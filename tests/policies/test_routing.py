@@ -21,16 +21,9 @@ from llm_manager.domain.problem import Problem
 from llm_manager.domain.request import ImagePart, LLMRequest, Message, Preferences, Tool
 from llm_manager.domain.secret import Secret
 from llm_manager.domain.settings import HttpSettings, KeySettings, ModelSettings, PortkeySettings, RoutingSettings
+from llm_manager.policies.candidate import Chosen, Skipped
 from llm_manager.policies.latency import Latency
-from llm_manager.policies.routing import (
-    Chosen,
-    Skipped,
-    candidates,
-    configured_targets,
-    drawn_order,
-    fallback_chain,
-    strategy_of,
-)
+from llm_manager.policies.routing import candidates, configured_targets, drawn_order, fallback_chain, strategy_of
 from llm_manager.policies.targets import resolve
 
 KEY = (Secret("sk-canary-0123456789"),)

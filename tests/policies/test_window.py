@@ -11,7 +11,8 @@ from llm_manager import JsonSchema, LLMConfig, LLMRequest, Message, ModelSetting
 from llm_manager.domain.request_problems import request_problems
 from llm_manager.domain.target import Target
 from llm_manager.policies.asked import sent_tokens
-from llm_manager.policies.routing import Chosen, Skipped, candidates
+from llm_manager.policies.candidate import Chosen, Skipped
+from llm_manager.policies.routing import candidates
 from llm_manager.policies.targets import resolve
 from llm_manager.policies.tokens import prompt_tokens
 from llm_manager.policies.window import room_tokens, windowed, within

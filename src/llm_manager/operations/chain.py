@@ -29,9 +29,10 @@ from llm_manager.effect.op import effect, run
 from llm_manager.operations.waiting_list import WaitingList
 from llm_manager.policies.cache_key import cache_key
 from llm_manager.policies.calendar import day_of
+from llm_manager.policies.candidate import Candidate, Chosen, Skipped
 from llm_manager.policies.latency import Latency
 from llm_manager.policies.patience import Patience, alone, among_others, once_more
-from llm_manager.policies.routing import Candidate, Chosen, Skipped, candidates, drawn_order, strategy_of
+from llm_manager.policies.routing import candidates, drawn_order, strategy_of
 
 A = TypeVar("A")
 

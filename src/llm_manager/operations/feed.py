@@ -21,9 +21,10 @@ from llm_manager.domain.request_problems import request_problems
 from llm_manager.domain.verdicts import model_of
 from llm_manager.effect.context import Context, Op, emit, observe
 from llm_manager.effect.op import effect, run
+from llm_manager.policies.candidate import Chosen
 from llm_manager.policies.feed import PATIENCE_S, Refusal, pause_s, refusal_of
 from llm_manager.policies.planning import max_in_flight
-from llm_manager.policies.routing import Chosen, candidates
+from llm_manager.policies.routing import candidates
 
 A = TypeVar("A")
 

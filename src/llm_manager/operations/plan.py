@@ -23,9 +23,10 @@ from llm_manager.effect.context import Context, Op
 from llm_manager.effect.op import effect, run
 from llm_manager.operations.chain import observed_latencies, today
 from llm_manager.policies.calendar import ended
+from llm_manager.policies.candidate import Chosen
 from llm_manager.policies.chains import states_a_model, task_names
 from llm_manager.policies.planning import plan_of
-from llm_manager.policies.routing import Chosen, candidates, fallback_chain
+from llm_manager.policies.routing import candidates, fallback_chain
 from llm_manager.policies.targets import known_names, resolve
 
 

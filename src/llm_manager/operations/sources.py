@@ -22,8 +22,8 @@ from llm_manager.effect.op import run
 from llm_manager.operations.attempt import begin
 from llm_manager.operations.chain import first_answer
 from llm_manager.operations.flow import Flow
+from llm_manager.policies.candidate import Candidate, Chosen
 from llm_manager.policies.continuation import Seam, can_continue, continued
-from llm_manager.policies.routing import Candidate, Chosen
 
 Pieces: TypeAlias = Sequence[Delta | StreamResumed]
 

@@ -25,9 +25,9 @@ from llm_manager.operations.parcel_book import Member, Parcel, ParcelBook
 from llm_manager.operations.vendor_desk import VendorDesk
 from llm_manager.operations.vendor_told import Teller, Wish
 from llm_manager.policies.asked import asked_of
+from llm_manager.policies.candidate import Skipped
 from llm_manager.policies.parcels import custom_id, has_room
 from llm_manager.policies.planning import worst_try_usd
-from llm_manager.policies.routing import Skipped
 from llm_manager.policies.tokens import prompt_tokens
 from llm_manager.ports import BatchProvider, Work
 

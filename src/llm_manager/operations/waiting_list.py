@@ -6,9 +6,9 @@ from typing import final
 
 from llm_manager.domain.config import LLMConfig
 from llm_manager.domain.errors import CircuitOpen, LLMError
+from llm_manager.policies.candidate import Candidate, Chosen
 from llm_manager.policies.model_limits import limits_of
 from llm_manager.policies.patience import CIRCUIT_S, QUEUE_S, TURNS, refused_for_s
-from llm_manager.policies.routing import Candidate, Chosen
 
 
 @final

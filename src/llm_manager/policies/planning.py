@@ -18,11 +18,12 @@ from llm_manager.domain.target import Target
 from llm_manager.domain.verdicts import LONGEST_WAIT_S
 from llm_manager.policies.asked import sent_tokens
 from llm_manager.policies.bucket import longest_wait_s
+from llm_manager.policies.candidate import Candidate, Chosen, Skipped, pool_of
 from llm_manager.policies.latency import Latency
 from llm_manager.policies.model_limits import limits_of, max_connections_of
 from llm_manager.policies.patience import CIRCUIT_S, QUEUE_S, TURNS
 from llm_manager.policies.pricing import is_free, worst_usd
-from llm_manager.policies.routing import Candidate, Chosen, Skipped, candidates, pool_of
+from llm_manager.policies.routing import candidates
 from llm_manager.policies.sampling import dropped_options
 from llm_manager.policies.window import windowed
 

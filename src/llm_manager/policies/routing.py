@@ -11,50 +11,26 @@ from typing import TypeAlias
 
 from returns.result import Failure, Success
 
-from llm_manager.domain.catalog import PROVIDERS, Wish
+from llm_manager.domain.catalog import PROVIDERS
 from llm_manager.domain.compatible_providers import COMPATIBLE
 from llm_manager.domain.config import LLMConfig
-from llm_manager.domain.errors import ConfigurationError, ContextTooLarge, InvalidRequest, LLMError, ModelUnavailable
-from llm_manager.domain.errors import UnsupportedCapability as Unsupported
+from llm_manager.domain.errors import ConfigurationError, InvalidRequest, LLMError, ModelUnavailable
 from llm_manager.domain.model_names import named_models
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.problem import Problem
 from llm_manager.domain.providers import providers_of
-from llm_manager.domain.request import ImagePart, LLMRequest
+from llm_manager.domain.request import LLMRequest
 from llm_manager.domain.secret_problems import model_secret_problems, provider_secret_problems
 from llm_manager.domain.settings import ModelSettings, Strategy
 from llm_manager.domain.target import Target
-from llm_manager.policies.asked import sent_tokens
 from llm_manager.policies.calendar import ended, on_day
+from llm_manager.policies.candidate import Candidate, Chosen, Skipped, pool_of, weight_in_pool
 from llm_manager.policies.chains import task_chain, task_names
+from llm_manager.policies.gating import gated
 from llm_manager.policies.latency import Latency, expected_ms
 from llm_manager.policies.pools import drawn, members_of, weight_of
-from llm_manager.policies.sampling import dropped_options, refused_options
+from llm_manager.policies.sampling import refused_options
 from llm_manager.policies.targets import has_gateway, is_configured, resolve
-from llm_manager.policies.window import windowed
-
-
-@dataclass(frozen=True, slots=True)
-class Chosen:
-    """A model to ask, and why it stands where it does; *pool* is the name under which it was drawn by *weight*."""
-
-    target: Target
-    why: str
-    pool: str | None = None
-    weight: float = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Skipped:
-    """A model that is passed over, and the error it would give."""
-
-    name: str
-    provider: str
-    error: LLMError
-    why: str
-
-
-Candidate: TypeAlias = Chosen | Skipped
 
 _Gate: TypeAlias = Callable[[Candidate], Candidate]
 """A candidate, or why it cannot answer the request at hand."""
@@ -96,7 +72,7 @@ def candidates(
     route = found.unwrap()
     by = _by(strategy, latencies)
     is_strict = (wish.unsupported or config.routing.unsupported) == "refuse"
-    gate = partial(_gated, request=request, is_strict=is_strict)
+    gate = partial(gated, request=request, is_strict=is_strict)
     ordered = _assembled(route, (*by(route.chain), *by(route.rest)), gate)
     if config.http.portkey.mode == "fallback":
         ordered = _folded(ordered, request)
@@ -115,16 +91,6 @@ def drawn_order(chain: Sequence[Candidate], chance: Callable[[], float]) -> tupl
         for place, index in zip(places, order, strict=True):
             ordered[place] = chain[places[index]]
     return tuple(ordered)
-
-
-def weight_in_pool(candidate: Candidate) -> float:
-    """The weight of *candidate* in a draw; one that is passed over has none."""
-    return candidate.weight if isinstance(candidate, Chosen) else 0.0
-
-
-def pool_of(candidate: Candidate) -> str | None:
-    """The pool that *candidate* was put in by, None for a model alone."""
-    return candidate.pool if isinstance(candidate, Chosen) else None
 
 
 def widest_window_tokens(config: LLMConfig, request: LLMRequest) -> int | None:
@@ -156,7 +122,7 @@ def fallback_chain(config: LLMConfig, model: str) -> tuple[str, ...]:
     route = found.unwrap()
     own = {each.target.key for each in route.own[:1] if isinstance(each, Chosen)}
     after = _assembled(
-        route, (*route.chain, *route.rest), partial(_gated, request=LLMRequest(prompt="x"), is_strict=False)
+        route, (*route.chain, *route.rest), partial(gated, request=LLMRequest(prompt="x"), is_strict=False)
     )
     return tuple(each.target.model for each in after if isinstance(each, Chosen) and each.target.key not in own)
 
@@ -335,69 +301,6 @@ def _share_a_body(one: Chosen, other: Chosen, request: LLMRequest) -> bool:
     if not one.target.service == other.target.service == "portkey" or one.pool is not None or other.pool is not None:
         return False
     return refused_options(request, one.target) == refused_options(request, other.target)
-
-
-def _gated(candidate: Candidate, request: LLMRequest, *, is_strict: bool) -> Candidate:
-    """*candidate*, or why it cannot answer this request; where *is_strict*, an option that it refuses is a reason."""
-    if isinstance(candidate, Skipped):
-        return candidate
-    target = candidate.target
-    error = (
-        _lacks(target, request)
-        or (_refuses(target, request) if is_strict else None)
-        or _too_small(target, windowed(request, target))
-    )
-    return candidate if error is None else Skipped(target.model, target.provider.name, error, candidate.why)
-
-
-def _lacks(target: Target, request: LLMRequest) -> LLMError | None:
-    """What *request* cannot be answered without and *target* cannot do."""
-    capabilities, provider = target.facts.capabilities, target.provider
-    if request.tools and "tools" not in capabilities:
-        return Unsupported(target.model, "tools")
-    images = _images(request)
-    if images and "vision" not in capabilities:
-        return Unsupported(target.model, "vision")
-    unsupported = provider.unsupported | target.facts.unsupported
-    if "image_urls" in unsupported and any(_is_fetched(image) for image in images):
-        return _unsupported(target, "image_urls")
-    if "tool_choice" in unsupported and request.tools and request.tool_choice not in ("auto", "none"):
-        return _unsupported(target, "tool_choice")
-    return None
-
-
-def _refuses(target: Target, request: LLMRequest) -> LLMError | None:
-    """The first sampling option of *request* that would be dropped for *target*."""
-    dropped = dropped_options(request, target)
-    return _unsupported(target, dropped[0]) if dropped else None
-
-
-def _unsupported(target: Target, wish: Wish) -> Unsupported:
-    name, by_wire = target.provider.name, wish in target.provider.unsupported
-    return Unsupported(target.model, wish, f"the API of {name} has no {wish}" if by_wire else f"{name} refuses {wish}")
-
-
-def _is_fetched(image: ImagePart) -> bool:
-    """Is *image* given by an address from which the provider is to fetch it?"""
-    return image.url is not None and not image.url.startswith("data:")
-
-
-def _images(request: LLMRequest) -> Sequence[ImagePart]:
-    return [
-        part
-        for message in request.messages
-        if not isinstance(message.content, str)
-        for part in message.content
-        if isinstance(part, ImagePart)
-    ]
-
-
-def _too_small(target: Target, request: LLMRequest) -> LLMError | None:
-    window = target.facts.window_tokens
-    if window is None:
-        return None
-    needed = sent_tokens(request, target) + (request.preferences.max_tokens or 0)
-    return ContextTooLarge(target.model, needed, window) if needed > window else None
 
 
 def _anything_configured(config: LLMConfig) -> bool:

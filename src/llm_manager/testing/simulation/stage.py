@@ -22,7 +22,8 @@ from llm_manager.domain.secret import Secret
 from llm_manager.domain.target import Target
 from llm_manager.domain.verdicts import describe
 from llm_manager.policies.addresses import provider_url
-from llm_manager.policies.routing import Chosen, Skipped, candidates
+from llm_manager.policies.candidate import Chosen, Skipped
+from llm_manager.policies.routing import candidates
 from llm_manager.policies.targets import NoTarget, resolve
 from llm_manager.testing.simulation.problems import scenario_problems
 from llm_manager.testing.simulation.scenario import Behaviour, Scenario
