@@ -12,6 +12,7 @@ from llm_manager.domain.request import LLMRequest, Preferences
 from llm_manager.domain.response import ComputedCost, UnknownCost, Usage
 from llm_manager.domain.secret import Secret
 from llm_manager.domain.settings import HttpSettings, KeySettings, ModelSettings, RoutingSettings
+from llm_manager.policies import targets
 from llm_manager.policies.candidate import Chosen, Skipped
 from llm_manager.policies.parcels import at_batch_price
 from llm_manager.policies.planning import plan_of
@@ -62,6 +63,19 @@ def test_a_model_that_has_ended_is_skipped_with_the_day_and_what_is_current() ->
     assert isinstance(next_, Chosen)
     [before, _] = candidates(chain, LLMRequest(prompt="hi"), {}, "2026-12-10").unwrap()
     assert isinstance(before, Chosen)
+
+
+def test_a_family_whose_model_has_ended_stands_for_the_one_that_the_vendor_names(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(targets, "FAMILIES", {"gpt": ("gpt-4o",)})
+    targets.resolve.cache_clear()
+    asked = LLMRequest(prompt="hi", preferences=Preferences(model="gpt", fallback="none"))
+    for day, model in (("2027-01-13", "gpt-4o"), ("2027-01-14", "gpt-6-luna")):
+        [chosen] = candidates(CONFIG, asked, {}, day).unwrap()
+        assert isinstance(chosen, Chosen)
+        assert chosen.target.model == model
+    targets.resolve.cache_clear()
 
 
 def test_the_plan_says_why_an_ended_model_is_skipped() -> None:

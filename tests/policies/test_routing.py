@@ -314,6 +314,23 @@ def test_a_provider_that_no_chain_holds_is_asked_all_the_same() -> None:
     assert names(GEMINI, ASK) == ["-gpt", "-claude", "-llama", "gemini-3.8-flash"]
 
 
+def test_two_accounts_of_one_model_are_two_deployments_and_a_pool_draws_from_both() -> None:
+    accounts = {
+        name: ModelSettings(model="gpt-6-luna", key=Secret(f"sk-account-{name}-0123456789"), weight=weight)
+        for name, weight in (("a", 1.0), ("b", 3.0))
+    }
+    config = LLMConfig(models={**accounts, "both": ModelSettings(pool=("a", "b"))})
+    asked = LLMRequest(prompt="hi", preferences=Preferences(model="both", fallback="none"))
+    chain = candidates(config, asked, {}).unwrap()
+    assert [each.target.key_pool for each in chain if isinstance(each, Chosen)] == ["models.b", "models.a"]
+    assert len({each.target.key for each in chain if isinstance(each, Chosen)}) == 2
+
+
+def test_an_alias_of_a_model_that_only_embeds_answers_no_request() -> None:
+    vectors = {"vectors": ModelSettings(model="text-embedding-3-small", key=Secret("sk-vectors-0123456789"))}
+    assert "text-embedding-3-small" not in [name for name, _ in told(replace(GEMINI, models=vectors), ASK)]
+
+
 def test_every_configured_provider_comes_after_those_of_the_table() -> None:
     everything = LLMConfig(
         keys=KeySettings(providers={"gemini": KEY, "openai": KEY, "groq": KEY}),

@@ -10,7 +10,6 @@ from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import Final
 
-from llm_manager.domain.catalog import ProviderFacts
 from llm_manager.domain.errors import ModelUnavailable
 from llm_manager.domain.models import listed_facts
 from llm_manager.domain.target import Target
@@ -50,13 +49,15 @@ def ended(target: Target, day: str | None) -> ModelUnavailable | None:
     facts = target.facts
     if day is None or facts.ends_on is None or day < facts.ends_on:
         return None
-    current = _current(target.provider, facts.successor, day)
+    current = current_name(target, day)
     instead = "" if current is None else f"; {target.provider.name} names {current} in its place"
     return ModelUnavailable(target.model, f"{target.provider.name} ended it on {facts.ends_on}{instead}")
 
 
-def _current(provider: ProviderFacts, name: str | None, day: str) -> str | None:
-    """The first of the successors from *name* on that has not ended itself."""
+def current_name(target: Target, day: str) -> str | None:
+    """The first of the models that the vendor names in place of *target*'s, one after the other, that has not ended by
+    *day* itself."""
+    provider, name = target.provider, target.facts.successor
     for _ in range(_MOST_STEPS):
         facts = None if name is None else listed_facts(provider, name)
         if facts is None or facts.ends_on is None or day < facts.ends_on:

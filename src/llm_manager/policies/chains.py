@@ -14,8 +14,10 @@ from returns.result import Success
 from llm_manager.domain.catalog import CHAINS, FAMILIES, PROVIDERS
 from llm_manager.domain.config import LLMConfig
 from llm_manager.domain.model_names import provider_and_model
+from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.settings import ModelSettings
-from llm_manager.policies.targets import has_access, resolve
+from llm_manager.domain.target import Target
+from llm_manager.policies.targets import NoTarget, has_access, resolve
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,4 +74,9 @@ def _rest(config: LLMConfig, chain: tuple[str, ...]) -> tuple[str, ...]:
         model = standing_model(provider.name)
         if model is not None and provider.name not in reached and has_access(config, provider, model):
             names.append(model)
-    return tuple(name for name in names if isinstance(resolve(config, name), Success))
+    return tuple(name for name in names if _is_chat(resolve(config, name)))
+
+
+def _is_chat(found: Outcome[Target, NoTarget]) -> bool:
+    """An alias of a model that only embeds answers no request."""
+    return isinstance(found, Success) and found.unwrap().facts.kind == "chat"

@@ -202,7 +202,7 @@ def _candidates_of(config: LLMConfig, names: Iterable[str], why: str, day: str |
     for name in names:
         pool = name if name in config.models and config.models[name].pool else None
         for member in members_of(config.models, name):
-            resolved = resolve(config, member)
+            resolved = resolve(config, member, day)
             if isinstance(resolved, Failure):
                 chain.setdefault(member, Skipped(member, "", resolved.failure(), why))
                 continue

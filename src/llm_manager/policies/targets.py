@@ -34,6 +34,7 @@ from llm_manager.domain.secret_problems import model_secret_problems, provider_s
 from llm_manager.domain.settings import ModelSettings
 from llm_manager.domain.target import Target, server_of
 from llm_manager.policies.addresses import Address, address_of, provider_url
+from llm_manager.policies.calendar import current_name, ended
 from llm_manager.policies.pricing import in_region
 from llm_manager.policies.stated_facts import with_settings
 
@@ -43,10 +44,10 @@ _NOTHING = ModelSettings()
 
 
 @lru_cache(maxsize=1024)
-def resolve(config: LLMConfig, name: str) -> Outcome[Target, NoTarget]:
+def resolve(config: LLMConfig, name: str, day: str | None = None) -> Outcome[Target, NoTarget]:
     """The target that *name* stands for: an alias of the configuration, a family, a model of the catalog,
     ``provider/model``, or a model whose name tells its provider. For a pool it is the first of its members that can be
-    asked.
+    asked. A family whose model has ended by *day* stands for the one that the vendor names in its place.
 
     A model that the catalog does not know is usable, its window and price unknown. Fails with ``InvalidRequest`` when
     no provider can be told, with ``AuthenticationFailed`` when its provider has no key, and with ``ConfigurationError``
@@ -55,7 +56,7 @@ def resolve(config: LLMConfig, name: str) -> Outcome[Target, NoTarget]:
     settings = config.models.get(name, _NOTHING)
     if settings.pool:
         return _first_member(config, name, settings.pool)
-    found = _resolve_settings(config, name, settings)
+    found = _resolve_settings(config, name, settings, day)
     if isinstance(found, Failure):
         return found
     target = found.unwrap()
@@ -79,7 +80,9 @@ def _first_member(config: LLMConfig, name: str, members: Sequence[str]) -> Outco
     return unknown[0]
 
 
-def _resolve_settings(config: LLMConfig, name: str, settings: ModelSettings) -> Outcome[Target, NoTarget]:
+def _resolve_settings(
+    config: LLMConfig, name: str, settings: ModelSettings, day: str | None
+) -> Outcome[Target, NoTarget]:
     if settings.provider is not None:
         return _resolve_alias(config, name, settings, settings.provider)
     wanted = name if settings.model is None else settings.model
@@ -89,10 +92,20 @@ def _resolve_settings(config: LLMConfig, name: str, settings: ModelSettings) -> 
     for model in FAMILIES[wanted]:
         found = _resolve_model(config, name, model, settings)
         if isinstance(found, Success):
-            return found
+            return _moved_on(config, name, found, settings, day)
         missing.append(found.failure())
     hints = dict.fromkeys(hint for each in missing for hint in _hints(each))
     return Failure(AuthenticationFailed(name, message="; or ".join(hints)))
+
+
+def _moved_on(
+    config: LLMConfig, name: str, found: Success[Target], settings: ModelSettings, day: str | None
+) -> Outcome[Target, NoTarget]:
+    target = found.unwrap()
+    current = None if day is None or ended(target, day) is None else current_name(target, day)
+    if current is None:
+        return found
+    return _resolve_model(config, name, f"{target.provider.name}/{current}", settings)
 
 
 def is_configured(config: LLMConfig, provider: ProviderFacts) -> bool:
@@ -194,7 +207,7 @@ def _target(
             facts=with_settings(_known_facts(config, facts, provider, settings, region, has_gateway=gateway), settings),
             service=PORTKEY if gateway else provider.name,
             base_url=base_url,
-            key=_key_of(provider.name, base_url, settings.path or model),
+            key=_key_of(provider.name, base_url, settings.path or model, own.key_pool),
             key_pool=own.key_pool,
             headers=() if gateway else own.headers,
             custom_host=own.base_url if gateway and own.stated_url else None,
@@ -204,8 +217,10 @@ def _target(
     )
 
 
-def _key_of(provider: str, base_url: str, model: str) -> str:
-    return f"{provider}|{base_url}|{model}"
+def _key_of(provider: str, base_url: str, model: str, pool: str | None) -> str:
+    """A model at an address; with API keys of its own it is a deployment of its own, with circuit and limits."""
+    account = "" if pool in (None, provider) else f"|{pool}"
+    return f"{provider}|{base_url}|{model}{account}"
 
 
 def provider_of_key(key: str) -> str:
