@@ -35,7 +35,9 @@ class Terminal:
         self, arguments: Sequence[str], environ: Mapping[str, str], columns: int = 100, rows: int = 24
     ) -> None:
         self._arguments = arguments
-        self._environ = {**environ, "TERM": "xterm-256color"}
+        # The size is that of this terminal, not the one that the tests' own process was told.
+        own = {name: value for name, value in environ.items() if name not in ("COLUMNS", "LINES")}
+        self._environ = {**own, "TERM": "xterm-256color"}
         self._size = struct.pack("HHHH", rows, columns, 0, 0)
         self._unread = ""
         self.seen = ""
