@@ -22,6 +22,7 @@ from llm_manager.domain.arguments import check_is
 from llm_manager.domain.config import LLMConfig
 from llm_manager.domain.errors import ConfigurationError, StoreUnavailable
 from llm_manager.domain.events import GatewayTimed, StoreChanged
+from llm_manager.domain.number_problems import number_problems
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.problem import Problem
 from llm_manager.domain.providers import providers_of, secrets_of
@@ -198,7 +199,10 @@ def otel_observer(
 
 
 def _configuration(config: LLMConfig | None) -> Outcome[LLMConfig, ConfigurationError]:
-    return config_from_env(os.environ) if config is None else Success(config)
+    if config is None:
+        return config_from_env(os.environ)
+    problems = tuple(number_problems(config))  # what is read from files was held to its bounds there
+    return Failure(ConfigurationError(problems)) if problems else Success(config)
 
 
 def _context(config: LLMConfig, scope: Scope, http_client: Client | None) -> Outcome[Context, ConfigurationError]:

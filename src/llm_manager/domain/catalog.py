@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal, TypeAlias
 
-from annotated_types import Ge
+from annotated_types import Ge, Le
 
 from llm_manager.domain.compatible_providers import COMPATIBLE
 from llm_manager.domain.provider_facts import BatchFacts as BatchFacts
@@ -22,7 +22,7 @@ from llm_manager.domain.provider_facts import SamplingOption as SamplingOption
 from llm_manager.domain.provider_facts import Wire as Wire
 from llm_manager.domain.provider_facts import Wish as Wish
 
-_Usd: TypeAlias = Annotated[float, Ge(0)]
+_Usd: TypeAlias = Annotated[float, Ge(0), Le(1_000_000)]
 
 
 STANDARD_TIERS = frozenset({"default", "standard", "on_demand", "batch"})

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import fields, replace
 from typing import Final, cast, get_args
 
-from llm_manager.domain.arguments import check_request
+from llm_manager.domain.arguments import check_request, shown
+from llm_manager.domain.json_problems import json_problem
 from llm_manager.domain.open_calls import OpenCall, open_calls
 from llm_manager.domain.problem import Problem
 from llm_manager.domain.request import (
@@ -25,10 +25,14 @@ from llm_manager.domain.request import (
     Tool,
     Truncation,
 )
+from llm_manager.domain.settings import MOST_COUNT, MOST_S
 from llm_manager.domain.shapes import misfits
 
 TEMPERATURES = (0.0, 2.0)
 """OpenAI's and Gemini's range; Anthropic refuses more than 1 itself."""
+
+SEEDS = (-(2**63), 2**63 - 1)
+"""OpenAI's bounds of a seed, in its OpenAPI document; other vendors take less, and say so."""
 
 MAX_NAME = 64
 """The longest name of a tool or schema that OpenAI takes."""
@@ -67,6 +71,7 @@ def _problems(request: LLMRequest) -> tuple[Problem, ...]:
         *_messages(request.messages),
         *_tools(request),
         *_context(request),
+        *_format(request),
     )
 
 
@@ -162,20 +167,28 @@ _PLAIN: Final = LLMRequest(prompt="-")
 def _prompt(request: LLMRequest) -> Iterator[Problem]:
     if not request.messages and not request.prompt.strip():
         yield Problem("prompt", "is empty and there are no messages: give the model something to answer")
-    if request.kept_messages < 0:
-        yield Problem("kept_messages", f"is {request.kept_messages}: give how many of the last messages are kept")
-    if request.deadline_s is not None and not request.deadline_s > 0:
-        yield Problem("deadline_s", f"is {request.deadline_s}: give a number of seconds above 0")
+    if not 0 <= request.kept_messages <= MOST_COUNT:
+        said = f"is {shown(request.kept_messages)}: give how many of the last messages are kept"
+        yield Problem("kept_messages", said)
+    if request.deadline_s is not None and not 0 < request.deadline_s <= MOST_S:
+        said = f"is {shown(request.deadline_s)}: give a number of seconds above 0, at most {MOST_S:,}, or None for none"
+        yield Problem("deadline_s", said)
 
 
 def _preferences(wish: Preferences) -> Iterator[Problem]:
     low, high = TEMPERATURES
     if wish.temperature is not None and not low <= wish.temperature <= high:
-        yield Problem("preferences.temperature", f"is {wish.temperature}: give a number from {low:g} to {high:g}")
+        yield Problem(
+            "preferences.temperature", f"is {shown(wish.temperature)}: give a number from {low:g} to {high:g}"
+        )
     if wish.top_p is not None and not 0 < wish.top_p <= 1:
-        yield Problem("preferences.top_p", f"is {wish.top_p}: give a number above 0, at most 1")
-    if wish.max_tokens is not None and wish.max_tokens <= 0:
-        yield Problem("preferences.max_tokens", f"is {wish.max_tokens}: give a number above 0")
+        yield Problem("preferences.top_p", f"is {shown(wish.top_p)}: give a number above 0, at most 1")
+    if wish.max_tokens is not None and not 0 < wish.max_tokens <= MOST_COUNT:
+        said = f"is {shown(wish.max_tokens)}: give a number above 0, at most {MOST_COUNT:,}"
+        yield Problem("preferences.max_tokens", said)
+    if wish.seed is not None and not SEEDS[0] <= wish.seed <= SEEDS[1]:
+        said = f"is {shown(wish.seed)}: give a number of at most 64 bits"
+        yield Problem("preferences.seed", said)
     if wish.model is not None and not is_name(wish.model):
         yield Problem("preferences.model", f"{wish.model!r} is no name: it is empty or holds a control character")
     if "" in wish.stop:
@@ -264,9 +277,9 @@ def _tool(at: str, tool: Tool) -> Iterator[Problem]:
 
 def _schema(at: str, schema: JsonObject) -> Iterator[Problem]:
     """What makes *schema* none that a vendor would take: whether it says what was meant is another matter."""
-    bad = not_json(schema)
+    bad = json_problem(schema, at)
     if bad is not None:
-        yield Problem(at, f"is not JSON: {bad}")
+        yield bad
         return
     properties: object = schema.get("properties", {})
     required: object = schema.get("required", [])
@@ -280,20 +293,18 @@ def _schema(at: str, schema: JsonObject) -> Iterator[Problem]:
         yield Problem(f"{at}.required", "must be a list of names")
         return
     for wanted in cast("Sequence[object]", required):
-        if wanted not in properties:
-            yield Problem(f"{at}.required", f"names {wanted!r}, which is not among the properties")
-
-
-def not_json(value: object) -> Exception | None:
-    """What keeps *value* from being written as JSON."""
-    try:
-        json.dumps(value, allow_nan=False)
-    except (TypeError, ValueError, RecursionError) as bad:
-        return bad
-    return None
+        if not isinstance(wanted, str) or wanted not in properties:
+            yield Problem(f"{at}.required", f"names {shown(wanted)}, which is not among the properties")
 
 
 def _context(request: LLMRequest) -> Iterator[Problem]:
-    bad = not_json(request.context) if request.context else None
+    bad = json_problem(request.context, "context") if request.context else None
     if bad is not None:
-        yield Problem("context", f"is not JSON: {bad}")
+        yield bad
+
+
+def _format(request: LLMRequest) -> Iterator[Problem]:
+    wanted = request.response_format
+    bad = json_problem(wanted.schema, "response_format.schema") if isinstance(wanted, JsonSchema) else None
+    if bad is not None:
+        yield bad

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Final, Literal, TypeAlias
 
 from annotated_types import Ge, Gt, Le
 
@@ -29,10 +29,16 @@ LogFormat: TypeAlias = Literal["off", "console", "json"]
 Retryable: TypeAlias = tuple[str, ...] | Callable[[LLMError], bool]
 """Which errors are retried: their tags, or a function of them."""
 
-Seconds: TypeAlias = Annotated[float, Gt(0)]
-Whole: TypeAlias = Annotated[int, Ge(0)]
-Count: TypeAlias = Annotated[int, Gt(0)]
-Amount: TypeAlias = Annotated[float, Ge(0)]
+MOST_S: Final = 1_000_000_000
+"""The longest time that can be set: some thirty years. Clocks and event loops of every platform can wait it."""
+
+MOST_COUNT: Final = 1_000_000_000_000
+"""The most of anything that can be set; a float holds it exactly, and a sum of such too."""
+
+Seconds: TypeAlias = Annotated[float, Gt(0), Le(MOST_S)]
+Whole: TypeAlias = Annotated[int, Ge(0), Le(MOST_COUNT)]
+Count: TypeAlias = Annotated[int, Gt(0), Le(MOST_COUNT)]
+Amount: TypeAlias = Annotated[float, Ge(0), Le(MOST_COUNT)]
 Part: TypeAlias = Annotated[float, Gt(0), Le(1)]
 
 

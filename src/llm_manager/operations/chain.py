@@ -121,7 +121,8 @@ def is_worth_keeping(value: object) -> bool:
 def limit_s(context: Context, request: LLMRequest) -> float:
     """How long the whole of *request* may take; a deadline that is no time is a problem of the request, told later."""
     total_s, wanted_s = context.config.timeouts.total_s, request.deadline_s
-    return min(total_s, wanted_s) if isinstance(wanted_s, int | float) and wanted_s > 0 else total_s
+    is_time = isinstance(wanted_s, int | float) and not isinstance(wanted_s, bool) and wanted_s > 0
+    return total_s if wanted_s is None or not is_time else min(total_s, wanted_s)
 
 
 def observed_latencies(context: Context, request: LLMRequest) -> Mapping[str, Latency]:

@@ -26,11 +26,11 @@ from llm_manager.domain.conversation import (
     conversation_of,
 )
 from llm_manager.domain.errors import ConversationConflict, InvalidRequest, LLMError
+from llm_manager.domain.json_problems import json_problem
 from llm_manager.domain.open_calls import CANCELLED, AnswerOpenCalls
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.problem import Problem
 from llm_manager.domain.request import LLMRequest
-from llm_manager.domain.request_problems import not_json
 from llm_manager.domain.response import LLMResponse
 from llm_manager.effect.context import Context, Op
 from llm_manager.effect.op import effect, run
@@ -87,9 +87,9 @@ def _problems(conversation_id: str | None, opening: Opening) -> tuple[Problem, .
     found: list[Problem] = []
     if conversation_id == "":
         found.append(_NAMELESS)
-    bad = not_json(opening.metadata)
+    bad = json_problem(opening.metadata, "metadata")
     if bad is not None:
-        found.append(Problem("metadata", f"is not JSON: {bad}"))
+        found.append(bad)
     return tuple(found)
 
 

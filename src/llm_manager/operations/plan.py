@@ -13,6 +13,7 @@ from llm_manager.domain.errors import (
     InvalidRequest,
     LLMError,
 )
+from llm_manager.domain.number_problems import number_problems
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.plan import RoutePlan
 from llm_manager.domain.problem import Problem
@@ -127,7 +128,7 @@ def validate_config() -> Op[LLMConfig]:
 
 
 def _problems(config: LLMConfig) -> tuple[Problem, ...]:
-    problems: dict[Problem, None] = dict.fromkeys(secret_problems(config))
+    problems: dict[Problem, None] = dict.fromkeys((*secret_problems(config), *number_problems(config)))
     for alias, settings in config.models.items():
         resolved = resolve(config, alias)
         if states_a_model(settings) or not _has_no_key(resolved):  # facts about a model are no wish to ask it

@@ -35,7 +35,7 @@ def dropped_options(request: LLMRequest, target: Target) -> tuple[SamplingOption
     return tuple(
         option
         for option in refused_options(request, target)
-        if (option, getattr(request.preferences, option)) not in defaults
+        if not any((option, getattr(request.preferences, option)) == default for default in defaults)
     )
 
 

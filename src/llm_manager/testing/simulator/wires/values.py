@@ -37,7 +37,10 @@ def rows_in(fields: Fields, name: str) -> Sequence[Fields]:
 
 def as_bytes(value: object) -> bytes:
     """*value* as JSON. Text is sent as UTF-8 and not as escapes."""
-    return json.dumps(value, ensure_ascii=False).encode()
+    try:
+        return json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:  # half of a surrogate pair has no UTF-8, and an escape
+        return json.dumps(value).encode()
 
 
 def words(text: str) -> list[str]:
