@@ -149,7 +149,7 @@ def _config(url: str) -> LLMConfig:
     [
         ("preferences.max_tokens", "longer", "preferences.max_tokens: is a int"),
         ("preferences.seed", "long", "preferences.seed: is a int: give a number of at most 64 bits"),
-        ("deadline_s", "endless", "deadline_s: is inf: give a number of seconds above 0"),
+        ("deadline_s", "endless", "deadline_s: is inf: give at most 1,000,000,000 seconds, or None"),
         ("context", "mixed names", "context: has names of several kinds, such as 'a': write them as text"),
         ("context.in", "looped", "context.in.0.a.0: contains itself"),
         ("context.in", "bytes inside", "context.in.0.a: is a bytes, which JSON has no form for"),

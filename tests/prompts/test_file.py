@@ -139,11 +139,13 @@ def test_a_file_that_is_wrong_is_told_where(text: str, problem: str) -> None:
 
 
 HOSTILE = {
-    "dotted": "a" + ".a" * 100_000 + " = 1",
-    "dotted escapes": "a = 1\n  " + '"\\"" . ' * 100_000 + "b = 1",
+    "dotted": "a" + ".a" * 40 + " = 1",
+    "dotted escapes": "a = 1\n  " + '"\\"" . ' * 40 + "b = 1",
     "escapes": '\\"' * 125_000,
-    "dotted default": "name = 'a'\nprompt = '{{ x }}'\nvariables.x.default" + ".a" * 100_000 + " = 1",
-    "dotted table": "[a" + " . 'a'" * 20_000 + "]",
+    "dotted default": "name = 'a'\nprompt = '{{ x }}'\nvariables.x.default" + ".a" * 40 + " = 1",
+    "dotted table": "[a" + " . 'a'" * 40 + "]",
+    "dotted inside": "a = {b" + ".a" * 40 + " = 1}",
+    "tables in tables": "[" + ".".join("a" * 30) + "]\n" + "[" + ".".join("a" * 30) + ".b]\nc = {d = {e = 1}}",
     "long word": "a" * 250_000,
     "quotes": "'" * 250_000,
     "words": "a.b " * 60_000,

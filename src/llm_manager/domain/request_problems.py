@@ -171,8 +171,8 @@ def _prompt(request: LLMRequest) -> Iterator[Problem]:
         said = f"is {shown(request.kept_messages)}: give how many of the last messages are kept"
         yield Problem("kept_messages", said)
     if request.deadline_s is not None and not 0 < request.deadline_s <= MOST_S:
-        said = f"is {shown(request.deadline_s)}: give a number of seconds above 0, at most {MOST_S:,}, or None for none"
-        yield Problem("deadline_s", said)
+        wanted = f"at most {MOST_S:,} seconds, or None" if request.deadline_s > 0 else "a number of seconds above 0"
+        yield Problem("deadline_s", f"is {shown(request.deadline_s)}: give {wanted}")
 
 
 def _preferences(wish: Preferences) -> Iterator[Problem]:
@@ -184,8 +184,8 @@ def _preferences(wish: Preferences) -> Iterator[Problem]:
     if wish.top_p is not None and not 0 < wish.top_p <= 1:
         yield Problem("preferences.top_p", f"is {shown(wish.top_p)}: give a number above 0, at most 1")
     if wish.max_tokens is not None and not 0 < wish.max_tokens <= MOST_COUNT:
-        said = f"is {shown(wish.max_tokens)}: give a number above 0, at most {MOST_COUNT:,}"
-        yield Problem("preferences.max_tokens", said)
+        wanted = f"at most {MOST_COUNT:,}" if wish.max_tokens > 0 else "a number above 0"
+        yield Problem("preferences.max_tokens", f"is {shown(wish.max_tokens)}: give {wanted}")
     if wish.seed is not None and not SEEDS[0] <= wish.seed <= SEEDS[1]:
         said = f"is {shown(wish.seed)}: give a number of at most 64 bits"
         yield Problem("preferences.seed", said)

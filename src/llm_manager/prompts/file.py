@@ -7,7 +7,6 @@ A file is TOML, or TOML between two lines of ``+++`` and the prompt below them, 
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -19,18 +18,12 @@ from llm_manager.domain.errors import ConfigurationError
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.problem import Problem
 from llm_manager.domain.request import Preferences, TaskType
+from llm_manager.domain.toml_text import parsed_toml
 from llm_manager.prompts.inputs import Inputs
 from llm_manager.prompts.template import PromptTemplate, Values
 from llm_manager.prompts.variable import Variable
 
 FENCE: Final = "+++"
-
-_PARTS: Final = 32
-_LONG_NAME: Final = re.compile(
-    rf"""^[ \t]*(?:(?:[\w-]+|"(?:[^"\\\n]|\\.)*"|'[^'\n]*')[ \t]*\.[ \t]*){{{_PARTS}}}""", re.MULTILINE
-)
-"""A dotted name of many parts at the beginning of a line, for which Python's reader of TOML takes time that grows with
-their square: half an hour for a file that is full of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,15 +51,10 @@ def parse_template(text: str, source: str) -> Outcome[PromptTemplate[Values], Co
     if split is None:
         said = f"begins with {FENCE} and has no second line of {FENCE}, with the prompt below it"
         return _failed((Problem("", said),), source)
-    if _LONG_NAME.search(split.toml):
-        return _failed((Problem("", f"has a name of more than {_PARTS} parts with dots between them"),), source)
-    try:
-        tree = tomllib.loads(split.toml)
-    except ValueError as bad:  # tomllib's own, and that of Python's reader of numbers
-        return _failed((Problem("", f"is not TOML: {bad}"),), source)
-    except RecursionError:
-        return _failed((Problem("", "is TOML nested too deep"),), source)
-    return _from_tree(tree, split, source)
+    tree = parsed_toml(split.toml)
+    if isinstance(tree, Failure):
+        return _failed((Problem("", tree.failure()),), source)
+    return _from_tree(tree.unwrap(), split, source)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +78,7 @@ def _split(text: str) -> _Split | None:
 
 
 def _from_tree(
-    tree: dict[str, object], split: _Split, source: str
+    tree: Mapping[str, object], split: _Split, source: str
 ) -> Outcome[PromptTemplate[Values], ConfigurationError]:
     problems: list[Problem] = []
     if split.body is not None:
