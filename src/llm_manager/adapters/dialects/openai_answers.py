@@ -1,29 +1,25 @@
 """What comes back on the OpenAI wire: answers, lists of models, and errors told apart by status and code.
 
-Checked on 2026-11-21 against OpenAI's API reference and error guide. Codes decide, never the wording of a message; the
-one exception are the figures of a context that is too large, which the vendor gives in words only.
+Checked on 2026-11-21 against OpenAI's API reference and error guide. What a refusal means is decided by its code where
+it has one, and else by the tables of :mod:`~llm_manager.adapters.dialects.refusal_words`.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 from returns.result import Failure, Success
 
-from llm_manager.adapters.dialects.json_values import Json, as_count, as_list, as_object, as_text, parse_json
-from llm_manager.adapters.dialects.rate_headers import wait_s
+from llm_manager.adapters.dialects.error_words import words_in, words_of
+from llm_manager.adapters.dialects.json_values import Json, as_count, as_list, as_object, as_text
+from llm_manager.adapters.dialects.refusals import error_inside, error_of
 from llm_manager.adapters.dialects.signatures import signed
-from llm_manager.adapters.dialects.statuses import MESSAGE_LENGTH, by_status, read_object
+from llm_manager.adapters.dialects.statuses import read_object
 from llm_manager.adapters.dialects.totals import in_total_only
 from llm_manager.domain.errors import (
     ContentFiltered,
-    ContextTooLarge,
     LLMError,
     MalformedResponse,
-    ModelUnavailable,
-    QuotaExhausted,
-    RateLimitExceeded,
 )
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.paid import paid_for
@@ -46,11 +42,6 @@ _FINISH: Mapping[str, FinishReason] = {
     "function_call": "tool_calls",
     "content_filter": "content_filter",
 }
-
-_QUOTA_CODES = ("insufficient_quota", "billing_hard_limit_reached", "billing_not_active")
-_CONTEXT_CODES = ("context_length_exceeded", "string_above_max_length")
-_FILTER_CODES = ("content_filter", "content_policy_violation", "responsible_ai_policy_violation")
-_MODEL_CODES = ("model_not_found", "model_not_active", "model_decommissioned")
 
 
 def read_answer(status: int, headers: Mapping[str, str], body: bytes, target: Target) -> Outcome[LLMResponse, LLMError]:
@@ -225,72 +216,9 @@ def read_models(
 
 def read_error(status: int, headers: Mapping[str, str], body: bytes, target: Target) -> LLMError:
     """What an answer with an error *status* means."""
-    try:
-        answer = as_object(parse_json(body))
-    except ValueError:
-        answer = as_object(None)
-    said, code = _said(answer, body)
-    return _error(status, code, said, headers, target)
+    return error_of(status, words_of(body), headers, target)
 
 
 def read_error_inside(answer: Json, headers: Mapping[str, str], target: Target) -> LLMError:
     """What an error under status 200 means: its code is a status, or its type tells one."""
-    said, code = _said(answer, b"")
-    numbers = as_object(answer.get("error"))
-    status = as_count(numbers.get("code")) or as_count(numbers.get("status")) or _STATUS_OF.get(code, 500)
-    return _error(status, code, said, headers, target)
-
-
-_STATUS_OF: Mapping[str, int] = {
-    "rate_limit_exceeded": 429,
-    "rate_limit_error": 429,
-    "insufficient_quota": 429,
-    "invalid_api_key": 401,
-    "authentication_error": 401,
-    "permission_error": 403,
-    "invalid_request_error": 400,
-    "context_length_exceeded": 400,
-    "model_not_found": 404,
-    "overloaded_error": 529,
-}
-
-
-def _said(answer: Json, body: bytes) -> tuple[str, str]:
-    """The vendor's words, and its code: the most telling of ``code`` and ``type``."""
-    error = answer.get("error")
-    if isinstance(error, str):
-        return error[:MESSAGE_LENGTH], ""
-    fields = as_object(error) or answer
-    message = as_text(fields.get("message")) or body[:MESSAGE_LENGTH].decode(errors="replace")
-    code = as_text(fields.get("code")) or as_text(fields.get("type")) or ""
-    return message[:MESSAGE_LENGTH], code
-
-
-def _error(status: int, code: str, said: str, headers: Mapping[str, str], target: Target) -> LLMError:
-    model = target.model
-    if status == 429 and code not in _QUOTA_CODES:
-        return RateLimitExceeded(model, wait_s(headers), said)
-    return _by_code(code, said, target) or by_status(status, said, headers, target)
-
-
-def _by_code(code: str, said: str, target: Target) -> LLMError | None:
-    model = target.model
-    if code in _QUOTA_CODES:
-        return QuotaExhausted(model, said)
-    if code in _CONTEXT_CODES:
-        return _too_large(said, target)
-    if code in _FILTER_CODES:
-        return ContentFiltered(model, said)
-    if code in _MODEL_CODES:
-        return ModelUnavailable(model, said)
-    return None
-
-
-_FIGURES = re.compile(r"(\d{3,9}) tokens")
-
-
-def _too_large(said: str, target: Target) -> ContextTooLarge:
-    """The vendor's sentence names the window first and the request second; the catalog knows the window too."""
-    figures = [int(figure) for figure in _FIGURES.findall(said)[:2]]
-    window = figures[0] if figures else target.facts.window_tokens
-    return ContextTooLarge(target.model, figures[1] if len(figures) == 2 else None, window, said)
+    return error_inside(words_in(answer), headers, target)
