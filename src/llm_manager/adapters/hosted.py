@@ -7,6 +7,7 @@ from typing import Protocol, final
 
 from returns.result import Failure, Success
 
+from llm_manager.adapters.conversing import answering, reader_answering
 from llm_manager.adapters.dialects.dialect import Dialect, Headers
 from llm_manager.adapters.http.driver import Http, HttpAnswer, HttpStream
 from llm_manager.adapters.http.engine import HttpCall
@@ -15,6 +16,7 @@ from llm_manager.domain.config import LLMConfig
 from llm_manager.domain.errors import LLMError
 from llm_manager.domain.masking import Mask
 from llm_manager.domain.outcome import Outcome
+from llm_manager.domain.request import LLMRequest
 from llm_manager.domain.response import LLMResponse
 from llm_manager.domain.secret import Secret
 from llm_manager.domain.target import Target
@@ -68,7 +70,7 @@ class Hosted:
             return answered
         answer = answered.unwrap()
         by = self._route.arrived(dispatch, answer.headers)
-        return mask_of(keys, dispatch.target).outcome(self._read(answer, by))
+        return mask_of(keys, dispatch.target).outcome(self._read(answer, by, dispatch.request))
 
     async def stream(self, dispatch: Dispatch, /) -> Outcome[Incoming, LLMError]:
         """One answer as it comes; what is no stream is read as a whole."""
@@ -80,7 +82,7 @@ class Hosted:
         by = self._route.arrived(dispatch, stream.headers)
         mask = mask_of(keys, dispatch.target)
         if stream.status == 200 and not stream.headers.get("content-type", "").startswith(WHOLE_TYPES):
-            reader = self._dialect.reader(stream.headers, by)
+            reader = reader_answering(self._dialect.reader(stream.headers, by), self._dialect, dispatch.request)
             return Success(
                 Streamed(
                     stream,
@@ -92,7 +94,7 @@ class Hosted:
                     mask=mask,
                 )
             )
-        return mask.outcome(await self._whole(stream, by))
+        return mask.outcome(await self._whole(stream, by, dispatch.request))
 
     async def models(self, target: Target, keys: Mapping[str, Secret], /) -> Outcome[tuple[str, ...], LLMError]:
         """What the provider lists."""
@@ -119,21 +121,22 @@ class Hosted:
     def _headers(self, accepted: str, known: Headers) -> Headers:
         return {**_COMMON, "accept": accepted, **self._dialect.headers, **known}
 
-    async def _whole(self, stream: HttpStream, by: Target) -> Outcome[Incoming, LLMError]:
+    async def _whole(self, stream: HttpStream, by: Target, request: LLMRequest) -> Outcome[Incoming, LLMError]:
         try:
             body = await stream.whole(self._settings.max_body_bytes)
         finally:
             await stream.aclose()
         if isinstance(body, Failure):
             return body
-        read = self._read(HttpAnswer(status=stream.status, headers=stream.headers, body=body.unwrap()), by)
+        read = self._read(HttpAnswer(status=stream.status, headers=stream.headers, body=body.unwrap()), by, request)
         return read if isinstance(read, Failure) else Success(Whole(read.unwrap()))
 
-    def _read(self, answer: HttpAnswer, by: Target) -> Outcome[LLMResponse, LLMError]:
+    def _read(self, answer: HttpAnswer, by: Target, request: LLMRequest) -> Outcome[LLMResponse, LLMError]:
         refused = self._route.refusal(answer.status, answer.body)
         if refused is not None:
             return Failure(refused)
-        return self._dialect.read_answer(answer.status, answer.headers, answer.body, by)
+        read = self._dialect.read_answer(answer.status, answer.headers, answer.body, by)
+        return answering(read, self._dialect, request)
 
 
 @final

@@ -168,6 +168,7 @@ _PROVIDERS = (
         capabilities=_FULL,
         prefixes=("gpt-", "chatgpt-", "o1", "o3", "o4"),
         limit_field="max_completion_tokens",
+        call_ids="short",
         # OpenAI, API reference, "Create chat completion": both default to 1 (2026-11-21)
         sampling_defaults=frozenset({("temperature", 1.0), ("top_p", 1.0)}),
         batches=_OPENAI_BATCHES,
@@ -198,6 +199,7 @@ _PROVIDERS = (
         sampling_defaults=frozenset({("temperature", 1.0)}),  # API reference, "Create a Message" (2026-11-21)
         schema_refuses=_ANTHROPIC_REFUSES,
         default_max_tokens=16_384,
+        call_ids="words",  # 400, "String should match pattern '^[a-zA-Z0-9_-]+$'" (langchain-ai/langchain#37756)
         prefixes=("claude-",),
         batches=_ANTHROPIC_BATCHES,
     ),

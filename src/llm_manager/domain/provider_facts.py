@@ -27,6 +27,11 @@ LimitField: TypeAlias = Literal["max_tokens", "max_completion_tokens"]
 """How the most tokens of an answer are called on the OpenAI wire."""
 
 
+CallIds: TypeAlias = Literal["any", "short", "words", "nine"]
+"""Which ids of tool calls are taken: any, those of 40 characters at most, those of letters, digits, ``_`` and ``-``, or
+those of nine letters and digits."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchFacts:
     """A vendor's own batches: what may be in one, and what part of the standard price its tokens cost.
@@ -61,7 +66,8 @@ class ProviderFacts:
     *numbers_calls_behind_gateway* is false where it gives all tool calls of a stream the same number. *batches* is None
     for a provider that takes none. What is *self_hosted*, on a machine of one's own, costs nothing unless a price is
     set for it. *asks_for_usage* is false where a request for the usage of a stream is refused, and usage comes anyway.
-    As of the day on which the vendor's page *source* said so, where these are set.
+    *call_ids* is which ids of tool calls it takes, and where it *takes_reasoning*, the reasoning that led to a call is
+    to come back with it. As of the day on which the vendor's page *source* said so, where these are set.
     """
 
     name: str
@@ -86,5 +92,7 @@ class ProviderFacts:
     asks_for_usage: bool = True
     batches: BatchFacts | None = None
     self_hosted: bool = False
+    call_ids: CallIds = "any"
+    takes_reasoning: bool = False
     as_of: str = ""
     source: str = ""

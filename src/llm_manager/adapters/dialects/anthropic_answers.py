@@ -13,11 +13,11 @@ from dataclasses import replace
 
 from returns.result import Failure, Success
 
+from llm_manager.adapters.dialects.anthropic_thoughts import place_of_text, signature_of
 from llm_manager.adapters.dialects.dialect import Headers
 from llm_manager.adapters.dialects.error_words import words_in, words_of
 from llm_manager.adapters.dialects.json_values import Json, as_count, as_list, as_object, as_text
 from llm_manager.adapters.dialects.refusals import error_inside, error_of
-from llm_manager.adapters.dialects.signatures import signed
 from llm_manager.adapters.dialects.statuses import read_object
 from llm_manager.domain.errors import LLMError, MalformedResponse
 from llm_manager.domain.outcome import Outcome
@@ -78,26 +78,28 @@ def _response(answer: Json, told: Usage, headers: Headers, target: Target) -> Ou
 
 
 def _calls(blocks: Sequence[Json]) -> tuple[ToolCall, ...]:
-    """The calls in order, each with the thinking blocks since the one before it."""
+    """The calls in order, each with the thinking blocks, and the places of text, since the one before it."""
     calls: list[ToolCall] = []
     thoughts: list[Json] = []
     for block in blocks:
         match block.get("type"):
             case "thinking" | "redacted_thinking":
                 thoughts.append(block)
+            case "text":
+                length = len(as_text(block.get("text")) or "")
+                thoughts += (place_of_text(length),) if length else ()
             case "tool_use":
                 arguments = json.dumps(block.get("input") or {}, ensure_ascii=False)
                 name, id_ = as_text(block.get("name")) or "", as_text(block.get("id")) or ""
-                calls.append(ToolCall(id=id_, name=name, arguments=arguments, signature=signature_of(thoughts)))
+                calls.append(
+                    ToolCall(
+                        id=id_, name=name, arguments=arguments, signature=signature_of(thoughts, is_first=not calls)
+                    )
+                )
                 thoughts = []
             case _:
                 pass
     return tuple(calls)
-
-
-def signature_of(thoughts: Sequence[Json]) -> str | None:
-    """Thinking blocks as a call carries them."""
-    return signed("anthropic", json.dumps(thoughts, ensure_ascii=False)) if thoughts else None
 
 
 def refusal_of(answer: Json) -> str:

@@ -14,8 +14,9 @@ from llm_manager.adapters.dialects.dialect import Dialect, Encoded, Headers
 from llm_manager.adapters.dialects.json_values import Json, written
 from llm_manager.adapters.dialects.openai_answers import read_answer, read_models
 from llm_manager.adapters.dialects.openai_stream import CompletionReader
-from llm_manager.adapters.dialects.signatures import gemini_proofs
+from llm_manager.adapters.dialects.signatures import compatible_proofs, gemini_proofs, reasoning_for
 from llm_manager.adapters.dialects.texts import system_text, with_context
+from llm_manager.domain.provider_facts import CallIds
 from llm_manager.domain.request import (
     ImagePart,
     JsonMode,
@@ -28,6 +29,7 @@ from llm_manager.domain.request import (
 )
 from llm_manager.domain.secret import Secret
 from llm_manager.domain.target import Target
+from llm_manager.policies.call_ids import with_fitting_ids
 
 
 def encode(request: LLMRequest, target: Target, streamed: bool) -> Encoded:  # noqa: FBT001  # the shape of a dialect
@@ -42,6 +44,8 @@ def authorization(key: Secret | None) -> Headers:
     """The header that carries *key*; a server on this machine wants none."""
     return {} if key is None else {"authorization": f"Bearer {key.reveal()}"}
 
+
+_NOTHING: Json = {}
 
 STREAMED = {"stream": True, "stream_options": {"include_usage": True}}
 
@@ -74,7 +78,7 @@ def _messages(request: LLMRequest, target: Target) -> list[Json]:
     system = system_text(request) if foreign else request.system_prompt
     messages: list[Json] = [{"role": "system", "content": system}] if system else []
     names: dict[str, str] = {}
-    for message in request.messages:
+    for message in with_fitting_ids(request.messages, _call_ids(target)):
         names.update((call.id, call.name) for call in message.tool_calls)
         if not foreign:
             messages.append(_message(message, target))
@@ -94,7 +98,11 @@ def _message(message: Message, target: Target) -> Json:
     fields: dict[str, Any] = {"role": message.role, "content": content}
     if message.tool_calls:
         fields["tool_calls"] = _tool_calls(message.tool_calls, target)
-        fields["content"] = content or None
+        reasoning = reasoning_for(message.tool_calls, target)
+        if reasoning is not None:
+            fields["reasoning_content"] = reasoning
+        if not content:
+            del fields["content"]  # llama-cpp-python 0.3.36 answers null with 500; left out it is taken by all
     if message.tool_call_id is not None:
         fields["tool_call_id"] = message.tool_call_id
     return fields
@@ -109,17 +117,35 @@ def _part(part: Any) -> Json:
     return {"type": "image_url", "image_url": {"url": url}}
 
 
+def _call_ids(target: Target) -> CallIds:
+    """The narrowest form that those take who may get the request."""
+    forms = {each.provider.call_ids for each in (target, *target.alternates)}
+    return next((form for form in _NARROWEST_FIRST if form in forms), "any")
+
+
+_NARROWEST_FIRST: tuple[CallIds, ...] = ("nine", "words", "short")
+
+
 def _tool_calls(calls: Sequence[ToolCall], target: Target) -> list[Json]:
-    """The calls of one answer; with Gemini's proof of its thoughts where a gateway may pass them on to it, and there
-    alone: nobody else knows the field."""
+    """The calls of one answer; with Gemini's proof of its thoughts where a gateway may pass them on to it, or where its
+    own endpoint for this wire is asked, and there alone: nobody else knows the fields."""
     geminis = [each.model for each in (target, *target.alternates) if each.provider.wire == "gemini"]
-    proofs = gemini_proofs(calls, geminis[0]) if geminis else [None] * len(calls)
-    return [_tool_call(call, proof) for call, proof in zip(calls, proofs, strict=True)]
+    if geminis:
+        proofs = gemini_proofs(calls, geminis[0])
+        return [
+            _tool_call(call, inside={"thought_signature": proof}) for call, proof in zip(calls, proofs, strict=True)
+        ]
+    proofs = compatible_proofs(calls, target)
+    return [
+        _tool_call(call, beside={"extra_content": {"google": {"thought_signature": proof}}} if proof else {})
+        for call, proof in zip(calls, proofs, strict=True)
+    ]
 
 
-def _tool_call(call: ToolCall, proof: str | None) -> Json:
-    proven = {} if proof is None else {"thought_signature": proof}
-    return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments, **proven}}
+def _tool_call(call: ToolCall, inside: Json = _NOTHING, beside: Json = _NOTHING) -> Json:
+    known = {name: value for name, value in inside.items() if value is not None}
+    function = {"name": call.name, "arguments": call.arguments, **known}
+    return {"id": call.id, "type": "function", "function": function, **beside}
 
 
 def _tool(tool: Tool) -> Json:

@@ -13,7 +13,7 @@ from returns.result import Failure, Success
 from llm_manager.adapters.dialects.error_words import words_in, words_of
 from llm_manager.adapters.dialects.json_values import Json, as_count, as_list, as_object, as_text
 from llm_manager.adapters.dialects.refusals import error_inside, error_of
-from llm_manager.adapters.dialects.signatures import signed
+from llm_manager.adapters.dialects.signatures import signed, with_reasoning
 from llm_manager.adapters.dialects.statuses import read_object
 from llm_manager.adapters.dialects.totals import in_total_only
 from llm_manager.domain.errors import (
@@ -76,7 +76,8 @@ def _response(
     message = as_object(choice.get("message"))
     refusal = as_text(message.get("refusal"))
     content = content_of(message.get("content"))
-    calls = tuple(_tool_call(as_object(call)) for call in as_list(message.get("tool_calls")))
+    made = tuple(_tool_call(as_object(call), target) for call in as_list(message.get("tool_calls")))
+    calls = with_reasoning(made, as_text(message.get("reasoning_content")), target)
     finish = finish_of(choice, calls=bool(calls))
     if finish == "content_filter":
         return Failure(ContentFiltered(target.model, content or ""))
@@ -120,19 +121,21 @@ def content_of(content: object) -> str | None:
     return as_text(content)
 
 
-def _tool_call(call: Json) -> ToolCall:
+def _tool_call(call: Json, target: Target) -> ToolCall:
     function = as_object(call.get("function"))
     return ToolCall(
         id=as_text(call.get("id")) or "",
         name=as_text(function.get("name")) or "",
         arguments=as_text(function.get("arguments")) or "",
-        signature=signature_of(function),
+        signature=signature_of(call, target),
     )
 
 
-def signature_of(function: Json) -> str | None:
-    """The proof of thoughts that Portkey's gateway passes on from Gemini."""
-    return signed("gemini", as_text(function.get("thought_signature")))
+def signature_of(call: Json, target: Target) -> str | None:
+    """The proof of thoughts that Google's endpoint for this wire gives, or Portkey's gateway passes on from Gemini."""
+    google = as_object(as_object(call.get("extra_content")).get("google"))
+    behind = as_object(call.get("function")).get("thought_signature")
+    return signed("gemini", as_text(google.get("thought_signature")), target) or signed("gemini", as_text(behind))
 
 
 def usage_of(usage: Json, service_tier: str | None) -> Usage:

@@ -8,6 +8,7 @@ whole even if ``[DONE]`` is missing, which some gateways leave out.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import final
 
 from returns.result import Failure, Success
@@ -23,6 +24,7 @@ from llm_manager.adapters.dialects.openai_answers import (
     signature_of,
     usage_of,
 )
+from llm_manager.adapters.dialects.signatures import with_reasoning
 from llm_manager.adapters.dialects.statuses import unparsable
 from llm_manager.domain.errors import LLMError, MalformedResponse, StreamBroken
 from llm_manager.domain.outcome import Outcome
@@ -39,12 +41,13 @@ _NOTHING: Outcome[Sequence[Delta], LLMError] = Success(())
 class CompletionReader:
     """One streamed chat completion."""
 
-    __slots__ = ("_answer", "_headers", "_target", "finished")
+    __slots__ = ("_answer", "_headers", "_target", "_wants_reasoning", "finished")
 
     def __init__(self, headers: Headers, target: Target) -> None:
         self._headers = headers
         self._target = target
         self._answer = Assembly(target, headers.get("x-request-id"))
+        self._wants_reasoning = False
         self.finished = False
 
     def read(self, frame: bytes, /) -> Outcome[Sequence[Delta], LLMError]:
@@ -84,8 +87,12 @@ class CompletionReader:
         return self._answer.broken(why)
 
     def end(self) -> Outcome[LLMResponse, LLMError]:
-        """The whole answer."""
-        return self._answer.whole()
+        """The whole answer, with the reasoning that a server may want back."""
+        whole = self._answer.whole()
+        if isinstance(whole, Failure) or not self._wants_reasoning:
+            return whole
+        answer = whole.unwrap()
+        return Success(replace(answer, tool_calls=with_reasoning(answer.tool_calls, answer.reasoning, self._target)))
 
     @property
     def kept_bytes(self) -> int:
@@ -110,6 +117,7 @@ class CompletionReader:
         deltas: list[Delta] = []
         if reasoning := reasoning_of(delta):
             deltas.append(answer.think(reasoning))
+            self._wants_reasoning = self._wants_reasoning or bool(delta.get("reasoning_content"))
         if content := content_of(text):
             deltas.append(answer.say(content))
         if refusal := as_text(delta.get("refusal")):
@@ -129,4 +137,4 @@ class CompletionReader:
         if index is None or not self._target.provider.numbers_calls_behind_gateway:
             index = self._answer.calls_begun - (0 if name else 1)
         arguments = as_text(function.get("arguments")) or ""
-        return self._answer.call(index, as_text(call.get("id")), name, arguments, signature_of(function))
+        return self._answer.call(index, as_text(call.get("id")), name, arguments, signature_of(call, self._target))
