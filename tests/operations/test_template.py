@@ -20,6 +20,7 @@ from llm_manager import (
     ObserveSettings,
     Op,
     Problem,
+    ProviderSettings,
     SchemaMismatch,
     Secret,
     custom,
@@ -30,6 +31,7 @@ from llm_manager import (
 )
 from llm_manager.adapters.observers.log import LogObserver
 from llm_manager.domain.events import Event
+from llm_manager.domain.providers import PROVIDERS
 from llm_manager.extraction import json_schema
 from llm_manager.policies.strict_schema import answer_format, keywords
 from llm_manager.templates import (
@@ -180,6 +182,7 @@ async def test_a_confidence_above_one_is_no_analysis() -> None:
 
 def through(simulator: Simulator) -> LLMConfig:
     return LLMConfig(
+        providers={"anthropic": ProviderSettings(capabilities=PROVIDERS["anthropic"].capabilities)},
         http=HttpSettings(base_urls={"openai": f"{simulator.url}/v1", "anthropic": simulator.url}),
         keys=KeySettings(providers={"openai": (Secret("sk-test"),), "anthropic": (Secret("sk-test"),)}),
     )

@@ -195,6 +195,7 @@ _PROVIDERS = (
         portkey_slug="anthropic",
         capabilities=frozenset({"vision", "tools", "json_schema"}),
         lost_behind_gateway=frozenset({"json_schema"}),  # Portkey 1.15.2 knows no ``output_config``
+        lost_at_copies=frozenset({"json_schema"}),  # llama-server b11549 passes ``output_config`` over
         unsupported=frozenset({"seed"}),
         sampling_defaults=frozenset({("temperature", 1.0)}),  # API reference, "Create a Message" (2026-11-21)
         schema_refuses=_ANTHROPIC_REFUSES,

@@ -62,12 +62,13 @@ class ProviderFacts:
 
     Where *formats_with_tools* is false, it takes no ``response_format`` beside tools.
     *schema_refuses* are the keywords of JSON schema that its native form refuses; ``strict`` stands for every schema
-    that leaves something open. *lost_behind_gateway* is what the gateway does not pass on to it, and
-    *numbers_calls_behind_gateway* is false where it gives all tool calls of a stream the same number. *batches* is None
-    for a provider that takes none. What is *self_hosted*, on a machine of one's own, costs nothing unless a price is
-    set for it. *asks_for_usage* is false where a request for the usage of a stream is refused, and usage comes anyway.
-    *call_ids* is which ids of tool calls it takes, and where it *takes_reasoning*, the reasoning that led to a call is
-    to come back with it. As of the day on which the vendor's page *source* said so, where these are set.
+    that leaves something open. *lost_behind_gateway* is what the gateway does not pass on to it, *lost_at_copies* what
+    other servers that speak its wire may pass over without a word, and *numbers_calls_behind_gateway* is false where it
+    gives all tool calls of a stream the same number. *batches* is None for a provider that takes none. What is
+    *self_hosted*, on a machine of one's own, costs nothing unless a price is set for it. *asks_for_usage* is false where
+    a request for the usage of a stream is refused, and usage comes anyway. *call_ids* is which ids of tool calls it
+    takes, and where it *takes_reasoning*, the reasoning that led to a call is to come back with it. As of the day on
+    which the vendor's page *source* said so, where these are set.
     """
 
     name: str
@@ -80,6 +81,7 @@ class ProviderFacts:
     portkey_slug: str | None = None
     capabilities: frozenset[Capability] = frozenset()
     lost_behind_gateway: frozenset[Capability] = frozenset()
+    lost_at_copies: frozenset[Capability] = frozenset()
     numbers_calls_behind_gateway: bool = True
     unsupported: frozenset[Wish] = frozenset()
     sampling_defaults: frozenset[tuple[SamplingOption, float]] = frozenset()

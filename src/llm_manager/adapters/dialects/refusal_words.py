@@ -85,6 +85,7 @@ OPENAI: Final = Vocabulary(
             rf"(?:requested(?: about)?|resulted in) {_ASKED} tokens",
         ),
         _says("schema", r"invalid schema for response_format"),
+        _says("tools", r"function tools with reasoning_effort are not supported"),
         _says("schema", r"response_format.{0,40}(?:json_schema|json_object).{0,20} is not supported"),
         _says("parameter", r"unsupported (?:parameter|value): '(?P<name>\w{1,40})'"),
     ),
