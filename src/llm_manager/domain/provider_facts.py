@@ -65,9 +65,9 @@ class ProviderFacts:
     that leaves something open. *lost_behind_gateway* is what the gateway does not pass on to it, *lost_at_copies* what
     other servers that speak its wire may pass over without a word, and *numbers_calls_behind_gateway* is false where it
     gives all tool calls of a stream the same number. *batches* is None for a provider that takes none. What is
-    *self_hosted*, on a machine of one's own, costs nothing unless a price is set for it. *asks_for_usage* is false where
-    a request for the usage of a stream is refused, and usage comes anyway. *call_ids* is which ids of tool calls it
-    takes, and where it *takes_reasoning*, the reasoning that led to a call is to come back with it. As of the day on
+    *self_hosted*, on a machine of one's own, costs nothing unless a price is set for it. *asks_for_usage* is false
+    where a request for the usage of a stream is refused, and usage comes anyway. *call_ids* is which ids of tool calls
+    it takes, and where it *takes_reasoning*, the reasoning that led to a call is to come back with it. As of the day on
     which the vendor's page *source* said so, where these are set.
     """
 

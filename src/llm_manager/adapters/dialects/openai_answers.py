@@ -41,6 +41,19 @@ _FINISH: Mapping[str, FinishReason] = {
     "tool_calls": "tool_calls",
     "function_call": "tool_calls",
     "content_filter": "content_filter",
+    # As Portkey's gateway passes them on from Claude and Gemini.
+    "end_turn": "stop",
+    "stop_sequence": "stop",
+    "max_tokens": "length",
+    "model_context_window_exceeded": "length",
+    "tool_use": "tool_calls",
+    "refusal": "refusal",
+    "STOP": "stop",
+    "MAX_TOKENS": "length",
+    **dict.fromkeys(
+        ("SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "MODEL_ARMOR", "LANGUAGE", "IMAGE_SAFETY"),
+        "content_filter",
+    ),
 }
 
 
@@ -108,8 +121,15 @@ def finish_of(choice: Json, *, calls: bool) -> FinishReason:
 
 
 def reasoning_of(message: Json) -> str:
-    """What a message or a piece of one tells of the thoughts before the answer: DeepSeek's name for it, or Groq's."""
-    return as_text(message.get("reasoning_content")) or as_text(message.get("reasoning")) or ""
+    """What a message or a piece of one tells of the thoughts before the answer: DeepSeek's name for it, or Groq's, or
+    the blocks in which Portkey's gateway passes on those of Claude and Gemini."""
+    told = as_text(message.get("reasoning_content")) or as_text(message.get("reasoning"))
+    return told or "".join(map(_thought_in, map(as_object, as_list(message.get("content_blocks")))))
+
+
+def _thought_in(block: Json) -> str:
+    """The thought of a block, or of a piece of one."""
+    return as_text(block.get("thinking")) or as_text(as_object(block.get("delta")).get("thinking")) or ""
 
 
 def content_of(content: object) -> str | None:

@@ -80,6 +80,7 @@ class CompletionReader:
         deltas = self._deltas(as_object(choice.get("delta")))
         if choice.get("finish_reason") is not None:
             answer.finish = finish_of(choice, calls=answer.calls_begun > 0)
+            answer.refused = answer.refused or answer.finish == "refusal"
         return deltas
 
     def broken(self, why: str, /) -> StreamBroken:
