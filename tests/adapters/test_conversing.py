@@ -16,7 +16,7 @@ from llm_manager.adapters.dialects.dialect import Dialect
 from llm_manager.domain.catalog import ModelFacts
 from llm_manager.domain.providers import PROVIDERS
 from llm_manager.domain.request import LLMRequest, Message, Tool
-from llm_manager.domain.response import LLMResponse
+from llm_manager.domain.response import Cost, LLMResponse, ReportedCost, UnknownCost
 from llm_manager.domain.stream import ToolCallDelta
 from llm_manager.domain.target import Target
 
@@ -249,3 +249,15 @@ def test_behind_a_gateway_ids_fit_every_vendor_that_may_be_asked() -> None:
         sent(openai.DIALECT, followed(ASK, kimis), target("openai"))["messages"][2]["tool_calls"][0]["id"]
         == "functions.f:0"
     )
+
+
+@pytest.mark.parametrize(
+    ("told", "cost"),
+    [("0.0125", ReportedCost(0.0125)), ("0.0", UnknownCost()), ("-1", UnknownCost()), ("nan", UnknownCost())],
+)
+def test_what_a_gateway_says_an_answer_cost_is_believed(told: str, cost: Cost) -> None:
+    headers = {"x-litellm-response-cost": told}
+    chat = json.dumps({"choices": [{"message": {"content": "hi"}, "finish_reason": "stop"}]}).encode()
+    claude = json.dumps({**message(said("hi")), "stop_reason": "end_turn"}).encode()
+    for dialect, name, body in ((openai.DIALECT, "openai", chat), (anthropic.DIALECT, "anthropic", claude)):
+        assert dialect.read_answer(200, headers, body, target(name)).unwrap().usage.cost == cost

@@ -185,11 +185,11 @@ def test_the_gateway_asks_the_next_target_where_we_would() -> None:
 
 
 def test_a_gateway_that_breaks_down_says_what_may_be_wrong_with_it() -> None:
-    broke_down = gateway().refusal(500, b"Internal Server Error")
+    broke_down = gateway().refusal(500, b'{"status": "failure", "message": "Something went wrong"}')
     assert isinstance(broke_down, GatewayError)
     assert "hono 4.9.7" in describe(broke_down)
-    assert gateway().refusal(500, b'{"error": {"message": "openai error: Internal Server Error"}}') is None
-    assert gateway().refusal(502, b"Internal Server Error") is None
+    assert gateway().refusal(500, b'{"error": {"message": "openai error: Something went wrong"}}') is None
+    assert gateway().refusal(400, b'{"status": "failure", "message": "no"}') == GatewayError(400, "no")
 
 
 @pytest.mark.parametrize(

@@ -75,23 +75,20 @@ class Gateway:
         try:
             answer = as_object(parse_json(body))
         except ValueError:
-            return _broke_down(status, body)
+            return None
         if answer.get("status") != "failure":
             return None
-        return GatewayError(status, (as_text(answer.get("message")) or "")[:MESSAGE_LENGTH])
+        message = (as_text(answer.get("message")) or "")[:MESSAGE_LENGTH]
+        return GatewayError(status, f"{message}: {_ADVICE}" if (status, message) == (500, _BROKE_DOWN) else message)
 
+
+_BROKE_DOWN = "Something went wrong"
+"""What the gateway says where it has met an exception of its own."""
 
 _ADVICE = (
-    "if all streams fail like this, its hono is too new for it: @portkey-ai/gateway 1.15.2 runs with hono 4.9.7 and "
-    "@hono/node-server 1.13.8"
+    "if every stream ends like this, its hono is too new for it: @portkey-ai/gateway 1.15.2 streams with hono 4.9.7 "
+    "and @hono/node-server 1.13.8, and not with hono 4.13.19"
 )
-
-
-def _broke_down(status: int, body: bytes) -> GatewayError | None:
-    """Did the gateway itself break down? Hono then answers with these words alone; a vendor's answer is JSON."""
-    if status == 500 and body.strip() == b"Internal Server Error":
-        return GatewayError(status, f"Internal Server Error: {_ADVICE}")
-    return None
 
 
 def _headers(target: Target, settings: PortkeySettings, keys: Mapping[str, Secret], timeout_s: float) -> dict[str, str]:

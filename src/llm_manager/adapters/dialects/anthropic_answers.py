@@ -16,6 +16,7 @@ from returns.result import Failure, Success
 from llm_manager.adapters.dialects.anthropic_thoughts import place_of_text, signature_of
 from llm_manager.adapters.dialects.dialect import Headers
 from llm_manager.adapters.dialects.error_words import words_in, words_of
+from llm_manager.adapters.dialects.header_costs import with_cost
 from llm_manager.adapters.dialects.json_values import Json, as_count, as_list, as_object, as_text
 from llm_manager.adapters.dialects.refusals import error_inside, error_of
 from llm_manager.adapters.dialects.statuses import read_object
@@ -46,7 +47,7 @@ def read_answer(status: int, headers: Headers, body: bytes, target: Target) -> O
     answer = read.unwrap()
     if answer.get("type") == "error":
         return Failure(read_error_inside(answer, headers, target))
-    told = usage_of(as_object(answer.get("usage")))
+    told = with_cost(usage_of(as_object(answer.get("usage"))), headers)
     return paid_for(_response(answer, told, headers, target), told)
 
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from returns.result import Failure, Success
 
 from llm_manager.adapters.dialects.error_words import words_in, words_of
+from llm_manager.adapters.dialects.header_costs import with_cost
 from llm_manager.adapters.dialects.json_values import Json, as_count, as_list, as_object, as_text
 from llm_manager.adapters.dialects.refusals import error_inside, error_of
 from llm_manager.adapters.dialects.signatures import signed, with_reasoning
@@ -70,7 +71,7 @@ def read_answer(status: int, headers: Mapping[str, str], body: bytes, target: Ta
 
 def response_of(answer: Json, headers: Mapping[str, str], target: Target) -> Outcome[LLMResponse, LLMError]:
     """The response in a chat completion that has been parsed, or the error it is, with what either has used."""
-    told = usage_of(as_object(answer.get("usage")), as_text(answer.get("service_tier")))
+    told = with_cost(usage_of(as_object(answer.get("usage")), as_text(answer.get("service_tier"))), headers)
     return paid_for(_read(answer, told, headers, target), told)
 
 
