@@ -52,6 +52,8 @@ def vendor(monkeypatch: pytest.MonkeyPatch) -> Iterator[Simulator]:
         with portal.wrap_async_context_manager(server):
             monkeypatch.setenv("OPENAI_API_KEY", "sk-canary-0123456789")
             monkeypatch.setenv("OPENAI_BASE_URL", f"{server.url}/v1")
+            # the vendor is played at another address, and refuses the older name as the vendor does
+            monkeypatch.setenv("LLM_MANAGER_PROVIDERS", '{"openai": {"limit_field": "max_completion_tokens"}}')
             yield server
 
 

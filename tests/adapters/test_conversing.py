@@ -13,8 +13,7 @@ from returns.result import Success
 from llm_manager.adapters.conversing import answering, reader_answering
 from llm_manager.adapters.dialects import anthropic, gemini, ollama, openai
 from llm_manager.adapters.dialects.dialect import Dialect
-from llm_manager.domain.catalog import ModelFacts
-from llm_manager.domain.providers import PROVIDERS
+from llm_manager.domain.catalog import PROVIDERS, ModelFacts
 from llm_manager.domain.request import LLMRequest, Message, Tool
 from llm_manager.domain.response import Cost, LLMResponse, ReportedCost, UnknownCost
 from llm_manager.domain.stream import ToolCallDelta
@@ -209,7 +208,7 @@ def test_a_turn_with_calls_and_no_text_has_no_content() -> None:
 
 def test_ollamas_calls_differ_from_turn_to_turn() -> None:
     dialect, to = ollama.DIALECT, target("ollama")
-    body = {
+    body: dict[str, Any] = {
         "message": {"tool_calls": [{"function": {"name": "f", "arguments": {}}}]},
         "done": True,
         "done_reason": "stop",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -211,7 +212,7 @@ def test_what_a_vendor_says_through_the_gateway_is_understood(reason: str, finis
     assert (answer.content, answer.reasoning, answer.finish_reason) == ("All", "hm", finish)
 
     reader = DIALECT.reader({}, CLAUDE)
-    pieces = [
+    pieces: list[dict[str, Any]] = [
         {"delta": {"content_blocks": [{"index": 0, "delta": {"thinking": ""}}]}},
         {"delta": {"content_blocks": [{"index": 0, "delta": {"thinking": "hm"}}]}},
         {"delta": {"content_blocks": [{"index": 0, "delta": {"signature": "s"}}]}},

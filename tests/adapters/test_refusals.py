@@ -12,9 +12,8 @@ from llm_manager.adapters.dialects import anthropic, gemini, ollama, openai
 from llm_manager.adapters.dialects.dialect import Dialect
 from llm_manager.adapters.dialects.error_words import words_of
 from llm_manager.adapters.dialects.refusal_words import VOCABULARIES
-from llm_manager.domain.catalog import ModelFacts
+from llm_manager.domain.catalog import PROVIDERS, ModelFacts
 from llm_manager.domain.errors import InvalidRequest, LLMError, RateLimitExceeded, ServerError
-from llm_manager.domain.providers import PROVIDERS
 from llm_manager.domain.target import Target
 from llm_manager.domain.verdicts import counts_against_breaker, is_ambiguous, is_transient
 from tests.adapters.refusals import REFUSALS

@@ -30,8 +30,8 @@ from llm_manager import (
     to_json,
 )
 from llm_manager.adapters.observers.log import LogObserver
+from llm_manager.domain.catalog import PROVIDERS
 from llm_manager.domain.events import Event
-from llm_manager.domain.providers import PROVIDERS
 from llm_manager.extraction import json_schema
 from llm_manager.policies.strict_schema import answer_format, keywords
 from llm_manager.templates import (

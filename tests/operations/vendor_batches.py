@@ -29,8 +29,8 @@ from llm_manager import (
     custom,
     memory_journal,
 )
+from llm_manager.domain.catalog import PROVIDERS
 from llm_manager.domain.events import Event
-from llm_manager.domain.providers import PROVIDERS
 from llm_manager.domain.target import Target
 from llm_manager.domain.vendor_batch import BatchPage, Desk, Inquiry, Submission, Uploaded, VendorBatch
 from llm_manager.effect.layer import scoped

@@ -117,8 +117,9 @@ def _text(value: object, depth: int = 0) -> str:
         return _unwrapped(value, depth)
     if depth >= _DEPTH:
         return _json(value)
-    if isinstance(value, list):
-        return "; ".join(filter(None, (_text(each, depth + 1) for each in as_list(value)[:_ITEMS])))
+    listed = as_list(value)
+    if listed:
+        return "; ".join(filter(None, (_text(each, depth + 1) for each in listed[:_ITEMS])))
     fields = as_object(value)
     named = (text for name in _NAMES if (text := _text(fields.get(name), depth + 1)))
     said = next(named, "")

@@ -120,10 +120,10 @@ def _part(part: Any) -> Json:
 def _call_ids(target: Target) -> CallIds:
     """The narrowest form that those take who may get the request."""
     forms = {each.provider.call_ids for each in (target, *target.alternates)}
-    return next((form for form in _NARROWEST_FIRST if form in forms), "any")
+    return next(form for form in _NARROWEST_FIRST if form in forms)
 
 
-_NARROWEST_FIRST: tuple[CallIds, ...] = ("nine", "words", "short")
+_NARROWEST_FIRST: tuple[CallIds, ...] = ("nine", "words", "short", "any")
 
 
 def _tool_calls(calls: Sequence[ToolCall], target: Target) -> list[Json]:
