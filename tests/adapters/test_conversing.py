@@ -30,7 +30,7 @@ def target(name: str, base_url: str = "http://one/v1", model: str = "m-1") -> Ta
 
 def whole(dialect: Dialect, body: Any, request: LLMRequest, to: Target) -> LLMResponse:
     read = dialect.read_answer(200, {}, json.dumps(body).encode(), to)
-    return answering(read, dialect, request).unwrap()
+    return answering(read, dialect, request, to).unwrap()
 
 
 def sent(dialect: Dialect, request: LLMRequest, to: Target) -> dict[str, Any]:
@@ -107,7 +107,7 @@ def events(blocks: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 def test_an_answer_of_claude_goes_back_as_it_came(blocks: Sequence[dict[str, Any]], *, is_streamed: bool) -> None:
     dialect, to = anthropic.DIALECT, target("anthropic")
     if is_streamed:
-        reader = reader_answering(dialect.reader({}, to), dialect, ASK)
+        reader = reader_answering(dialect.reader({}, to), dialect, ASK, to)
         assert all(isinstance(reader.read(json.dumps(event).encode()), Success) for event in events(blocks))
         response = reader.end().unwrap()
     else:
@@ -161,7 +161,7 @@ def test_reasoning_goes_back_to_who_gave_it_and_to_who_wants_it(*, is_streamed: 
     dialect, giver = openai.DIALECT, target("openai", "http://one/v1")
     body = completion(reasoning_content="I need f.")
     if is_streamed:
-        reader = reader_answering(dialect.reader({}, giver), dialect, ASK)
+        reader = reader_answering(dialect.reader({}, giver), dialect, ASK, giver)
         reader.read(json.dumps(piece(body)).encode())
         response = reader.end().unwrap()
     else:
@@ -220,7 +220,7 @@ def test_ollamas_calls_differ_from_turn_to_turn() -> None:
 
 def test_pieces_of_a_call_have_the_id_that_the_whole_has() -> None:
     dialect, to = openai.DIALECT, target("lm_studio")
-    reader = reader_answering(dialect.reader({}, to), dialect, ASK)
+    reader = reader_answering(dialect.reader({}, to), dialect, ASK, to)
     calls = [{"index": at, "function": {"name": name, "arguments": "{}"}} for at, name in enumerate("fg")]
     body = {"choices": [{"index": 0, "delta": {"tool_calls": calls}, "finish_reason": "tool_calls"}]}
     deltas = [each for each in reader.read(json.dumps(body).encode()).unwrap() if isinstance(each, ToolCallDelta)]

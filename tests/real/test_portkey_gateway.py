@@ -17,6 +17,7 @@ from llm_manager import (
     LLMConfig,
     LLMError,
     LLMRequest,
+    Message,
     ModelSettings,
     NetworkError,
     PortkeySettings,
@@ -30,6 +31,7 @@ from llm_manager import (
     StreamBroken,
     StreamFinished,
     TextDelta,
+    Tool,
     collect,
     custom,
     generate,
@@ -39,7 +41,7 @@ from llm_manager import (
     run,
 )
 from llm_manager.domain.events import Event, GatewayTimed
-from llm_manager.testing.simulator import Fault, Say, Simulator, Status
+from llm_manager.testing.simulator import CallTools, Fault, Say, Simulator, Status
 
 pytestmark = pytest.mark.anyio
 
@@ -280,3 +282,26 @@ async def test_what_is_wrong_with_a_request_is_not_passed_on_to_the_next_target(
     assert isinstance(refused, InvalidRequest)
     assert asked == ["gpt-4o"]
     assert answer.model == "openai/gpt-oss-120b"
+
+
+@pytest.mark.parametrize("is_streamed", [False, True])
+async def test_claudes_thoughts_go_back_through_the_gateway(gateway: str, *, is_streamed: bool) -> None:
+    thoughts = [{"type": "thinking", "thinking": "I need f.", "signature": "c2lnbmVk"}]
+    asked = replace(asking("mine"), tools=(Tool(name="f", description="f"),))
+    async with Simulator() as simulator, custom(vendor_behind(gateway, simulator, "claude")) as context:
+        simulator.script("claude-haiku-5-5", [CallTools({"f": {}}, reasoning="I need f."), Say("Done."), Say("Done.")])
+        if is_streamed:
+            answer = (await collect((await run(generate_stream(asked), context)).unwrap())).unwrap()
+        else:
+            answer = (await run(generate(asked), context)).unwrap()
+        [call] = answer.tool_calls
+        messages = (
+            Message(role="user", content="hi"),
+            Message(role="assistant", content=answer.content, tool_calls=(call,)),
+            Message(role="tool", content="12", tool_call_id=call.id),
+        )
+        again = replace(asked, prompt="", messages=messages)
+        await run(generate(again), context)
+        await run(generate(replace(again, system_prompt="Be brief.")), context)
+        sent = [each.json["messages"][1]["content"] for each in simulator.received[1:]]
+    assert [[block for block in blocks if block["type"] != "tool_use"] for blocks in sent] == [thoughts, []]

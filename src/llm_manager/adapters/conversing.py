@@ -17,35 +17,37 @@ from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.request import LLMRequest
 from llm_manager.domain.response import LLMResponse, Usage
 from llm_manager.domain.stream import Delta, ToolCallDelta
+from llm_manager.domain.target import Target
 from llm_manager.policies.call_ids import ids_of, unique_id, with_unique_ids
 
 
 def answering(
-    outcome: Outcome[LLMResponse, LLMError], dialect: Dialect, request: LLMRequest
+    outcome: Outcome[LLMResponse, LLMError], dialect: Dialect, request: LLMRequest, target: Target
 ) -> Outcome[LLMResponse, LLMError]:
-    """The whole answer to *request*, as it can stand behind it."""
+    """The whole answer to *request*, which was sent to *target*, as it can stand behind it."""
     if isinstance(outcome, Failure) or not outcome.unwrap().tool_calls:
         return outcome
     response = outcome.unwrap()
     named = replace(response, tool_calls=with_unique_ids(response.tool_calls, request.messages))
-    return Success(dialect.sign(named, request))
+    return Success(dialect.sign(named, request, target))
 
 
-def reader_answering(reader: AnswerReader, dialect: Dialect, request: LLMRequest) -> AnswerReader:
+def reader_answering(reader: AnswerReader, dialect: Dialect, request: LLMRequest, target: Target) -> AnswerReader:
     """*reader* of an answer to *request*, of which the same holds; as it is where there are no tools to call."""
-    return _Answering(reader, dialect, request) if request.tools else reader
+    return _Answering(reader, dialect, request, target) if request.tools else reader
 
 
 @final
 class _Answering:
     """A reader whose calls get their ids as they begin."""
 
-    __slots__ = ("_dialect", "_ids", "_reader", "_request", "_taken")
+    __slots__ = ("_dialect", "_ids", "_reader", "_request", "_taken", "_target")
 
-    def __init__(self, reader: AnswerReader, dialect: Dialect, request: LLMRequest) -> None:
+    def __init__(self, reader: AnswerReader, dialect: Dialect, request: LLMRequest, target: Target) -> None:
         self._reader = reader
         self._dialect = dialect
         self._request = request
+        self._target = target
         self._taken = ids_of(request.messages)
         self._ids: dict[int, str] = {}
 
@@ -82,10 +84,11 @@ class _Answering:
             return ended
         response = ended.unwrap()
         if len(response.tool_calls) != len(self._ids):
-            return answering(ended, self._dialect, self._request)
+            return answering(ended, self._dialect, self._request, self._target)
         ids = (self._ids[index] for index in sorted(self._ids))
         calls = (replace(call, id=id_) for call, id_ in zip(response.tool_calls, ids, strict=True))
-        return Success(self._dialect.sign(replace(response, tool_calls=tuple(calls)), self._request))
+        named = replace(response, tool_calls=tuple(calls))
+        return Success(self._dialect.sign(named, self._request, self._target))
 
     @property
     def usage(self) -> Usage:

@@ -16,7 +16,6 @@ from llm_manager.domain.config import LLMConfig
 from llm_manager.domain.errors import LLMError
 from llm_manager.domain.masking import Mask
 from llm_manager.domain.outcome import Outcome
-from llm_manager.domain.request import LLMRequest
 from llm_manager.domain.response import LLMResponse
 from llm_manager.domain.secret import Secret
 from llm_manager.domain.target import Target
@@ -70,7 +69,7 @@ class Hosted:
             return answered
         answer = answered.unwrap()
         by = self._route.arrived(dispatch, answer.headers)
-        return mask_of(keys, dispatch.target).outcome(self._read(answer, by, dispatch.request))
+        return mask_of(keys, dispatch.target).outcome(self._read(answer, by, dispatch))
 
     async def stream(self, dispatch: Dispatch, /) -> Outcome[Incoming, LLMError]:
         """One answer as it comes; what is no stream is read as a whole."""
@@ -81,8 +80,9 @@ class Hosted:
         stream = opened.unwrap()
         by = self._route.arrived(dispatch, stream.headers)
         mask = mask_of(keys, dispatch.target)
-        if stream.status == 200 and not stream.headers.get("content-type", "").startswith(WHOLE_TYPES):
-            reader = reader_answering(self._dialect.reader(stream.headers, by), self._dialect, dispatch.request)
+        if _is_answer(stream.status) and not stream.headers.get("content-type", "").startswith(WHOLE_TYPES):
+            read = self._dialect.reader(stream.headers, by)
+            reader = reader_answering(read, self._dialect, dispatch.request, dispatch.target)
             return Success(
                 Streamed(
                     stream,
@@ -94,7 +94,7 @@ class Hosted:
                     mask=mask,
                 )
             )
-        return mask.outcome(await self._whole(stream, by, dispatch.request))
+        return mask.outcome(await self._whole(stream, by, dispatch))
 
     async def models(self, target: Target, keys: Mapping[str, Secret], /) -> Outcome[tuple[str, ...], LLMError]:
         """What the provider lists."""
@@ -121,22 +121,28 @@ class Hosted:
     def _headers(self, accepted: str, known: Headers) -> Headers:
         return {**_COMMON, "accept": accepted, **self._dialect.headers, **known}
 
-    async def _whole(self, stream: HttpStream, by: Target, request: LLMRequest) -> Outcome[Incoming, LLMError]:
+    async def _whole(self, stream: HttpStream, by: Target, dispatch: Dispatch) -> Outcome[Incoming, LLMError]:
         try:
             body = await stream.whole(self._settings.max_body_bytes)
         finally:
             await stream.aclose()
         if isinstance(body, Failure):
             return body
-        read = self._read(HttpAnswer(status=stream.status, headers=stream.headers, body=body.unwrap()), by, request)
+        read = self._read(HttpAnswer(status=stream.status, headers=stream.headers, body=body.unwrap()), by, dispatch)
         return read if isinstance(read, Failure) else Success(Whole(read.unwrap()))
 
-    def _read(self, answer: HttpAnswer, by: Target, request: LLMRequest) -> Outcome[LLMResponse, LLMError]:
-        refused = self._route.refusal(answer.status, answer.body)
+    def _read(self, answer: HttpAnswer, by: Target, dispatch: Dispatch) -> Outcome[LLMResponse, LLMError]:
+        status = 200 if _is_answer(answer.status) else answer.status
+        refused = self._route.refusal(status, answer.body)
         if refused is not None:
             return Failure(refused)
-        read = self._dialect.read_answer(answer.status, answer.headers, answer.body, by)
-        return answering(read, self._dialect, request)
+        read = self._dialect.read_answer(status, answer.headers, answer.body, by)
+        return answering(read, self._dialect, dispatch.request, dispatch.target)
+
+
+def _is_answer(status: int) -> bool:
+    """Does *status* stand above an answer? Some servers call one 201, or 203 where a proxy has changed it."""
+    return 200 <= status < 300
 
 
 @final

@@ -108,7 +108,7 @@ def _unnamed_turns(request: LLMRequest, before: Before | None) -> Iterator[tuple
         yield "user", [_text(prompt)]
 
 
-def sign(response: LLMResponse, request: LLMRequest) -> LLMResponse:
+def sign(response: LLMResponse, request: LLMRequest, _target: Target) -> LLMResponse:
     """*response* whose thoughts know what they are bound to: all of *request*."""
     if not is_bound(response.tool_calls):
         return response

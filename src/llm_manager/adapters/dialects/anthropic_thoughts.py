@@ -10,7 +10,7 @@ truncation or with another system prompt, its thoughts are left out whole.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Final, final
@@ -26,6 +26,7 @@ from llm_manager.adapters.dialects.json_values import (
     written,
 )
 from llm_manager.adapters.dialects.signatures import signed, signed_by
+from llm_manager.domain.joined import Joined
 from llm_manager.domain.request import ToolCall
 
 TEXT: Final = "text"
@@ -46,6 +47,41 @@ def signature_of(blocks: Sequence[Json], *, is_first: bool) -> str | None:
     if is_first and TEXT in kinds and all(kind == TEXT for kind in kinds[kinds.index(TEXT) :]):
         blocks = blocks[: kinds.index(TEXT)]
     return signed("anthropic", json.dumps(list(blocks), ensure_ascii=False)) if blocks else None
+
+
+@final
+class GatewayBlocks:
+    """Claude's blocks as Portkey's gateway passes them on beside a chat completion, whole or in pieces (1.15.2, where
+    it is not strict); it takes them back by the same name."""
+
+    __slots__ = ("_blocks",)
+
+    def __init__(self) -> None:
+        self._blocks: dict[int, dict[str, Joined]] = {}
+
+    def add(self, pieces: Sequence[Json]) -> None:
+        """Blocks, or pieces of them: those of one index belong together."""
+        for place, piece in enumerate(pieces):
+            index = as_count(piece.get("index"))
+            fields = as_object(piece.get("delta")) or piece
+            kept = self._blocks.setdefault(place if index is None else index, {})
+            for name in ("thinking", "signature", "data", "text"):
+                if text := as_text(fields.get(name)):
+                    kept.setdefault(name, Joined()).add(text)
+
+    def signature(self) -> str | None:
+        """As the first call that they led to carries them."""
+        blocks = [block for _, fields in sorted(self._blocks.items()) if (block := _gateway_block(fields))]
+        return signature_of(blocks, is_first=True)
+
+
+def _gateway_block(fields: Mapping[str, Joined]) -> Json | None:
+    texts = {name: joined.text for name, joined in fields.items()}
+    if "data" in texts:
+        return {"type": "redacted_thinking", "data": texts["data"]}
+    if "signature" in texts:  # without it a thought is not taken back
+        return {"type": "thinking", "thinking": texts.get("thinking", ""), "signature": texts["signature"]}
+    return place_of_text(len(texts["text"])) if "text" in texts else None
 
 
 def bound(signature: str | None, before: str) -> str | None:

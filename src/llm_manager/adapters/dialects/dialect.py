@@ -81,4 +81,4 @@ class Dialect:
     stream_type: str = "text/event-stream"
     models_path: str = "models"
     headers: Headers = field(default_factory=dict[str, str])
-    sign: Callable[[LLMResponse, LLMRequest], LLMResponse] = lambda response, _request: response
+    sign: Callable[[LLMResponse, LLMRequest, Target], LLMResponse] = lambda response, _request, _target: response

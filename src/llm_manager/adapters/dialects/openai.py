@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
+from llm_manager.adapters.dialects.anthropic_thoughts import Before, bound, is_bound, laid_out
 from llm_manager.adapters.dialects.dialect import Dialect, Encoded, Headers
 from llm_manager.adapters.dialects.json_values import Json, written
 from llm_manager.adapters.dialects.openai_answers import read_answer, read_models
@@ -27,6 +29,7 @@ from llm_manager.domain.request import (
     Tool,
     ToolCall,
 )
+from llm_manager.domain.response import LLMResponse
 from llm_manager.domain.secret import Secret
 from llm_manager.domain.target import Target
 from llm_manager.policies.call_ids import with_fitting_ids
@@ -71,24 +74,60 @@ def chat_fields(request: LLMRequest, target: Target) -> dict[str, Any]:
     return fields
 
 
-def _messages(request: LLMRequest, target: Target) -> list[Json]:
+def _messages(request: LLMRequest, target: Target, before: Before | None = None) -> list[Json]:
     """The turns. Behind a gateway may stand a vendor of another wire: one that takes a single system prompt, and that
-    wants to be told whose result a result is."""
+    wants to be told whose result a result is. *before* is told each of them."""
     foreign = target.provider.wire != "openai"
     system = system_text(request) if foreign else request.system_prompt
     messages: list[Json] = [{"role": "system", "content": system}] if system else []
     names: dict[str, str] = {}
+    if before is None and _is_claude(target) and any(is_bound(message.tool_calls) for message in request.messages):
+        before = _before(request)
     for message in with_fitting_ids(request.messages, _call_ids(target)):
         names.update((call.id, call.name) for call in message.tool_calls)
-        if not foreign:
-            messages.append(_message(message, target))
-        elif message.role != "system":
-            name = names.get(message.tool_call_id or "")
-            messages.append({**_message(message, target), **({} if name is None else {"name": name})})
+        if foreign and message.role == "system":
+            continue
+        name = names.get(message.tool_call_id or "") if foreign else None
+        thoughts = {} if before is None else _thoughts(message, before)
+        fields = {**_message(message, target), **thoughts, **({} if name is None else {"name": name})}
+        messages.append(fields)
+        if before is not None:
+            before.add(message.role, [fields])
     prompt = with_context(request)
     if prompt:
         messages.append({"role": "user", "content": prompt})
+        if before is not None:
+            before.add("user", messages[-1:])
     return messages
+
+
+def _is_claude(target: Target) -> bool:
+    """Does a gateway pass the request on to Claude, and to nobody else?"""
+    return target.provider.wire == "anthropic" and not target.alternates
+
+
+def _before(request: LLMRequest) -> Before:
+    return Before(system_text(request), [_tool(tool) for tool in request.tools])
+
+
+def _thoughts(message: Message, before: Before) -> Json:
+    """Claude's thoughts in *message* with the text around them, as Portkey's gateway takes them back."""
+    if not is_bound(message.tool_calls):
+        return _NOTHING
+    text = message.content if isinstance(message.content, str) else None
+    said: list[Json] = [{"type": "text", "text": text}] if text else []
+    blocks = [each for each in laid_out(text, message.tool_calls, said, before.name) if each.get("type") != "tool_use"]
+    return {"content_blocks": blocks} if any(each.get("type") != "text" for each in blocks) else _NOTHING
+
+
+def sign(response: LLMResponse, request: LLMRequest, target: Target) -> LLMResponse:
+    """*response* whose thoughts, if they are Claude's, know what they are bound to."""
+    if not _is_claude(target) or not is_bound(response.tool_calls):
+        return response
+    before = _before(request)
+    _messages(request, target, before)
+    calls = (replace(call, signature=bound(call.signature, before.name)) for call in response.tool_calls)
+    return replace(response, tool_calls=tuple(calls))
 
 
 def _message(message: Message, target: Target) -> Json:
@@ -176,4 +215,5 @@ DIALECT = Dialect(
     read_answer=read_answer,
     read_models=read_models,
     reader=CompletionReader,
+    sign=sign,
 )

@@ -6,10 +6,12 @@ it has one, and else by the tables of :mod:`~llm_manager.adapters.dialects.refus
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from returns.result import Failure, Success
 
+from llm_manager.adapters.dialects.anthropic_thoughts import GatewayBlocks
 from llm_manager.adapters.dialects.error_words import words_in, words_of
 from llm_manager.adapters.dialects.header_costs import with_cost
 from llm_manager.adapters.dialects.json_values import Json, as_count, as_list, as_object, as_text
@@ -92,6 +94,10 @@ def _response(
     content = content_of(message.get("content"))
     made = tuple(_tool_call(as_object(call), target) for call in as_list(message.get("tool_calls")))
     calls = with_reasoning(made, as_text(message.get("reasoning_content")), target)
+    if target.provider.wire == "anthropic":
+        blocks = GatewayBlocks()
+        blocks.add(blocks_of(message))
+        calls = with_thoughts(calls, blocks)
     finish = finish_of(choice, calls=bool(calls))
     if finish == "content_filter":
         return Failure(ContentFiltered(target.model, content or ""))
@@ -125,7 +131,18 @@ def reasoning_of(message: Json) -> str:
     """What a message or a piece of one tells of the thoughts before the answer: DeepSeek's name for it, or Groq's, or
     the blocks in which Portkey's gateway passes on those of Claude and Gemini."""
     told = as_text(message.get("reasoning_content")) or as_text(message.get("reasoning"))
-    return told or "".join(map(_thought_in, map(as_object, as_list(message.get("content_blocks")))))
+    return told or "".join(map(_thought_in, blocks_of(message)))
+
+
+def blocks_of(message: Json) -> Sequence[Json]:
+    """The blocks of Claude and Gemini in a message or a piece of one, as Portkey's gateway passes them on."""
+    return [as_object(block) for block in as_list(message.get("content_blocks"))]
+
+
+def with_thoughts(calls: Sequence[ToolCall], blocks: GatewayBlocks) -> tuple[ToolCall, ...]:
+    """*calls* that the thoughts in *blocks* led to: the first carries them."""
+    signature = blocks.signature() if calls and calls[0].signature is None else None
+    return tuple(calls) if signature is None else (replace(calls[0], signature=signature), *calls[1:])
 
 
 def _thought_in(block: Json) -> str:

@@ -13,16 +13,19 @@ from typing import final
 
 from returns.result import Failure, Success
 
+from llm_manager.adapters.dialects.anthropic_thoughts import GatewayBlocks
 from llm_manager.adapters.dialects.assembly import Assembly
 from llm_manager.adapters.dialects.dialect import Headers
 from llm_manager.adapters.dialects.json_values import Json, as_count, as_list, as_object, as_text, parse_json
 from llm_manager.adapters.dialects.openai_answers import (
+    blocks_of,
     content_of,
     finish_of,
     read_error_inside,
     reasoning_of,
     signature_of,
     usage_of,
+    with_thoughts,
 )
 from llm_manager.adapters.dialects.signatures import with_reasoning
 from llm_manager.adapters.dialects.statuses import unparsable
@@ -41,13 +44,14 @@ _NOTHING: Outcome[Sequence[Delta], LLMError] = Success(())
 class CompletionReader:
     """One streamed chat completion."""
 
-    __slots__ = ("_answer", "_headers", "_target", "_wants_reasoning", "finished")
+    __slots__ = ("_answer", "_blocks", "_headers", "_target", "_wants_reasoning", "finished")
 
     def __init__(self, headers: Headers, target: Target) -> None:
         self._headers = headers
         self._target = target
         self._answer = Assembly(target, headers.get("x-request-id"))
         self._wants_reasoning = False
+        self._blocks: GatewayBlocks | None = None
         self.finished = False
 
     def read(self, frame: bytes, /) -> Outcome[Sequence[Delta], LLMError]:
@@ -90,10 +94,15 @@ class CompletionReader:
     def end(self) -> Outcome[LLMResponse, LLMError]:
         """The whole answer, with the reasoning that a server may want back."""
         whole = self._answer.whole()
-        if isinstance(whole, Failure) or not self._wants_reasoning:
+        if isinstance(whole, Failure):
             return whole
         answer = whole.unwrap()
-        return Success(replace(answer, tool_calls=with_reasoning(answer.tool_calls, answer.reasoning, self._target)))
+        if self._wants_reasoning:
+            calls = with_reasoning(answer.tool_calls, answer.reasoning, self._target)
+            answer = replace(answer, tool_calls=calls)
+        if self._blocks is not None:
+            answer = replace(answer, tool_calls=with_thoughts(answer.tool_calls, self._blocks))
+        return Success(answer)
 
     @property
     def kept_bytes(self) -> int:
@@ -115,6 +124,8 @@ class CompletionReader:
         text = delta.get("content")
         if len(delta) == 1 and isinstance(text, str):  # a word of the answer and nothing else, as most pieces are
             return Success((answer.say(text),)) if text else _NOTHING
+        if "content_blocks" in delta and self._target.provider.wire == "anthropic":
+            self._keep(blocks_of(delta))
         deltas: list[Delta] = []
         if reasoning := reasoning_of(delta):
             deltas.append(answer.think(reasoning))
@@ -130,6 +141,14 @@ class CompletionReader:
                 return called
             deltas.append(called.unwrap())
         return Success(deltas)
+
+    def _keep(self, pieces: Sequence[Json]) -> None:
+        """Keep Claude's blocks, for the call that they may lead to."""
+        self._blocks = self._blocks or GatewayBlocks()
+        self._blocks.add(pieces)
+        for piece in pieces:
+            self._answer.hold_record()
+            self._answer.hold(*(text for text in as_object(piece.get("delta")).values() if isinstance(text, str)))
 
     def _call(self, call: Json) -> Outcome[ToolCallDelta, MalformedResponse]:
         """A piece of a tool call; one without an index, as some servers send it, begins a call if it has a name."""
