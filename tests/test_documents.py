@@ -46,15 +46,12 @@ def unhurried() -> Iterator[None]:
 
 
 @pytest.fixture
-def vendor(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Simulator]:
+def vendor(monkeypatch: pytest.MonkeyPatch) -> Iterator[Simulator]:
     with anyio.from_thread.start_blocking_portal() as portal:
         server = Simulator()
         with portal.wrap_async_context_manager(server):
             monkeypatch.setenv("OPENAI_API_KEY", "sk-canary-0123456789")
             monkeypatch.setenv("OPENAI_BASE_URL", f"{server.url}/v1")
-            # the vendor is played at another address, and refuses the older name as the vendor does
-            (tmp_path / "played.toml").write_text('[providers.openai]\nlimit_field = "max_completion_tokens"\n')
-            monkeypatch.setenv("LLM_MANAGER_CONFIG", str(tmp_path / "played.toml"))
             yield server
 
 

@@ -21,7 +21,6 @@ from llm_manager import (
     LLMRequest,
     LLMResponse,
     Outcome,
-    ProviderSettings,
     RetrySettings,
     Secret,
     StoreUnavailable,
@@ -29,7 +28,6 @@ from llm_manager import (
     custom,
     memory_journal,
 )
-from llm_manager.domain.catalog import PROVIDERS
 from llm_manager.domain.events import Event
 from llm_manager.domain.target import Target
 from llm_manager.domain.vendor_batch import BatchPage, Desk, Inquiry, Submission, Uploaded, VendorBatch
@@ -56,9 +54,6 @@ class Vendor:
 
     def config(self, simulator: Simulator, *, max_retries: int = 3, budget: BudgetSettings | None = None) -> LLMConfig:
         return LLMConfig(
-            providers={
-                self.name: ProviderSettings(limit_field=PROVIDERS[self.name].limit_field)
-            },  # the vendor is played
             http=HttpSettings(base_urls={self.name: f"{simulator.url}{self.path}"}),
             keys=KeySettings(providers={self.name: (Secret("sk-canary-0123456789"), Secret("sk-other-0123456789"))}),
             cache=CacheSettings(enabled=False),

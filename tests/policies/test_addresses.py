@@ -111,6 +111,13 @@ def test_a_vendor_at_another_address_is_a_server_like_others(config: LLMConfig, 
     assert resolve(keyed, "openai/gpt-4o").unwrap().provider.limit_field == field
 
 
+def test_a_model_that_refuses_the_older_name_is_never_told_it() -> None:
+    proxy = ModelSettings(model="gpt-6.1-terra", provider="openai", base_url="http://127.0.0.1:1/v1")
+    assert resolve(mine(proxy), "mine").unwrap().provider.limit_field == "max_completion_tokens"
+    stated = replace(proxy, limit_field="max_tokens")
+    assert resolve(mine(stated), "mine").unwrap().provider.limit_field == "max_tokens"
+
+
 @pytest.mark.parametrize(
     ("settings", "is_native"),
     [

@@ -168,6 +168,7 @@ _PROVIDERS = (
         capabilities=_FULL,
         prefixes=("gpt-", "chatgpt-", "o1", "o3", "o4"),
         limit_field="max_completion_tokens",
+        keeps_limit_field=("o1", "o3", "o4", "gpt-5", "gpt-6"),  # "Unsupported parameter: 'max_tokens'"
         call_ids="short",
         # OpenAI, API reference, "Create chat completion": both default to 1 (2026-11-21)
         sampling_defaults=frozenset({("temperature", 1.0), ("top_p", 1.0)}),

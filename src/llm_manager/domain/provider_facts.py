@@ -57,7 +57,8 @@ class ProviderFacts:
     that does not end in a version. *key_header* is the header that carries the key as it is, None for the one of its
     wire. *portkey_slug* is its name in the ``x-portkey-provider`` header, None for what runs on this machine.
     *limit_field* is how its wire calls the most tokens of an answer, and *default_max_tokens* what is sent there when
-    the caller names none and the wire wants one. *unsupported* is what its wire cannot express. *sampling_defaults* are
+    the caller names none and the wire wants one. Models whose names begin with one of *keeps_limit_field* refuse every
+    other name of it, wherever they are asked. *unsupported* is what its wire cannot express. *sampling_defaults* are
     the values at which its models sample when a request names none: leaving such a value out changes nothing.
 
     Where *formats_with_tools* is false, it takes no ``response_format`` beside tools.
@@ -90,6 +91,7 @@ class ProviderFacts:
     default_max_tokens: int | None = None
     prefixes: tuple[str, ...] = ()
     limit_field: LimitField = "max_tokens"
+    keeps_limit_field: tuple[str, ...] = ()
     key_header: str | None = None
     asks_for_usage: bool = True
     batches: BatchFacts | None = None

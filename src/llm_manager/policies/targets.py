@@ -190,7 +190,7 @@ def _target(
     return Success(
         Target(
             model=model,
-            provider=replace(provider, limit_field=_limit_field(config, provider, settings, region)),
+            provider=replace(provider, limit_field=_limit_field(config, provider, settings, model, region)),
             facts=with_settings(_known_facts(config, facts, provider, settings, region, has_gateway=gateway), settings),
             service=PORTKEY if gateway else provider.name,
             base_url=base_url,
@@ -213,12 +213,15 @@ def provider_of_key(key: str) -> str:
     return key.partition("|")[0]
 
 
-def _limit_field(config: LLMConfig, provider: ProviderFacts, settings: ModelSettings, region: str | None) -> LimitField:
+def _limit_field(
+    config: LLMConfig, provider: ProviderFacts, settings: ModelSettings, model: str, region: str | None
+) -> LimitField:
     """The one stated for the model or its provider; at a server that only speaks the vendor's wire the older name,
-    which all know and some alone."""
+    which all know and some alone, unless the model is the vendor's own and refuses that: then a proxy passes it on."""
     stated = config.providers.get(provider.name)
     own = settings.limit_field or (None if stated is None else stated.limit_field)
-    return own or ("max_tokens" if _is_copy(provider, region) else provider.limit_field)
+    is_older = _is_copy(provider, region) and not model.startswith(provider.keeps_limit_field)
+    return own or ("max_tokens" if is_older else provider.limit_field)
 
 
 def _is_copy(provider: ProviderFacts, region: str | None) -> bool:
