@@ -257,6 +257,8 @@ ACCOUNTS: tuple[Refusal, ...] = (
 )  # fmt: skip
 
 CANNOT: tuple[Refusal, ...] = (
+    ("OpenAI, agno-agi/agno#5382", 400, openai("Invalid 'messages[2].tool_calls[0].id': string too long. Expected a string with maximum length 40, but got a string with length 53 instead.", code="string_above_max_length", param="messages[2].tool_calls[0].id"), InvalidRequest(())),
+    ("OpenAI", 400, openai("Invalid 'messages[0].content': string too long. Expected a string with maximum length 10485760, but got a string with length 20000000 instead.", code="string_above_max_length", param="messages[0].content"), ContextTooLarge(M, None, None)),
     ("Groq, pydantic/pydantic-ai#4354", 400, openai("Failed to call a function.", code="tool_use_failed", failed_generation="<function=f {}>"), MalformedResponse(M, "empty")),
     ("Groq, praveenjuge/teak#255", 400, openai("Failed to generate JSON.", code="json_validate_failed", failed_generation='{"a": [one]'), MalformedResponse(M, "empty")),
     ("OpenAI", 400, openai("Invalid schema for response_format 'answer': 'uri' is not a valid format.", code=None, param="response_format"), UnsupportedCapability(M, "json_schema")),
@@ -266,6 +268,9 @@ CANNOT: tuple[Refusal, ...] = (
     ("Groq", 400, openai("'messages.1' : for 'role:assistant' the following must be satisfied[('messages.1' : property 'seed' is unsupported)]"), UnsupportedCapability(M, "seed")),
     ("Mistral", 422, {"detail": [{"type": "extra_forbidden", "loc": ["body", "seed"], "msg": "Extra inputs are not permitted"}]}, UnsupportedCapability(M, "seed")),
     ("Anthropic", 400, anthropic("`temperature` is deprecated for this model."), UnsupportedCapability(M, "temperature")),
+    ("Anthropic", 400, anthropic('tool_choice: type "tool" and "any" are not supported for this model.'), UnsupportedCapability(M, "tool_choice")),
+    ("Anthropic", 400, anthropic("Thinking may not be enabled when tool_choice forces tool use."), UnsupportedCapability(M, "tool_choice")),
+    ("OpenAI", 400, openai("Function tools with reasoning_effort are not supported for m-1 in /v1/chat/completions."), UnsupportedCapability(M, "tools")),
     ("Anthropic", 400, anthropic("output_config.format: schema is not valid"), UnsupportedCapability(M, "json_schema")),
     ("llama-cpp-python 0.3.36", 500, openai("Failed to parse grammar: unknown rule", "internal_server_error"), UnsupportedCapability(M, "json_schema")),
     ("llama-server b11549", 500, openai("image input is not supported - hint: if this is unexpected, you may need to provide the mmproj", "server_error", code=None), UnsupportedCapability(M, "vision")),

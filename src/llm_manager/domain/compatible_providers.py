@@ -63,6 +63,7 @@ _HOSTED = (
         key_variable="OPENROUTER_API_KEY",
         portkey_slug="openrouter",
         capabilities=_FULL,
+        call_ids="short",  # it passes them on to OpenAI as they are (openclaw/openclaw#875)
         as_of=AS_OF,
         source='OpenRouter, "API Reference"',
     ),

@@ -57,7 +57,6 @@ OPENAI: Final = Vocabulary(
     as_of="2026-12-01",
     codes={
         "context_length_exceeded": "window",
-        "string_above_max_length": "window",
         "insufficient_quota": "quota",
         "billing_hard_limit_reached": "quota",
         "billing_not_active": "quota",
@@ -84,6 +83,7 @@ OPENAI: Final = Vocabulary(
             rf"maximum context length is {_WINDOW} tokens.{{0,80}}?"
             rf"(?:requested(?: about)?|resulted in) {_ASKED} tokens",
         ),
+        _says("window", r"content'?: string too long"),  # an id of a call can be too long, too
         _says("schema", r"invalid schema for response_format"),
         _says("tools", r"function tools with reasoning_effort are not supported"),
         _says("schema", r"response_format.{0,40}(?:json_schema|json_object).{0,20} is not supported"),
@@ -129,6 +129,8 @@ ANTHROPIC: Final = Vocabulary(
             r"`(?P<name>temperature|top_p|top_k|stop_sequences)` (?:is deprecated|"
             r"may not|is not supp)",
         ),
+        _says("parameter", r"(?P<name>tool_choice): .{0,40}not supported for this model"),
+        _says("parameter", r"thinking may not be enabled when (?P<name>tool_choice) forces"),
         _says("parameter", r"`(?P<name>temperature)` and `top_p` cannot both be specified"),
         _says("schema", r"output_config\.format|output_format[.:]"),
         _says("schema", r"grammar (?:is too large|compilation timed out)|schema is too complex"),
