@@ -7,7 +7,7 @@ Google's error model (``google.rpc``). Statuses and reasons decide; a prompt tha
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from returns.result import Failure, Success
 
@@ -23,7 +23,6 @@ from llm_manager.domain.errors import (
     ContentFiltered,
     LLMError,
     MalformedResponse,
-    QuotaExhausted,
     ServerError,
 )
 from llm_manager.domain.outcome import Outcome
@@ -247,8 +246,6 @@ def read_error_inside(answer: Json, headers: Headers, target: Target) -> LLMErro
 
 def _error(status: int, words: ErrorWords, headers: Headers, target: Target) -> LLMError:
     details = [as_object(detail) for detail in as_list(words.error.get("details"))]
-    if status == 429 and _is_used_up(details):
-        return QuotaExhausted(target.model, words.message)
     if any(detail.get("reason") == "API_KEY_INVALID" for detail in details):
         return AuthenticationFailed(target.model, message=words.message)
     if "FAILED_PRECONDITION" in words.codes:  # of the account: no billing where there is no free tier
@@ -256,15 +253,3 @@ def _error(status: int, words: ErrorWords, headers: Headers, target: Target) -> 
     if status == 499:  # CANCELLED, and not by us, who have the answer: they lost it on the way
         return ServerError(target.model, 504, words.message)
     return error_of(status, words, headers, target)
-
-
-def _is_used_up(details: Sequence[Json]) -> bool:
-    """Is it more than there are, and not too many at once? A quota of a day, or one of nothing, is not worth a wait."""
-    return any("PerDay" in name or value == "0" for name, value in _quotas(details))
-
-
-def _quotas(details: Sequence[Json]) -> Iterator[tuple[str, str]]:
-    """The quotas that were exceeded: the name of each, and how much it allows."""
-    for detail in details:
-        for violation in map(as_object, as_list(detail.get("violations"))):
-            yield as_text(violation.get("quotaId")) or "", as_text(violation.get("quotaValue")) or ""

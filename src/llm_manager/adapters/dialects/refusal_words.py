@@ -19,7 +19,7 @@ Meaning: TypeAlias = Literal[
 MADE_BY_CALLER: Final = frozenset({400, 404, 413, 422, 500})
 """Statuses under which a sentence is read. Some servers answer what they cannot do with 500."""
 
-ACCOUNTS: Final = frozenset({400, 403, 429, 500})
+ACCOUNTS: Final = frozenset({400, 403, 412, 429, 500})
 """And one about the account."""
 
 
@@ -123,6 +123,7 @@ ANTHROPIC: Final = Vocabulary(
         _says("quota", r"credit balance is too low", ACCOUNTS),
         _says("quota", r"reached your specified (?:\w{1,20} )?api usage limits?", ACCOUNTS),
         _says("quota", r"(?:spend|spending|usage) limit.{0,40}regain access on", ACCOUNTS),
+        _says("quota", r"(?:extra usage is|usage credits are) required for", ACCOUNTS),
         _says("closed", r"this organization has been disabled", ACCOUNTS),
         _says(
             "parameter",
@@ -147,6 +148,7 @@ GOOGLE: Final = Vocabulary(
             "window",
             rf"token count(?: \({_ASKED}\))? exceeds the maximum number of tokens allowed(?: \(?{_WINDOW}\)?)?",
         ),
+        _says("window", rf"input token count is {_ASKED} but model only supports up to {_WINDOW}"),
         _says("key", r"api key not valid|api key expired", frozenset({400})),
         _says("quota", r"prepa(?:id|yment) credits are depleted|exceeded its (?:monthly )?spending cap", ACCOUNTS),
         _says("schema", r"schema produces a constraint that has too many states"),
@@ -161,6 +163,8 @@ LLAMA_CPP: Final = Vocabulary(
     codes={"exceed_context_size_error": "window"},
     sentences=(
         _says("window", r"request(?: \((?P<asked>\d{1,10}) tokens\))? exceeds the available context size"),
+        _says("window", r"input is (?:larger than the max context size|too large to process)"),
+        _says("unmade", r"failed to parse (?:tool call arguments|input at pos)"),
         _says("window", rf"requested tokens \({_ASKED}\) exceed context window of {_WINDOW}"),
         _says("vision", r"(?:image|audio|multimodal) input is not supported|does not support multimodal"),
         _says("vision", r"unsupported content part type|not configured with a mmproj"),
@@ -182,6 +186,7 @@ VLLM: Final = Vocabulary(
     sentences=(
         _says("window", rf"maximum context length is {_WINDOW} tokens.{{0,120}}?{_ASKED} input tokens"),
         _says("window", rf"passed {_ASKED} input tokens.{{0,80}}?context length is only {_WINDOW} tokens"),
+        _says("window", rf"prompt \({_ASKED} tokens\) is too long and exceeds limit of {_WINDOW}"),
         _says("window", rf"input characters.{{0,80}}?context length is only {_WINDOW} tokens"),
         _says(
             "window",
@@ -192,7 +197,7 @@ VLLM: Final = Vocabulary(
             "schema",
             r"(?:xgrammar|guidance|outlines|guided_json|structured.outputs?).{0,80}(?:unsupported|not supp|invalid)",
         ),
-        _says("schema", r"grammar error|(?:invalid|unsupported) (?:json )?(?:grammar|schema)"),
+        _says("schema", r"grammar error|(?:invalid|unsupported) (?:json )?(?:grammar|schema)(?! for function)"),
         _says("vision", r"is not a multimodal model|at most 0 (?:image|video|audio)"),
         _says("tools", r'"?auto"? tool choice requires --enable-auto-tool-choice|tool.choice.{0,40}not supported'),
     ),
@@ -209,7 +214,11 @@ SGLANG: Final = Vocabulary(
             rf"input \({_ASKED} tokens\) is longer than the model'?s context length "
             rf"\({_WINDOW}(?: tokens)?\)",
         ),
-        _says("window", rf"requested token count exceeds the model'?s maximum context length of {_WINDOW} tokens"),
+        _says(
+            "window",
+            rf"requested token count exceeds the model'?s maximum context length of {_WINDOW} tokens"
+            rf"(?:.{{0,80}}?: {_ASKED} tokens from the input)?",
+        ),
         _says("window", rf"`inputs` tokens \+ `max_new_tokens` must be <= {_WINDOW}\. given: {_ASKED} `inputs`"),
     ),
 )
@@ -226,6 +235,7 @@ LM_STUDIO: Final = Vocabulary(
             r"(?:number of tokens|prompt).{0,40}greater than the context length|context overflow|"
             r"context.{0,20}overflows",
         ),
+        _says("window", rf"n_keep: {_ASKED} ?>= ?n_ctx: {_WINDOW}"),
         _says("model", r"no models? (?:is |are )?loaded|model unloaded"),
         _says("schema", r"'response_format\.type' must be"),
     ),
@@ -241,6 +251,7 @@ OLLAMA: Final = Vocabulary(
             "window",
             r"(?:input|prompt)(?: length)? exceeds (?:the |maximum )?(?:available )?context (?:length|size|window)",
         ),
+        _says("unmade", r"error parsing tool call: raw="),
         _says("tools", r"does not support tools"),
         _says("vision", r"missing data required for image input|does not support (?:images?|vision)"),
         _says(
@@ -266,7 +277,7 @@ LITELLM: Final = Vocabulary(
 )
 
 OTHERS: Final = Vocabulary(
-    vendor="OpenRouter, DeepSeek, Mistral, xAI, Z.AI, Moonshot, MiniMax, Alibaba",
+    vendor="OpenRouter, DeepSeek, Mistral, xAI, Z.AI, Moonshot, MiniMax, Alibaba, Fireworks, Cerebras, TGI, Bedrock",
     source="their pages of errors; zed-industries/zed#54996, anomalyco/opencode#12671 (2026)",
     as_of="2026-12-01",
     codes={
@@ -282,7 +293,13 @@ OTHERS: Final = Vocabulary(
             rf"maximum context length is {_WINDOW}.{{0,120}}?(?:contains|requested(?: about)?) {_ASKED} tokens",
         ),
         _says("window", rf"prompt contains {_ASKED} tokens.{{0,80}}?maximum context length of {_WINDOW}"),
-        _says("window", rf"too large for model with {_WINDOW} maximum context length"),
+        _says(
+            "window", rf"contains {_ASKED} tokens.{{0,60}}?too large for model with {_WINDOW} maximum context length"
+        ),
+        _says("window", rf"prompt is too long: {_ASKED}, model maximum context length: {_WINDOW}"),
+        _says("window", rf"current length is {_ASKED} while limit is {_WINDOW}"),
+        _says("window", rf"`inputs` must have less than {_WINDOW} tokens\. given: {_ASKED}"),
+        _says("window", r"input is too long for requested model|too many (?:input )?tokens"),
         _says("window", rf"prompt token count of {_ASKED} exceeds the limit of {_WINDOW}"),
         _says("window", rf"exceeded model token limit: {_WINDOW} \(requested: {_ASKED}\)"),
         _says("window", rf"range of input length should be \[1, {_WINDOW}\]"),

@@ -13,7 +13,7 @@ from functools import cache
 from typing import Final, assert_never
 
 from llm_manager.adapters.dialects.error_words import ErrorWords
-from llm_manager.adapters.dialects.json_values import as_count
+from llm_manager.adapters.dialects.json_values import Json, as_count, as_list, as_object, as_text
 from llm_manager.adapters.dialects.rate_headers import asked_wait_s, wait_s
 from llm_manager.adapters.dialects.refusal_words import CODES, SENTENCES, Meaning, Sentence
 from llm_manager.adapters.dialects.statuses import by_status
@@ -86,9 +86,11 @@ def error_of(status: int, words: ErrorWords, headers: Mapping[str, str], target:
 
 def refusal_of(status: int, words: ErrorWords, headers: Mapping[str, str], target: Target) -> LLMError | None:
     """What the vendor's own words mean, None if they say no more than *status*."""
-    if status == 401:
-        return None
+    if status == 429 and _is_used_up(words.error):
+        return QuotaExhausted(target.model, words.message)
     meaning = _by_code(words)
+    if status == 401 and meaning != "quota":
+        return None
     sentence, found = _sentence(status, words.text)
     if meaning is None:
         meaning = None if sentence is None else sentence.meaning
@@ -96,6 +98,15 @@ def refusal_of(status: int, words: ErrorWords, headers: Mapping[str, str], targe
         return None
     named = {} if found is None or sentence is None or sentence.meaning != meaning else found.groupdict()
     return _error(meaning, words, named, headers, target)
+
+
+def _is_used_up(error: Json) -> bool:
+    """Does Google say that there is no more, and not that it was too much at once? A quota of a day, or one of nothing,
+    is not worth a wait."""
+    details = map(as_object, as_list(error.get("details")))
+    violations = [as_object(each) for detail in details for each in as_list(detail.get("violations"))]
+    names = ((as_text(each.get("quotaId")) or "", as_text(each.get("quotaValue")) or "") for each in violations)
+    return any("PerDay" in name or value == "0" for name, value in names)
 
 
 def _by_code(words: ErrorWords) -> Meaning | None:
