@@ -88,7 +88,7 @@ def _messages(request: LLMRequest, target: Target, before: Before | None = None)
         if foreign and message.role == "system":
             continue
         name = names.get(message.tool_call_id or "") if foreign else None
-        thoughts = {} if before is None else _thoughts(message, before)
+        thoughts = _NOTHING if before is None else _thoughts(message, before)
         fields = {**_message(message, target), **thoughts, **({} if name is None else {"name": name})}
         messages.append(fields)
         if before is not None:
