@@ -27,7 +27,7 @@ from llm_manager import (
 from llm_manager.adapters.http.driver import Http, HttpStream
 from llm_manager.adapters.http.engine import HttpCall
 from llm_manager.adapters.http.engines import engine_for
-from llm_manager.testing.simulator import Fault, Say, Simulator
+from llm_manager.testing.simulator import Fault, Say, Simulator, Status
 from tests.adapters.chosen import CHOSEN
 
 pytestmark = pytest.mark.anyio
@@ -119,6 +119,20 @@ async def test_a_connection_is_used_again_after_a_whole_answer() -> None:
             await read_on(stream)
             await stream.aclose()
         assert simulator.connections == 1
+
+
+@pytest.mark.parametrize("status", [500, 503, 529])
+async def test_a_connection_is_not_used_again_after_the_server_broke_down(status: int) -> None:
+    async with Simulator() as simulator, driver() as http:
+        simulator.script("gpt-4o", [Status(status), Status(status), Status(429), Say("hi"), Say("ho")])
+        for _ in range(2):
+            await http.call(question(simulator))
+        for _ in range(2):
+            stream = await opened(http, simulator)
+            await read_on(stream)
+            await stream.aclose()
+        assert (await http.call(question(simulator))).unwrap().status == 200
+        assert simulator.connections == 3
 
 
 async def test_one_that_has_said_all_is_used_again_if_its_end_is_near() -> None:

@@ -41,7 +41,9 @@ pytestmark = pytest.mark.anyio
 
 ASK = LLMRequest(prompt="x", preferences=Preferences(model="mine", fallback="none"))
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n"
+CREATED = HEAD.replace(b"200 OK", b"201 Created")
 DONE = b"data: [DONE]\n\n"
+WHOLE = b'{"choices": [{"message": {"content": "a"}, "finish_reason": "stop"}]}'
 
 
 def event(text: str | None, finish: str | None = None) -> bytes:
@@ -90,6 +92,10 @@ NOTHING = StreamBroken("gpt-4o")
     [
         pytest.param(HEAD + b"\r\n" + event("a") + event(None, "stop") + DONE, "a", id="whole"),
         pytest.param(HEAD + b"\r\n" + event("a") + event(None, "stop"), "a", id="no terminator"),
+        pytest.param(CREATED + b"\r\n" + event("a") + event(None, "stop") + DONE, "a", id="created"),
+        pytest.param(
+            CREATED.replace(b"text/event-stream", b"application/json") + b"\r\n" + WHOLE, "a", id="created whole"
+        ),
         pytest.param(HEAD + b"\r\n" + event("a") + event("b")[:20], BROKEN, id="cut in an event"),
         pytest.param(HEAD + b"content-length: 9999\r\n\r\n" + event("a", "stop"), BROKEN, id="short of its length"),
         pytest.param(HEAD + b"content-length: 0\r\n\r\n", NOTHING, id="empty"),

@@ -16,7 +16,7 @@ import pytest
 from llm_manager.adapters.dialects.openai import chat_fields
 from llm_manager.adapters.dialects.openai_answers import read_answer, read_error, read_models
 from llm_manager.adapters.dialects.openai_stream import CompletionReader
-from llm_manager.adapters.dialects.statuses import retry_after_s
+from llm_manager.adapters.dialects.rate_headers import retry_after_s
 from llm_manager.domain.catalog import PROVIDERS, ModelFacts
 from llm_manager.domain.codec import to_json
 from llm_manager.domain.errors import (

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from llm_manager.adapters.dialects.openai import DIALECT
 from llm_manager.adapters.observers.plain import Silent
-from llm_manager.adapters.portkey import Gateway, answered_by, option_index
+from llm_manager.adapters.portkey import PASSED_ON, Gateway, answered_by, option_index
 from llm_manager.domain.catalog import PROVIDERS, ModelFacts
 from llm_manager.domain.errors import GatewayError
 from llm_manager.domain.events import Event, GatewayTimed
@@ -17,8 +19,12 @@ from llm_manager.domain.request import LLMRequest
 from llm_manager.domain.secret import Secret
 from llm_manager.domain.settings import PortkeySettings
 from llm_manager.domain.target import Target
+from llm_manager.domain.verdicts import describe, may_ask_next
 from llm_manager.ports import Dispatch, Observer
 from llm_manager.testing import VirtualClock
+
+UNUSUAL = (407, 501)
+"""No vendor uses these."""
 
 GPT = Target(
     model="gpt-4o",
@@ -68,6 +74,7 @@ def test_a_list_of_models_is_asked_of_one_provider() -> None:
         "x-portkey-mode": "single",
         "x-portkey-provider": "openai",
         "x-portkey-request-timeout": "10000",
+        "x-portkey-strict-open-ai-compliance": "false",
     }
 
 
@@ -79,6 +86,7 @@ def test_a_call_names_the_provider_the_keys_the_run_and_the_tenant() -> None:
         "x-portkey-mode": "single",
         "x-portkey-provider": "openai",
         "x-portkey-request-timeout": "1500",
+        "x-portkey-strict-open-ai-compliance": "false",
         "x-portkey-trace-id": "t1",
     }
 
@@ -109,7 +117,7 @@ def test_in_fallback_mode_the_config_lists_the_targets_in_order() -> None:
     told = headers(replace(GPT, alternates=(host,)), PortkeySettings(mode="fallback"))
     assert told["x-portkey-mode"] == "fallback"
     assert json.loads(told["x-portkey-config"]) == {
-        "strategy": {"mode": "fallback"},
+        "strategy": {"mode": "fallback", "on_status_codes": list(PASSED_ON)},
         "targets": [
             {"provider": "openai", "api_key": "sk-openai", "override_params": {"model": "gpt-4o"}},
             {
@@ -167,3 +175,51 @@ def test_the_timing_of_a_call_is_read_from_its_answer() -> None:
     assert (odd.trace_id, odd.retries) == ("", 0)
     gateway().arrived(dispatch(GPT, observer=told), answer)
     assert len(told.events) == 2, "nobody asked for it"
+
+
+def test_the_gateway_asks_the_next_target_where_we_would() -> None:
+    target = replace(GPT, alternates=())
+    for status in (*range(400, 430), 498, 499, 500, 501, 502, 503, 504, *range(520, 525), 529):
+        error = DIALECT.read_answer(status, {}, b"{}", target).failure()
+        goes_on = may_ask_next(error, ambiguous=True, after_filter=False)
+        assert (status in PASSED_ON) == (goes_on and status not in UNUSUAL), status
+
+
+def test_a_gateway_that_breaks_down_says_what_may_be_wrong_with_it() -> None:
+    broke_down = gateway().refusal(500, b'{"status": "failure", "message": "Something went wrong"}')
+    assert isinstance(broke_down, GatewayError)
+    assert "hono 4.9.7" in describe(broke_down)
+    assert gateway().refusal(500, b'{"error": {"message": "openai error: Something went wrong"}}') is None
+    assert gateway().refusal(400, b'{"status": "failure", "message": "no"}') == GatewayError(400, "no")
+
+
+@pytest.mark.parametrize(
+    ("reason", "finish"),
+    [
+        ("refusal", "refusal"),
+        ("max_tokens", "length"),
+        ("model_context_window_exceeded", "length"),
+        ("end_turn", "stop"),
+        ("MAX_TOKENS", "length"),
+        ("stop", "stop"),  # of a gateway that is strict all the same
+    ],
+)
+def test_what_a_vendor_says_through_the_gateway_is_understood(reason: str, finish: str) -> None:
+    blocks = [{"type": "thinking", "thinking": "hm", "signature": "s"}, {"type": "text", "text": "All"}]
+    message = {"role": "assistant", "content": "All", "content_blocks": blocks}
+    body = {"choices": [{"index": 0, "message": message, "finish_reason": reason}]}
+    answer = DIALECT.read_answer(200, {}, json.dumps(body).encode(), CLAUDE).unwrap()
+    assert (answer.content, answer.reasoning, answer.finish_reason) == ("All", "hm", finish)
+
+    reader = DIALECT.reader({}, CLAUDE)
+    pieces: list[dict[str, Any]] = [
+        {"delta": {"content_blocks": [{"index": 0, "delta": {"thinking": ""}}]}},
+        {"delta": {"content_blocks": [{"index": 0, "delta": {"thinking": "hm"}}]}},
+        {"delta": {"content_blocks": [{"index": 0, "delta": {"signature": "s"}}]}},
+        {"delta": {"content": "All", "content_blocks": [{"index": 1, "delta": {"text": "All"}}]}},
+        {"delta": {}, "finish_reason": reason},
+    ]
+    for piece in pieces:
+        reader.read(json.dumps({"choices": [{"index": 0, **piece}]}).encode()).unwrap()
+    streamed = reader.end().unwrap()
+    assert (streamed.content, streamed.reasoning, streamed.finish_reason) == ("All", "hm", finish)

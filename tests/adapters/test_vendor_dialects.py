@@ -271,7 +271,12 @@ ERRORS: list[tuple[str, int, Mapping[str, Any], LLMError]] = [
     ),
     ("gemini", 503, _google("UNAVAILABLE", 503), ServerError("m-1", 503, "said", retry_after_s=7.0)),
     ("gemini", 200, _google("UNAVAILABLE", 503), ServerError("m-1", 503, "said", retry_after_s=7.0)),
-    ("gemini", 200, {"error": {"status": "RESOURCE_EXHAUSTED"}}, RateLimitExceeded("m-1", 7.0)),
+    (
+        "gemini",
+        200,
+        {"error": {"status": "RESOURCE_EXHAUSTED"}},
+        RateLimitExceeded("m-1", 7.0, '{"status": "RESOURCE_EXHAUSTED"}'),
+    ),
     ("gemini", 200, {"promptFeedback": {"blockReason": "SAFETY"}}, ContentFiltered("m-1", "SAFETY")),
     ("gemini", 200, _candidate(reason="PROHIBITED_CONTENT"), ContentFiltered("m-1", "PROHIBITED_CONTENT")),
     (

@@ -9,14 +9,20 @@ from returns.result import Failure, Success
 
 from llm_manager import (
     AuthenticationFailed,
+    InvalidRequest,
     KeySettings,
     LLMConfig,
     LLMError,
     LLMResponse,
     ModelSettings,
+    ModelUnavailable,
+    NetworkError,
+    Problem,
     RateLimitExceeded,
     Secret,
+    ServerError,
     get_model_health,
+    is_healthy,
     replacing,
     run,
 )
@@ -72,6 +78,43 @@ async def test_a_key_that_is_refused_gives_way_to_the_next() -> None:
 
 async def test_with_no_key_that_is_taken_the_model_is_not_healthy() -> None:
     assert await checked(Listing(FIRST, SECOND)) == (False, [FIRST, SECOND])
+
+
+class Answering(Unstreamed):
+    """A provider that answers every request for its models with *answer*."""
+
+    def __init__(self, answer: Outcome[tuple[str, ...], LLMError]) -> None:
+        self._answer = answer
+
+    async def complete(self, dispatch: Dispatch, /) -> Outcome[LLMResponse, LLMError]:
+        raise NotImplementedError
+
+    async def models(self, target: Target, keys: Mapping[str, Secret], /) -> Outcome[tuple[str, ...], LLMError]:
+        return self._answer
+
+
+@pytest.mark.parametrize(
+    ("answer", "healthy", "listed"),
+    [
+        (Success(("m",)), True, True),
+        (Success(("another",)), False, False),
+        (Success(()), True, None),
+        (Failure(ModelUnavailable("m", "Not Found")), True, None),
+        (Failure(InvalidRequest((Problem("", "Method Not Allowed"),))), True, None),
+        (Failure(ServerError("m", 501)), True, None),
+        (Failure(ServerError("m", 503)), False, None),
+        (Failure(NetworkError("m")), False, None),
+        (Failure(AuthenticationFailed("m", forbidden=True)), False, None),
+    ],
+)
+async def test_a_server_without_a_list_of_models_is_not_ill_for_that(
+    answer: Outcome[tuple[str, ...], LLMError], *, healthy: bool, listed: bool | None
+) -> None:
+    async with scripted({}, config=CONFIG) | replacing(providers={"openai": Answering(answer)}) as context:
+        status = next(each for each in (await run(get_model_health(), context)).unwrap() if each.model == "m")
+        is_well = (await run(is_healthy(), context)).unwrap()
+    assert (status.healthy, status.listed) == (healthy, listed)
+    assert is_well or not healthy
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from llm_manager import (
     ObserveSettings,
     Op,
     Problem,
+    ProviderSettings,
     SchemaMismatch,
     Secret,
     custom,
@@ -29,6 +30,7 @@ from llm_manager import (
     to_json,
 )
 from llm_manager.adapters.observers.log import LogObserver
+from llm_manager.domain.catalog import PROVIDERS
 from llm_manager.domain.events import Event
 from llm_manager.extraction import json_schema
 from llm_manager.policies.strict_schema import answer_format, keywords
@@ -180,6 +182,7 @@ async def test_a_confidence_above_one_is_no_analysis() -> None:
 
 def through(simulator: Simulator) -> LLMConfig:
     return LLMConfig(
+        providers={"anthropic": ProviderSettings(capabilities=PROVIDERS["anthropic"].capabilities)},
         http=HttpSettings(base_urls={"openai": f"{simulator.url}/v1", "anthropic": simulator.url}),
         keys=KeySettings(providers={"openai": (Secret("sk-test"),), "anthropic": (Secret("sk-test"),)}),
     )

@@ -91,6 +91,56 @@ def test_the_limit_has_the_name_that_the_server_knows(settings: ModelSettings, f
     assert resolve(mine(settings), "mine").unwrap().provider.limit_field == field
 
 
+@pytest.mark.parametrize(
+    ("config", "field"),
+    [
+        (LLMConfig(http=HttpSettings(base_urls={"openai": "http://127.0.0.1:1/v1"})), "max_tokens"),
+        (LLMConfig(http=HttpSettings(base_urls={"openai": "https://eu.api.openai.com/v1"})), "max_completion_tokens"),
+        (LLMConfig(providers={"openai": ProviderSettings(base_url="http://127.0.0.1:1/v1")}), "max_tokens"),
+        (
+            LLMConfig(
+                providers={"openai": ProviderSettings(limit_field="max_completion_tokens")},
+                http=HttpSettings(base_urls={"openai": "http://127.0.0.1:1/v1"}),
+            ),
+            "max_completion_tokens",
+        ),
+    ],
+)
+def test_a_vendor_at_another_address_is_a_server_like_others(config: LLMConfig, field: str) -> None:
+    keyed = replace(config, keys=KeySettings(providers={"openai": (KEY,)}))
+    assert resolve(keyed, "openai/gpt-4o").unwrap().provider.limit_field == field
+
+
+def test_a_model_that_refuses_the_older_name_is_never_told_it() -> None:
+    proxy = ModelSettings(model="gpt-6.1-terra", provider="openai", base_url="http://127.0.0.1:1/v1")
+    assert resolve(mine(proxy), "mine").unwrap().provider.limit_field == "max_completion_tokens"
+    stated = replace(proxy, limit_field="max_tokens")
+    assert resolve(mine(stated), "mine").unwrap().provider.limit_field == "max_tokens"
+
+
+@pytest.mark.parametrize(
+    ("settings", "is_native"),
+    [
+        (ModelSettings(model="claude-haiku-5-5"), True),
+        (ModelSettings(provider="anthropic", base_url="http://127.0.0.1:1/v1"), False),
+        (ModelSettings(provider="anthropic", base_url="https://api.anthropic.com/v1"), True),
+        (
+            ModelSettings(
+                provider="anthropic",
+                base_url="http://127.0.0.1:1/v1",
+                capabilities=frozenset({"tools", "json_schema"}),
+            ),
+            True,
+        ),
+    ],
+)
+def test_a_copy_of_anthropics_wire_has_a_native_schema_where_it_is_stated(
+    settings: ModelSettings, *, is_native: bool
+) -> None:
+    config = replace(mine(settings), keys=KeySettings(providers={"anthropic": (KEY,)}))
+    assert ("json_schema" in resolve(config, "mine").unwrap().facts.capabilities) == is_native
+
+
 ACME = ProviderSettings(
     base_url="https://llm.acme.example/api", key=KEY, headers={"X-Team": Secret("blue")}, limit_field="max_tokens"
 )

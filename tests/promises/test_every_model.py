@@ -23,6 +23,7 @@ from llm_manager import (
     NamedTool,
     Outcome,
     Preferences,
+    ProviderSettings,
     SchemaMismatch,
     Secret,
     Tool,
@@ -36,7 +37,7 @@ from llm_manager import (
     query_with_schema,
     run,
 )
-from llm_manager.domain.catalog import CHAINS, FAMILIES, ModelFacts
+from llm_manager.domain.catalog import CHAINS, FAMILIES, PROVIDERS, ModelFacts
 from llm_manager.domain.models import MODELS, catalog_day
 from llm_manager.testing.simulator import Simulator
 
@@ -65,7 +66,10 @@ def config(simulator: Simulator, *variables: str) -> LLMConfig:
     http = replace(found.http, base_urls={**addresses, **found.http.base_urls})
     keys = {**found.keys.providers, "lm_studio": (Secret("a server on this machine may want one"),)}
     retry = replace(found.retry, max_retries=0)
-    return replace(found, http=http, keys=replace(found.keys, providers=keys), retry=retry)
+    # the vendor is played at another address, where its native schema is not taken for granted
+    stated = {"anthropic": ProviderSettings(capabilities=PROVIDERS["anthropic"].capabilities)}
+    providers = {**stated, **found.providers}
+    return replace(found, http=http, keys=replace(found.keys, providers=keys), retry=retry, providers=providers)
 
 
 @pytest.fixture

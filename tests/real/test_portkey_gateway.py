@@ -12,10 +12,12 @@ from llm_manager import (
     AllModelsFailed,
     GatewayError,
     HttpSettings,
+    InvalidRequest,
     KeySettings,
     LLMConfig,
     LLMError,
     LLMRequest,
+    Message,
     ModelSettings,
     NetworkError,
     PortkeySettings,
@@ -23,11 +25,13 @@ from llm_manager import (
     QuotaExhausted,
     RateLimitExceeded,
     RetrySettings,
+    RoutingSettings,
     Secret,
     ServerError,
     StreamBroken,
     StreamFinished,
     TextDelta,
+    Tool,
     collect,
     custom,
     generate,
@@ -37,7 +41,7 @@ from llm_manager import (
     run,
 )
 from llm_manager.domain.events import Event, GatewayTimed
-from llm_manager.testing.simulator import Fault, Say, Simulator, Status
+from llm_manager.testing.simulator import CallTools, Fault, Say, Simulator, Status
 
 pytestmark = pytest.mark.anyio
 
@@ -229,3 +233,75 @@ async def test_the_answer_of_a_schema_request_is_held_to_it_through_the_gateway(
         assert received.json["response_format"]["type"] == "json_schema"
         assert json.dumps(received.json["response_format"]["json_schema"]["schema"])
         assert isinstance(outcome, Success)
+
+
+VENDORS = {"claude": ("anthropic", "claude-haiku-5-5", "/v1"), "gemini": ("gemini", "gemini-3.8-flash", "")}
+
+
+def vendor_behind(gateway: str, simulator: Simulator, name: str) -> LLMConfig:
+    provider, model, path = VENDORS[name]
+    return LLMConfig(
+        models={"mine": ModelSettings(provider=provider, model=model)},
+        keys=KeySettings(providers={provider: (Secret(KEY),)}),
+        http=HttpSettings(base_urls={"portkey": gateway, provider: f"{simulator.url}{path}"}),
+        retry=RetrySettings(max_retries=0),
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "reply", "seen"),
+    [
+        ("claude", Say("No.", finish="refusal"), ("No.", "", "refusal")),
+        ("claude", Say("Half an", finish="model_context_window_exceeded"), ("Half an", "", "length")),
+        ("claude", Say("Half an", finish="pause_turn"), ("Half an", "", "unknown")),
+        ("claude", Say("Yes.", reasoning="Let me see."), ("Yes.", "Let me see.", "stop")),
+        ("gemini", Say("Half an", finish="MAX_TOKENS"), ("Half an", "", "length")),
+        ("gemini", Say("Yes.", reasoning="Let me see."), ("Yes.", "Let me see.", "stop")),
+    ],
+)
+async def test_reasons_and_thoughts_come_through_the_gateway(
+    gateway: str, name: str, reply: Say, seen: tuple[str, str, str]
+) -> None:
+    async with Simulator() as simulator, custom(vendor_behind(gateway, simulator, name)) as context:
+        simulator.script(VENDORS[name][1], [reply, reply])
+        whole = (await run(generate(asking("mine")), context)).unwrap()
+        opened = await run(generate_stream(asking("mine", "again")), context)
+        streamed = (await collect(opened.unwrap())).unwrap()
+    assert [(each.content, each.reasoning, each.finish_reason) for each in (whole, streamed)] == [seen, seen]
+
+
+async def test_what_is_wrong_with_a_request_is_not_passed_on_to_the_next_target(gateway: str) -> None:
+    async with Simulator() as simulator:
+        chained = config(gateway, simulator, mode="fallback")
+        chained = replace(chained, routing=RoutingSettings(chains={"general": ("gpt", "second")}))
+        async with custom(chained) as context:
+            simulator.script("gpt-4o", [Status(400, None, "no such field"), Status(503)])
+            refused = (await run(generate(LLMRequest(prompt="hi")), context)).failure()
+            asked = [each.json["model"] for each in simulator.received]
+            answer = (await run(generate(LLMRequest(prompt="ho")), context)).unwrap()
+    assert isinstance(refused, InvalidRequest)
+    assert asked == ["gpt-4o"]
+    assert answer.model == "openai/gpt-oss-120b"
+
+
+@pytest.mark.parametrize("is_streamed", [False, True])
+async def test_claudes_thoughts_go_back_through_the_gateway(gateway: str, *, is_streamed: bool) -> None:
+    thoughts = [{"type": "thinking", "thinking": "I need f.", "signature": "c2lnbmVk"}]
+    asked = replace(asking("mine"), tools=(Tool(name="f", description="f"),))
+    async with Simulator() as simulator, custom(vendor_behind(gateway, simulator, "claude")) as context:
+        simulator.script("claude-haiku-5-5", [CallTools({"f": {}}, reasoning="I need f."), Say("Done."), Say("Done.")])
+        if is_streamed:
+            answer = (await collect((await run(generate_stream(asked), context)).unwrap())).unwrap()
+        else:
+            answer = (await run(generate(asked), context)).unwrap()
+        [call] = answer.tool_calls
+        messages = (
+            Message(role="user", content="hi"),
+            Message(role="assistant", content=answer.content, tool_calls=(call,)),
+            Message(role="tool", content="12", tool_call_id=call.id),
+        )
+        again = replace(asked, prompt="", messages=messages)
+        await run(generate(again), context)
+        await run(generate(replace(again, system_prompt="Be brief.")), context)
+        sent = [each.json["messages"][1]["content"] for each in simulator.received[1:]]
+    assert [[block for block in blocks if block["type"] != "tool_use"] for blocks in sent] == [thoughts, []]

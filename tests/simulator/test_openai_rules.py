@@ -48,6 +48,8 @@ async def answer(body: object) -> tuple[int, str]:
         ({**ASK, "model": 7}, "must provide a model"),
         ({**ASK, "messages": []}, "empty array"),
         (saying({"role": "robot", "content": "hi"}), "Invalid value: 'robot'"),
+        (saying({"role": "assistant", "tool_calls": [{**CALL, "id": "x" * 41}]}), "maximum length 40"),
+        (saying({"role": "assistant", "tool_calls": [{**CALL, "id": None}]}), "expected a string"),
         (saying({"role": "user"}), "messages[0].content"),
         (saying({"role": "tool", "tool_call_id": "c1", "content": "blue"}), "must be a response"),
         (saying({"role": "user", "content": [{"type": "hologram"}]}), "Invalid value: 'hologram'"),

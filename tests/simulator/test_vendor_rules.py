@@ -39,6 +39,10 @@ def claude(*blocks: Any, **fields: object) -> dict[str, Any]:
     return {**CLAUDE, **({"messages": [{"role": "user", "content": list(blocks)}]} if blocks else {}), **fields}
 
 
+def use(id_: str) -> dict[str, Any]:
+    return {"type": "tool_use", "id": id_, "name": "f", "input": {}}
+
+
 def forcing(model: str) -> dict[str, Any]:
     tool = {"name": "look", "input_schema": {"type": "object"}}
     return claude(model=model, tools=[tool], tool_choice={"type": "any"})
@@ -103,6 +107,8 @@ async def answer(
         ("anthropic", claude({"type": "thinking", "thinking": "x"}), "signature: Field required"),
         ("anthropic", claude({"type": "tool_use", "id": "t", "name": "f", "input": "x"}), "valid dictionary"),
         ("anthropic", claude({"type": "tool_result", "tool_use_id": "t"}), "unexpected `tool_use_id`"),
+        ("anthropic", claude(use("functions.f:0")), "String should match pattern '^[a-zA-Z0-9_-]+$'"),
+        ("anthropic", claude(use("call_0"), use("call_0")), "`tool_use` ids must be unique"),
         ("anthropic", claude(image(type="base64", media_type="image/tiff", data="AA==")), "media_type"),
         ("anthropic", claude(image(type="url", url="http://x")), "Only HTTPS"),
         ("anthropic", claude(image(type="carrier pigeon")), "does not match any"),

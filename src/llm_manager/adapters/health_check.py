@@ -13,7 +13,7 @@ from functools import partial
 import anyio
 from returns.result import Failure, Success
 
-from llm_manager.domain.errors import AuthenticationFailed, LLMError, ModelUnavailable
+from llm_manager.domain.errors import AuthenticationFailed, InvalidRequest, LLMError, ModelUnavailable, ServerError
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.secret import Secret
 from llm_manager.domain.target import Target
@@ -106,7 +106,10 @@ def server_key(target: Target) -> tuple[str, ...]:
 
 async def list_models(context: Context, target: Target) -> Outcome[tuple[tuple[str, ...], float], LLMError]:
     """The models that the provider of *target* offers, and the milliseconds it took to say so; asked with one key after
-    the other while they are refused."""
+    the other while they are refused.
+
+    None are named by a server that has no list: that it answers is all that is known of it, and calls may work.
+    """
     provider = context.providers.get(target.service)
     if provider is None:
         return Failure(ModelUnavailable(target.model, f"nothing in the context serves {target.service}"))
@@ -114,11 +117,25 @@ async def list_models(context: Context, target: Target) -> Outcome[tuple[tuple[s
         started_s = context.clock.monotonic()
         lease = await _lease(context, target)
         listed = await _listed(context, provider, target, lease)
+        took_ms = (context.clock.monotonic() - started_s) * 1000
         if isinstance(listed, Success):
-            return Success((listed.unwrap(), (context.clock.monotonic() - started_s) * 1000))
+            return Success((listed.unwrap(), took_ms))
+        if _has_no_list(listed.failure()):
+            return Success(((), took_ms))
         is_refused = lease is not None and isinstance(listed.failure(), AuthenticationFailed)
         if not (is_refused and await _is_usable(context, target)):
             return listed
+
+
+def _has_no_list(refused: LLMError) -> bool:
+    """Did a server that is there refuse the request for a list as such: with 404, 405 or 501?"""
+    match refused:
+        case ModelUnavailable() | InvalidRequest():
+            return True
+        case ServerError(status_code=status):
+            return status == 501
+        case _:
+            return False
 
 
 async def _is_usable(context: Context, target: Target) -> bool:

@@ -7,6 +7,7 @@ from typing import Protocol, final
 
 from returns.result import Failure, Success
 
+from llm_manager.adapters.conversing import answering, reader_answering
 from llm_manager.adapters.dialects.dialect import Dialect, Headers
 from llm_manager.adapters.http.driver import Http, HttpAnswer, HttpStream
 from llm_manager.adapters.http.engine import HttpCall
@@ -68,7 +69,7 @@ class Hosted:
             return answered
         answer = answered.unwrap()
         by = self._route.arrived(dispatch, answer.headers)
-        return mask_of(keys, dispatch.target).outcome(self._read(answer, by))
+        return mask_of(keys, dispatch.target).outcome(self._read(answer, by, dispatch))
 
     async def stream(self, dispatch: Dispatch, /) -> Outcome[Incoming, LLMError]:
         """One answer as it comes; what is no stream is read as a whole."""
@@ -79,8 +80,9 @@ class Hosted:
         stream = opened.unwrap()
         by = self._route.arrived(dispatch, stream.headers)
         mask = mask_of(keys, dispatch.target)
-        if stream.status == 200 and not stream.headers.get("content-type", "").startswith(WHOLE_TYPES):
-            reader = self._dialect.reader(stream.headers, by)
+        if _is_answer(stream.status) and not stream.headers.get("content-type", "").startswith(WHOLE_TYPES):
+            read = self._dialect.reader(stream.headers, by)
+            reader = reader_answering(read, self._dialect, dispatch.request, dispatch.target)
             return Success(
                 Streamed(
                     stream,
@@ -92,7 +94,7 @@ class Hosted:
                     mask=mask,
                 )
             )
-        return mask.outcome(await self._whole(stream, by))
+        return mask.outcome(await self._whole(stream, by, dispatch))
 
     async def models(self, target: Target, keys: Mapping[str, Secret], /) -> Outcome[tuple[str, ...], LLMError]:
         """What the provider lists."""
@@ -119,21 +121,28 @@ class Hosted:
     def _headers(self, accepted: str, known: Headers) -> Headers:
         return {**_COMMON, "accept": accepted, **self._dialect.headers, **known}
 
-    async def _whole(self, stream: HttpStream, by: Target) -> Outcome[Incoming, LLMError]:
+    async def _whole(self, stream: HttpStream, by: Target, dispatch: Dispatch) -> Outcome[Incoming, LLMError]:
         try:
             body = await stream.whole(self._settings.max_body_bytes)
         finally:
             await stream.aclose()
         if isinstance(body, Failure):
             return body
-        read = self._read(HttpAnswer(status=stream.status, headers=stream.headers, body=body.unwrap()), by)
+        read = self._read(HttpAnswer(status=stream.status, headers=stream.headers, body=body.unwrap()), by, dispatch)
         return read if isinstance(read, Failure) else Success(Whole(read.unwrap()))
 
-    def _read(self, answer: HttpAnswer, by: Target) -> Outcome[LLMResponse, LLMError]:
-        refused = self._route.refusal(answer.status, answer.body)
+    def _read(self, answer: HttpAnswer, by: Target, dispatch: Dispatch) -> Outcome[LLMResponse, LLMError]:
+        status = 200 if _is_answer(answer.status) else answer.status
+        refused = self._route.refusal(status, answer.body)
         if refused is not None:
             return Failure(refused)
-        return self._dialect.read_answer(answer.status, answer.headers, answer.body, by)
+        read = self._dialect.read_answer(status, answer.headers, answer.body, by)
+        return answering(read, self._dialect, dispatch.request, dispatch.target)
+
+
+def _is_answer(status: int) -> bool:
+    """Does *status* stand above an answer? Some servers call one 201, or 203 where a proxy has changed it."""
+    return 200 <= status < 300
 
 
 @final

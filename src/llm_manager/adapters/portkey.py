@@ -2,7 +2,9 @@
 
 Found on 2026-11-21 by asking the gateway itself (npm ``@portkey-ai/gateway`` 1.15.2, see ``tests/real``) and in
 Portkey's documentation of headers and configs. ``x-portkey-mode`` is sent as documented although this version decides
-by ``strategy.mode`` inside the config.
+by ``strategy.mode`` inside the config. Strict compliance is turned off: it makes ``stop`` of every reason that OpenAI
+has no word for, a refusal and an answer that was cut off among them, and leaves thoughts out (read in its source on
+2026-12-01). A saved configuration may turn it on again, and is read as well.
 """
 
 from __future__ import annotations
@@ -21,6 +23,10 @@ from llm_manager.domain.secret import Secret
 from llm_manager.domain.settings import PortkeySettings
 from llm_manager.domain.target import Target
 from llm_manager.ports import Clock, Dispatch
+
+PASSED_ON = (401, 402, 403, 404, 408, 429, 498, 500, 502, 503, 504, *range(520, 525), 529)
+"""The statuses after which the gateway asks the next target: those after which the next model is asked here. What is
+wrong with the request itself would be as wrong there, and be paid for twice."""
 
 LISTING_S = 10.0
 """How long the gateway may take over a list of models."""
@@ -72,11 +78,25 @@ class Gateway:
             return None
         if answer.get("status") != "failure":
             return None
-        return GatewayError(status, (as_text(answer.get("message")) or "")[:MESSAGE_LENGTH])
+        message = (as_text(answer.get("message")) or "")[:MESSAGE_LENGTH]
+        return GatewayError(status, f"{message}: {_ADVICE}" if (status, message) == (500, _BROKE_DOWN) else message)
+
+
+_BROKE_DOWN = "Something went wrong"
+"""What the gateway says where it has met an exception of its own."""
+
+_ADVICE = (
+    "if every stream ends like this, its hono is too new for it: @portkey-ai/gateway 1.15.2 streams with hono 4.9.7 "
+    "and @hono/node-server 1.13.8, and not with hono 4.13.19"
+)
 
 
 def _headers(target: Target, settings: PortkeySettings, keys: Mapping[str, Secret], timeout_s: float) -> dict[str, str]:
-    headers = {"x-portkey-request-timeout": str(max(int(timeout_s * 1000), 1)), "x-portkey-mode": settings.mode}
+    headers = {
+        "x-portkey-request-timeout": str(max(int(timeout_s * 1000), 1)),
+        "x-portkey-mode": settings.mode,
+        "x-portkey-strict-open-ai-compliance": "false",
+    }
     if "portkey" in keys:
         headers["x-portkey-api-key"] = keys["portkey"].reveal()
     if settings.metadata:
@@ -111,7 +131,8 @@ def _slug(target: Target) -> str:
 
 def _fallback_config(targets: Sequence[Target], keys: Mapping[str, Secret]) -> dict[str, Any]:
     """A config by which the gateway asks *targets* in order; each names its own model."""
-    return {"strategy": {"mode": "fallback"}, "targets": [_config_target(target, keys) for target in targets]}
+    strategy = {"mode": "fallback", "on_status_codes": list(PASSED_ON)}
+    return {"strategy": strategy, "targets": [_config_target(target, keys) for target in targets]}
 
 
 def _config_target(target: Target, keys: Mapping[str, Secret]) -> dict[str, Any]:

@@ -168,6 +168,8 @@ _PROVIDERS = (
         capabilities=_FULL,
         prefixes=("gpt-", "chatgpt-", "o1", "o3", "o4"),
         limit_field="max_completion_tokens",
+        keeps_limit_field=("o1", "o3", "o4", "gpt-5", "gpt-6"),  # "Unsupported parameter: 'max_tokens'"
+        call_ids="short",
         # OpenAI, API reference, "Create chat completion": both default to 1 (2026-11-21)
         sampling_defaults=frozenset({("temperature", 1.0), ("top_p", 1.0)}),
         batches=_OPENAI_BATCHES,
@@ -194,10 +196,12 @@ _PROVIDERS = (
         portkey_slug="anthropic",
         capabilities=frozenset({"vision", "tools", "json_schema"}),
         lost_behind_gateway=frozenset({"json_schema"}),  # Portkey 1.15.2 knows no ``output_config``
+        lost_at_copies=frozenset({"json_schema"}),  # llama-server b11549 passes ``output_config`` over
         unsupported=frozenset({"seed"}),
         sampling_defaults=frozenset({("temperature", 1.0)}),  # API reference, "Create a Message" (2026-11-21)
         schema_refuses=_ANTHROPIC_REFUSES,
         default_max_tokens=16_384,
+        call_ids="words",  # 400, "String should match pattern '^[a-zA-Z0-9_-]+$'" (langchain-ai/langchain#37756)
         prefixes=("claude-",),
         batches=_ANTHROPIC_BATCHES,
     ),

@@ -25,6 +25,8 @@ _HOSTED = (
         # ``stream_options`` are not known (editor-code-assistant/eca#231, avante-corp/avante.nvim#2347).
         unsupported=frozenset({"seed"}),
         asks_for_usage=False,
+        # 400, "Tool call id ... must be a-z, A-Z, 0-9, with a length of 9" (mistralai/client-python#151)
+        call_ids="nine",
         as_of=AS_OF,
         source='Mistral, "Chat Completion API"',
     ),
@@ -38,6 +40,7 @@ _HOSTED = (
         # UKGovernmentBEIS/inspect_ai#4916, both of 2026).
         capabilities=frozenset({"tools", "json_mode"}),
         unsupported=frozenset({"seed"}),
+        takes_reasoning=True,  # 400 without it in a turn with calls (moltis-org/moltis#959)
         as_of=AS_OF,
         source='DeepSeek, "Create Chat Completion"',
     ),
@@ -60,6 +63,7 @@ _HOSTED = (
         key_variable="OPENROUTER_API_KEY",
         portkey_slug="openrouter",
         capabilities=_FULL,
+        call_ids="short",  # it passes them on to OpenAI as they are (openclaw/openclaw#875)
         as_of=AS_OF,
         source='OpenRouter, "API Reference"',
     ),
@@ -104,6 +108,7 @@ _HOSTED = (
         key_header="api-key",
         capabilities=_FULL,
         limit_field="max_completion_tokens",
+        call_ids="short",
         as_of=AS_OF,
         source='Microsoft, "Azure OpenAI in Microsoft Foundry Models v1 API"',
     ),

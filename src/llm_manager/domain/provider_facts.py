@@ -27,6 +27,11 @@ LimitField: TypeAlias = Literal["max_tokens", "max_completion_tokens"]
 """How the most tokens of an answer are called on the OpenAI wire."""
 
 
+CallIds: TypeAlias = Literal["any", "short", "words", "nine"]
+"""Which ids of tool calls are taken: any, those of 40 characters at most, those of letters, digits, ``_`` and ``-``, or
+those of nine letters and digits."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchFacts:
     """A vendor's own batches: what may be in one, and what part of the standard price its tokens cost.
@@ -52,16 +57,19 @@ class ProviderFacts:
     that does not end in a version. *key_header* is the header that carries the key as it is, None for the one of its
     wire. *portkey_slug* is its name in the ``x-portkey-provider`` header, None for what runs on this machine.
     *limit_field* is how its wire calls the most tokens of an answer, and *default_max_tokens* what is sent there when
-    the caller names none and the wire wants one. *unsupported* is what its wire cannot express. *sampling_defaults* are
+    the caller names none and the wire wants one. Models whose names begin with one of *keeps_limit_field* refuse every
+    other name of it, wherever they are asked. *unsupported* is what its wire cannot express. *sampling_defaults* are
     the values at which its models sample when a request names none: leaving such a value out changes nothing.
 
     Where *formats_with_tools* is false, it takes no ``response_format`` beside tools.
     *schema_refuses* are the keywords of JSON schema that its native form refuses; ``strict`` stands for every schema
-    that leaves something open. *lost_behind_gateway* is what the gateway does not pass on to it, and
-    *numbers_calls_behind_gateway* is false where it gives all tool calls of a stream the same number. *batches* is None
-    for a provider that takes none. What is *self_hosted*, on a machine of one's own, costs nothing unless a price is
-    set for it. *asks_for_usage* is false where a request for the usage of a stream is refused, and usage comes anyway.
-    As of the day on which the vendor's page *source* said so, where these are set.
+    that leaves something open. *lost_behind_gateway* is what the gateway does not pass on to it, *lost_at_copies* what
+    other servers that speak its wire may pass over without a word, and *numbers_calls_behind_gateway* is false where it
+    gives all tool calls of a stream the same number. *batches* is None for a provider that takes none. What is
+    *self_hosted*, on a machine of one's own, costs nothing unless a price is set for it. *asks_for_usage* is false
+    where a request for the usage of a stream is refused, and usage comes anyway. *call_ids* is which ids of tool calls
+    it takes, and where it *takes_reasoning*, the reasoning that led to a call is to come back with it. As of the day on
+    which the vendor's page *source* said so, where these are set.
     """
 
     name: str
@@ -74,6 +82,7 @@ class ProviderFacts:
     portkey_slug: str | None = None
     capabilities: frozenset[Capability] = frozenset()
     lost_behind_gateway: frozenset[Capability] = frozenset()
+    lost_at_copies: frozenset[Capability] = frozenset()
     numbers_calls_behind_gateway: bool = True
     unsupported: frozenset[Wish] = frozenset()
     sampling_defaults: frozenset[tuple[SamplingOption, float]] = frozenset()
@@ -82,9 +91,12 @@ class ProviderFacts:
     default_max_tokens: int | None = None
     prefixes: tuple[str, ...] = ()
     limit_field: LimitField = "max_tokens"
+    keeps_limit_field: tuple[str, ...] = ()
     key_header: str | None = None
     asks_for_usage: bool = True
     batches: BatchFacts | None = None
     self_hosted: bool = False
+    call_ids: CallIds = "any"
+    takes_reasoning: bool = False
     as_of: str = ""
     source: str = ""

@@ -17,7 +17,8 @@ OTHER_MODELS = "(other models)"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelHealthStatus:
     """One configured model. *latency_ms* is what its provider took to list its models; *checked_at* is in seconds on
-    the context's clock, None when nothing was asked."""
+    the context's clock, None when nothing was asked. *listed* is None where the provider has no list: it answers, and
+    whether it offers the model is not known."""
 
     model: str
     provider: str
@@ -26,6 +27,7 @@ class ModelHealthStatus:
     latency_ms: float | None = None
     last_error: LLMError | None = None
     checked_at: float | None = None
+    listed: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,8 @@ from llm_manager.domain.errors import AllModelsFailed, UnsupportedCapability
 _WAYS_OUT: Mapping[str, str] = {
     "image_urls": "give the image as bytes (ImagePart(data=..., media_type=...))",
     "tool_choice": 'leave tool_choice at "auto" and ask for the call in the prompt',
+    "max_tokens": 'set limit_field = "max_completion_tokens" for it',
+    "max_completion_tokens": 'set limit_field = "max_tokens" for it',
     **dict.fromkeys(("temperature", "top_p", "seed", "stop"), 'leave it out, or allow unsupported="drop"'),
 }
 

@@ -130,10 +130,11 @@ async def _status(
     now_s = context.clock.monotonic()
     circuit, _ = await context.breakers.state(target.key, now_s)
     error = answer.failure() if isinstance(answer, Failure) else None
-    latency_ms = None
+    latency_ms = listed = None
     if isinstance(answer, Success):
         names, latency_ms = answer.unwrap()
-        if not offers(target, names):
+        listed = offers(target, names) if names else None
+        if listed is False:
             error = ModelUnavailable(target.model, f"{target.provider.name} does not list it")
     return ModelHealthStatus(
         model=target.model,
@@ -143,4 +144,5 @@ async def _status(
         latency_ms=latency_ms,
         last_error=error,
         checked_at=now_s,
+        listed=listed,
     )

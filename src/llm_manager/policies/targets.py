@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from returns.result import Failure, Success
 
-from llm_manager.domain.base_urls import address, is_same_server
+from llm_manager.domain.base_urls import address
 from llm_manager.domain.catalog import (
     FAMILIES,
     FAMILY_PREFIXES,
@@ -203,7 +203,7 @@ def _target(
     return Success(
         Target(
             model=model,
-            provider=replace(provider, limit_field=_limit_field(provider, settings, own)),
+            provider=replace(provider, limit_field=_limit_field(config, provider, settings, model, region)),
             facts=with_settings(_known_facts(config, facts, provider, settings, region, has_gateway=gateway), settings),
             service=PORTKEY if gateway else provider.name,
             base_url=base_url,
@@ -228,13 +228,21 @@ def provider_of_key(key: str) -> str:
     return key.partition("|")[0]
 
 
-def _limit_field(provider: ProviderFacts, settings: ModelSettings, own: Address) -> LimitField:
-    """The one stated for the model; at a server of its own that only speaks the vendor's wire the older name, which all
-    know and some alone."""
-    is_copy = (
-        settings.base_url is not None and provider.base_url and not is_same_server(own.base_url, provider.base_url)
-    )
-    return settings.limit_field or ("max_tokens" if is_copy else provider.limit_field)
+def _limit_field(
+    config: LLMConfig, provider: ProviderFacts, settings: ModelSettings, model: str, region: str | None
+) -> LimitField:
+    """The one stated for the model or its provider; at a server that only speaks the vendor's wire the older name,
+    which all know and some alone, unless the model is the vendor's own and refuses that: then a proxy passes it on."""
+    stated = config.providers.get(provider.name)
+    own = settings.limit_field or (None if stated is None else stated.limit_field)
+    is_older = _is_copy(provider, region) and not model.startswith(provider.keeps_limit_field)
+    return own or ("max_tokens" if is_older else provider.limit_field)
+
+
+def _is_copy(provider: ProviderFacts, region: str | None) -> bool:
+    """Is another server asked than that of the vendor, whose wire it speaks?"""
+    row = PROVIDERS.get(provider.name)
+    return region is None and row is not None and bool(row.base_url)
 
 
 def _broken(
@@ -269,6 +277,9 @@ def _known_facts(
     if region is None:
         facts = replace(facts, ends_on=None, successor=None)
     lost = provider.lost_behind_gateway if has_gateway else frozenset[Capability]()
+    stated = config.providers.get(provider.name)
+    if _is_copy(provider, region) and (stated is None or stated.capabilities is None):
+        lost |= provider.lost_at_copies
     return replace(facts, price=price, capabilities=facts.capabilities - lost)
 
 

@@ -9,14 +9,15 @@ blocks that led to the call: the vendor wants them back, unchanged and in front 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from llm_manager.adapters.dialects.anthropic_answers import read_answer, read_models
 from llm_manager.adapters.dialects.anthropic_stream import MessageReader
+from llm_manager.adapters.dialects.anthropic_thoughts import Before, bound, is_bound, laid_out
 from llm_manager.adapters.dialects.dialect import Dialect, Encoded, Headers
 from llm_manager.adapters.dialects.images import inline
-from llm_manager.adapters.dialects.json_values import Json, arguments_of, as_list, as_object, parse_json, written
-from llm_manager.adapters.dialects.signatures import signed_by
+from llm_manager.adapters.dialects.json_values import Json, written
 from llm_manager.adapters.dialects.texts import system_text, with_context
 from llm_manager.adapters.dialects.turns import merged
 from llm_manager.domain.request import (
@@ -27,10 +28,11 @@ from llm_manager.domain.request import (
     NamedTool,
     TextPart,
     Tool,
-    ToolCall,
 )
+from llm_manager.domain.response import LLMResponse
 from llm_manager.domain.secret import Secret
 from llm_manager.domain.target import Target
+from llm_manager.policies.call_ids import with_fitting_ids
 
 VERSION = "2023-06-01"
 
@@ -76,13 +78,27 @@ def _output_config(request: LLMRequest) -> Json | None:
 
 def _messages(request: LLMRequest) -> list[Json]:
     """The turns: neighbours of one role are one, and the results of tools are said by the user."""
-    return [{"role": role, "content": _plain(blocks)} for role, blocks in merged(_turns(request))]
+    return [{"role": role, "content": _plain(blocks)} for role, blocks in merged(_turns(request, _before(request)))]
 
 
-def _turns(request: LLMRequest) -> Iterator[tuple[str, list[Json]]]:
-    for message in request.messages:
+def _before(request: LLMRequest) -> Before | None:
+    """What names the beginning of *request*, None where nothing in it is bound to that."""
+    if not any(is_bound(message.tool_calls) for message in request.messages):
+        return None
+    return Before(system_text(request), [_tool(tool) for tool in request.tools])
+
+
+def _turns(request: LLMRequest, before: Before | None) -> Iterator[tuple[str, list[Json]]]:
+    for role, blocks in _unnamed_turns(request, before):
+        if before is not None:
+            before.add(role, blocks)
+        yield role, blocks
+
+
+def _unnamed_turns(request: LLMRequest, before: Before | None) -> Iterator[tuple[str, list[Json]]]:
+    for message in with_fitting_ids(request.messages, "words"):
         if message.role == "assistant":
-            yield "assistant", _said(message)
+            yield "assistant", _said(message, "" if before is None else before.name)
         elif message.role == "tool":
             yield "user", [_result(message)]
         elif message.role == "user":
@@ -90,6 +106,17 @@ def _turns(request: LLMRequest) -> Iterator[tuple[str, list[Json]]]:
     prompt = with_context(request)
     if prompt:
         yield "user", [_text(prompt)]
+
+
+def sign(response: LLMResponse, request: LLMRequest, _target: Target) -> LLMResponse:
+    """*response* whose thoughts know what they are bound to: all of *request*."""
+    if not is_bound(response.tool_calls):
+        return response
+    before = Before(system_text(request), [_tool(tool) for tool in request.tools])
+    for _ in _turns(request, before):
+        pass
+    calls = (replace(call, signature=bound(call.signature, before.name)) for call in response.tool_calls)
+    return replace(response, tool_calls=tuple(calls))
 
 
 def _plain(blocks: list[Json]) -> Any:
@@ -117,25 +144,13 @@ def _text(text: str) -> Json:
     return {"type": "text", "text": text}
 
 
-def _said(message: Message) -> list[Json]:
+def _said(message: Message, before: str) -> list[Json]:
     """What the assistant said: its thoughts, its text, its calls, each call behind the thoughts that led to it."""
-    blocks = _content(message)
-    for index, call in enumerate(message.tool_calls):
-        if index == 0:
-            blocks = [*_thoughts(call), *blocks]
-        else:
-            blocks.extend(_thoughts(call))
-        blocks.append({"type": "tool_use", "id": call.id, "name": call.name, "input": arguments_of(call.arguments)})
-    return blocks
-
-
-def _thoughts(call: ToolCall) -> list[Json]:
-    """The thinking blocks that *call* carries; a signature of another vendor's holds none."""
-    try:
-        blocks = as_list(parse_json((signed_by("anthropic", call.signature) or "[]").encode()))
-    except ValueError:
-        return []
-    return [as_object(block) for block in blocks]
+    content = _content(message)
+    if not message.tool_calls:
+        return content
+    text = message.content if isinstance(message.content, str) else None
+    return laid_out(text, message.tool_calls, content, before)
 
 
 def _result(message: Message) -> Json:
@@ -162,5 +177,6 @@ DIALECT = Dialect(
     read_models=read_models,
     reader=MessageReader,
     models_path="models?limit=1000",
+    sign=sign,
     headers={"anthropic-version": VERSION},
 )

@@ -1,25 +1,26 @@
 """What comes back from Anthropic: answers, lists of models, and errors told apart by their type.
 
 Checked on 2026-11-21 against Anthropic's API reference ("Create a Message", "List Models", "Errors", "Rate limits").
-Types decide, never the wording of a message; the one exception is a prompt that is too long, which has no type of its
-own: its sentence names the two figures.
+Types decide where there is one; a prompt that is too long and an empty account have none of their own, and are told by
+the sentences of :mod:`~llm_manager.adapters.dialects.refusal_words`.
 """
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from returns.result import Failure, Success
 
+from llm_manager.adapters.dialects.anthropic_thoughts import place_of_text, signature_of
 from llm_manager.adapters.dialects.dialect import Headers
-from llm_manager.adapters.dialects.json_values import Json, as_count, as_list, as_object, as_text, parse_json
-from llm_manager.adapters.dialects.rate_headers import wait_s
-from llm_manager.adapters.dialects.signatures import signed
-from llm_manager.adapters.dialects.statuses import MESSAGE_LENGTH, by_status, read_object
-from llm_manager.domain.errors import ContextTooLarge, LLMError, MalformedResponse, RateLimitExceeded
+from llm_manager.adapters.dialects.error_words import words_in, words_of
+from llm_manager.adapters.dialects.header_costs import with_cost
+from llm_manager.adapters.dialects.json_values import Json, as_count, as_list, as_object, as_text
+from llm_manager.adapters.dialects.refusals import error_inside, error_of
+from llm_manager.adapters.dialects.statuses import read_object
+from llm_manager.domain.errors import LLMError, MalformedResponse
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.paid import paid_for
 from llm_manager.domain.request import ToolCall
@@ -35,19 +36,6 @@ FINISH: Mapping[str, FinishReason] = {
     "refusal": "refusal",
 }
 
-_STATUS_OF: Mapping[str, int] = {
-    "invalid_request_error": 400,
-    "authentication_error": 401,
-    "billing_error": 402,
-    "permission_error": 403,
-    "not_found_error": 404,
-    "request_too_large": 413,
-    "rate_limit_error": 429,
-    "api_error": 500,
-    "timeout_error": 504,
-    "overloaded_error": 529,
-}
-
 
 def read_answer(status: int, headers: Headers, body: bytes, target: Target) -> Outcome[LLMResponse, LLMError]:
     """The response that *body* holds, or the error it is."""
@@ -59,7 +47,7 @@ def read_answer(status: int, headers: Headers, body: bytes, target: Target) -> O
     answer = read.unwrap()
     if answer.get("type") == "error":
         return Failure(read_error_inside(answer, headers, target))
-    told = usage_of(as_object(answer.get("usage")))
+    told = with_cost(usage_of(as_object(answer.get("usage"))), headers)
     return paid_for(_response(answer, told, headers, target), told)
 
 
@@ -91,26 +79,28 @@ def _response(answer: Json, told: Usage, headers: Headers, target: Target) -> Ou
 
 
 def _calls(blocks: Sequence[Json]) -> tuple[ToolCall, ...]:
-    """The calls in order, each with the thinking blocks since the one before it."""
+    """The calls in order, each with the thinking blocks, and the places of text, since the one before it."""
     calls: list[ToolCall] = []
     thoughts: list[Json] = []
     for block in blocks:
         match block.get("type"):
             case "thinking" | "redacted_thinking":
                 thoughts.append(block)
+            case "text":
+                length = len(as_text(block.get("text")) or "")
+                thoughts += (place_of_text(length),) if length else ()
             case "tool_use":
                 arguments = json.dumps(block.get("input") or {}, ensure_ascii=False)
                 name, id_ = as_text(block.get("name")) or "", as_text(block.get("id")) or ""
-                calls.append(ToolCall(id=id_, name=name, arguments=arguments, signature=signature_of(thoughts)))
+                calls.append(
+                    ToolCall(
+                        id=id_, name=name, arguments=arguments, signature=signature_of(thoughts, is_first=not calls)
+                    )
+                )
                 thoughts = []
             case _:
                 pass
     return tuple(calls)
-
-
-def signature_of(thoughts: Sequence[Json]) -> str | None:
-    """Thinking blocks as a call carries them."""
-    return signed("anthropic", json.dumps(thoughts, ensure_ascii=False)) if thoughts else None
 
 
 def refusal_of(answer: Json) -> str:
@@ -185,28 +175,9 @@ def read_models(status: int, headers: Headers, body: bytes, target: Target) -> O
 
 def read_error(status: int, headers: Headers, body: bytes, target: Target) -> LLMError:
     """What an answer with an error *status* means."""
-    try:
-        answer = as_object(parse_json(body))
-    except ValueError:
-        answer = as_object(None)
-    said = as_text(as_object(answer.get("error")).get("message")) or body.decode(errors="replace")
-    return _error(status, said[:MESSAGE_LENGTH], headers, target)
+    return error_of(status, words_of(body), headers, target)
 
 
 def read_error_inside(answer: Json, headers: Headers, target: Target) -> LLMError:
     """What an error under status 200, or in a stream, means: its type tells a status."""
-    error = as_object(answer.get("error"))
-    said = (as_text(error.get("message")) or "")[:MESSAGE_LENGTH]
-    return _error(_STATUS_OF.get(as_text(error.get("type")) or "", 500), said, headers, target)
-
-
-_TOO_LONG = re.compile(r"prompt is too long: (\d{3,9}) tokens > (\d{3,9}) maximum")
-
-
-def _error(status: int, said: str, headers: Headers, target: Target) -> LLMError:
-    if status == 429:
-        return RateLimitExceeded(target.model, wait_s(headers), said)
-    too_long = _TOO_LONG.search(said) if status == 400 else None
-    if too_long is not None:
-        return ContextTooLarge(target.model, int(too_long[1]), int(too_long[2]), said)
-    return by_status(status, said, headers, target)
+    return error_inside(words_in(answer), headers, target)

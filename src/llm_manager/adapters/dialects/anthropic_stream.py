@@ -16,9 +16,9 @@ from llm_manager.adapters.dialects.anthropic_answers import (
     FINISH,
     read_error_inside,
     refusal_of,
-    signature_of,
     usage_of,
 )
+from llm_manager.adapters.dialects.anthropic_thoughts import place_of_text, signature_of
 from llm_manager.adapters.dialects.assembly import Assembly
 from llm_manager.adapters.dialects.dialect import Headers
 from llm_manager.adapters.dialects.json_values import Json, as_object, as_text
@@ -34,27 +34,33 @@ from llm_manager.domain.target import Target
 @final
 @dataclass(frozen=True, slots=True)
 class _Thought:
-    """A thinking block of this *kind* that is still growing."""
+    """A thinking block of this *kind* that is still growing, or the place of text, of which the *length* is kept."""
 
     kind: str
     texts: dict[str, Joined]
+    length: int = 0
 
     def block(self) -> Json:
         """As it goes back."""
-        return {"type": self.kind, **{name: text.text for name, text in self.texts.items()}}
+        return (
+            place_of_text(self.length)
+            if self.kind == "text"
+            else {"type": self.kind, **{name: text.text for name, text in self.texts.items()}}
+        )
 
 
 @final
 class MessageReader:
     """One streamed message."""
 
-    __slots__ = ("_answer", "_headers", "_target", "_thoughts", "finished")
+    __slots__ = ("_answer", "_headers", "_placed", "_target", "_thoughts", "finished")
 
     def __init__(self, headers: Headers, target: Target) -> None:
         self._headers = headers
         self._target = target
         self._answer = Assembly(target, headers.get("request-id"))
         self._thoughts: list[_Thought] = []
+        self._placed = 0
         self.finished = False
 
     def read(self, frame: bytes, /) -> Outcome[Sequence[Delta], LLMError]:
@@ -114,7 +120,9 @@ class MessageReader:
                 thought = as_text(block.get("thinking"))
                 return Success((answer.think(thought),) if thought else ())
             case "tool_use":
-                signature, self._thoughts = signature_of([each.block() for each in self._thoughts]), []
+                self._keep_place()
+                blocks, self._thoughts = [each.block() for each in self._thoughts], []
+                signature = signature_of(blocks, is_first=answer.calls_begun == 0)
                 id_, name = as_text(block.get("id")), as_text(block.get("name"))
                 called = answer.call(answer.calls_begun, id_, name, "", signature)
                 return called if isinstance(called, Failure) else Success((called.unwrap(),))
@@ -143,8 +151,17 @@ class MessageReader:
             case _:
                 return Success(())
 
+    def _keep_place(self) -> None:
+        """Keep the place of the text since the last block, between thoughts and calls."""
+        length = len(self._answer.text) - self._placed
+        if length:
+            self._placed += length
+            self._answer.hold_record()
+            self._thoughts.append(_Thought("text", {}, length))
+
     def _begin_thought(self, block: Json) -> None:
         """Keep the texts of a block that begins, for it goes back to the vendor with the call that it leads to."""
+        self._keep_place()
         texts = {name: value for name, value in block.items() if isinstance(value, str) and name != "type"}
         self._answer.hold_record()
         self._answer.hold(*texts, *texts.values())

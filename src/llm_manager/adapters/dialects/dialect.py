@@ -69,6 +69,7 @@ class Dialect:
     """One wire. *encode* is told whether the answer is to be streamed; *read_answer* and *read_models* also read
     errors, by their status; *stream_type* is the media type of streams, and *models_path* is where the list of models
     is, by GET. *headers* go with every call; *authorization* makes those that carry a key, or that stand for none.
+    *sign* writes into a response what of its request its parts are bound to.
     """
 
     encode: Callable[[LLMRequest, Target, bool], Encoded]
@@ -80,3 +81,4 @@ class Dialect:
     stream_type: str = "text/event-stream"
     models_path: str = "models"
     headers: Headers = field(default_factory=dict[str, str])
+    sign: Callable[[LLMResponse, LLMRequest, Target], LLMResponse] = lambda response, _request, _target: response

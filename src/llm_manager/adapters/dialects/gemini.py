@@ -32,6 +32,7 @@ from llm_manager.domain.request import (
 )
 from llm_manager.domain.secret import Secret
 from llm_manager.domain.target import Target
+from llm_manager.policies.call_ids import with_fitting_ids
 
 _TYPES = {
     "png": "image/png",
@@ -91,7 +92,7 @@ def _contents(request: LLMRequest, model: str) -> list[Json]:
 
 def _turns(request: LLMRequest, model: str) -> Iterator[tuple[str, list[Json]]]:
     names: dict[str, str] = {}
-    for message in request.messages:
+    for message in with_fitting_ids(request.messages, "any"):
         names.update((call.id, call.name) for call in message.tool_calls)
         if message.role == "assistant":
             yield "model", [*_content(message), *_calls(message.tool_calls, model)]

@@ -1,31 +1,28 @@
 """What comes back from Gemini: answers, lists of models, and errors told apart by their status and details.
 
 Checked on 2026-11-21 against the Gemini API reference ("GenerateContentResponse", "Troubleshooting", "Rate limits") and
-Google's error model (``google.rpc``). Statuses and reasons decide, never the wording of a message; the one exception
-are the figures of a prompt that is too long.
+Google's error model (``google.rpc``). Statuses and reasons decide; a prompt that is too long is told by its sentence.
 """
 
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from returns.result import Failure, Success
 
 from llm_manager.adapters.dialects.dialect import Headers
-from llm_manager.adapters.dialects.json_values import Json, as_count, as_list, as_object, as_text, parse_json
+from llm_manager.adapters.dialects.error_words import ErrorWords, words_in, words_of
+from llm_manager.adapters.dialects.json_values import Json, as_count, as_list, as_object, as_text
+from llm_manager.adapters.dialects.refusals import error_of
 from llm_manager.adapters.dialects.signatures import signed
-from llm_manager.adapters.dialects.statuses import MESSAGE_LENGTH, by_status, read_object, retry_after_s
+from llm_manager.adapters.dialects.statuses import read_object
 from llm_manager.adapters.dialects.totals import in_total_only
 from llm_manager.domain.errors import (
     AuthenticationFailed,
     ContentFiltered,
-    ContextTooLarge,
     LLMError,
     MalformedResponse,
-    QuotaExhausted,
-    RateLimitExceeded,
     ServerError,
 )
 from llm_manager.domain.outcome import Outcome
@@ -237,65 +234,22 @@ def read_models(status: int, headers: Headers, body: bytes, target: Target) -> O
 
 
 def read_error(status: int, headers: Headers, body: bytes, target: Target) -> LLMError:
-    """What an answer with an error *status* means."""
-    try:
-        answer = parse_json(body)
-    except ValueError:
-        answer = None
-    listed = as_list(answer)  # a stream that is not one of events is a list
-    error = as_object(as_object(listed[0] if listed else answer).get("error"))
-    said = as_text(error.get("message")) or body.decode(errors="replace")
-    return _error(status, error, said[:MESSAGE_LENGTH], headers, target)
+    """What an answer with an error *status* means; of a stream that is not one of events it is a list."""
+    return _error(status, words_of(body), headers, target)
 
 
 def read_error_inside(answer: Json, headers: Headers, target: Target) -> LLMError:
     """What an error under status 200, or in a stream, means."""
-    error = as_object(answer.get("error"))
-    status = as_count(error.get("code")) or _STATUS_OF.get(as_text(error.get("status")) or "", 500)
-    return _error(status, error, (as_text(error.get("message")) or "")[:MESSAGE_LENGTH], headers, target)
+    words = words_in(answer)
+    return _error(words.status or _STATUS_OF.get(words.code, 500), words, headers, target)
 
 
-_TOO_LONG = re.compile(
-    r"token count(?: \((\d{3,9})\))? exceeds the maximum number of tokens allowed(?: \(?(\d{3,9})\)?)?"
-)
-
-
-def _error(status: int, error: Json, said: str, headers: Headers, target: Target) -> LLMError:
-    details = [as_object(detail) for detail in as_list(error.get("details"))]
-    if status == 429:
-        return _exhausted(details, said, headers, target)
+def _error(status: int, words: ErrorWords, headers: Headers, target: Target) -> LLMError:
+    details = [as_object(detail) for detail in as_list(words.error.get("details"))]
     if any(detail.get("reason") == "API_KEY_INVALID" for detail in details):
-        return AuthenticationFailed(target.model, message=said)
-    if error.get("status") == "FAILED_PRECONDITION":  # of the account: no billing where there is no free tier
-        return AuthenticationFailed(target.model, forbidden=True, message=said)
+        return AuthenticationFailed(target.model, message=words.message)
+    if "FAILED_PRECONDITION" in words.codes:  # of the account: no billing where there is no free tier
+        return AuthenticationFailed(target.model, forbidden=True, message=words.message)
     if status == 499:  # CANCELLED, and not by us, who have the answer: they lost it on the way
-        return ServerError(target.model, 504, said)
-    too_long = _TOO_LONG.search(said) if status == 400 else None
-    if too_long is not None:
-        asked, limit = (None if figure is None else int(figure) for figure in too_long.groups())
-        return ContextTooLarge(target.model, asked, limit, said)
-    return by_status(status, said, headers, target)
-
-
-def _exhausted(details: Sequence[Json], said: str, headers: Headers, target: Target) -> LLMError:
-    """Too many at once, or more than there are: a quota of a day, or one of nothing, is not worth a wait."""
-    if any("PerDay" in name or value == "0" for name, value in _quotas(details)):
-        return QuotaExhausted(target.model, said)
-    delay_s = _retry_delay_s(details)
-    return RateLimitExceeded(target.model, retry_after_s(headers) if delay_s is None else delay_s, said)
-
-
-def _quotas(details: Sequence[Json]) -> Iterator[tuple[str, str]]:
-    """The quotas that were exceeded: the name of each, and how much it allows."""
-    for detail in details:
-        for violation in map(as_object, as_list(detail.get("violations"))):
-            yield as_text(violation.get("quotaId")) or "", as_text(violation.get("quotaValue")) or ""
-
-
-def _retry_delay_s(details: Sequence[Json]) -> float | None:
-    """``retryDelay`` of ``google.rpc.RetryInfo``: seconds with an s behind them."""
-    for detail in details:
-        text = as_text(detail.get("retryDelay")) or ""
-        if re.fullmatch(r"\d{1,9}(\.\d{1,9})?s", text):
-            return float(text[:-1])
-    return None
+        return ServerError(target.model, 504, words.message)
+    return error_of(status, words, headers, target)

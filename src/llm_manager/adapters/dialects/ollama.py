@@ -19,6 +19,7 @@ from llm_manager.adapters.dialects.texts import text_of, with_context
 from llm_manager.domain.request import ImagePart, JsonMode, JsonSchema, LLMRequest, Message, Tool, ToolCall
 from llm_manager.domain.secret import Secret
 from llm_manager.domain.target import Target
+from llm_manager.policies.call_ids import with_fitting_ids
 
 
 def encode(request: LLMRequest, target: Target, streamed: bool) -> Encoded:  # noqa: FBT001  # the shape of a dialect
@@ -67,7 +68,7 @@ def _messages(request: LLMRequest) -> Iterator[Json]:
     names: dict[str, str] = {}
     if request.system_prompt:
         yield {"role": "system", "content": request.system_prompt}
-    for message in request.messages:
+    for message in with_fitting_ids(request.messages, "any"):
         names.update((call.id, call.name) for call in message.tool_calls)
         named = {"tool_name": names.get(message.tool_call_id or "", "")} if message.role == "tool" else {}
         yield {**_message(message), **named}

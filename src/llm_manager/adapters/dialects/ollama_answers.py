@@ -11,9 +11,11 @@ from collections.abc import Mapping
 from returns.result import Failure, Success
 
 from llm_manager.adapters.dialects.dialect import Headers
-from llm_manager.adapters.dialects.json_values import Json, as_count, as_list, as_object, as_text, parse_json
-from llm_manager.adapters.dialects.statuses import MESSAGE_LENGTH, by_status, read_object, retry_after_s
-from llm_manager.domain.errors import LLMError, MalformedResponse, RateLimitExceeded, ServerError
+from llm_manager.adapters.dialects.error_words import words_in, words_of
+from llm_manager.adapters.dialects.json_values import Json, as_count, as_list, as_object, as_text
+from llm_manager.adapters.dialects.refusals import error_inside, error_of
+from llm_manager.adapters.dialects.statuses import read_object
+from llm_manager.domain.errors import LLMError, MalformedResponse
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.paid import paid_for
 from llm_manager.domain.request import ToolCall
@@ -98,16 +100,9 @@ def read_models(status: int, headers: Headers, body: bytes, target: Target) -> O
 
 def read_error(status: int, headers: Headers, body: bytes, target: Target) -> LLMError:
     """What an answer with an error *status* means."""
-    try:
-        answer = as_object(parse_json(body))
-    except ValueError:
-        answer = as_object(None)
-    said = (as_text(answer.get("error")) or body.decode(errors="replace"))[:MESSAGE_LENGTH]
-    if status == 429:
-        return RateLimitExceeded(target.model, retry_after_s(headers), said)
-    return by_status(status, said, headers, target)
+    return error_of(status, words_of(body), headers, target)
 
 
 def read_error_inside(answer: Json, target: Target) -> LLMError:
-    """What an error under status 200, or in a stream, means: the model's runner failed."""
-    return ServerError(target.model, 500, (as_text(answer.get("error")) or "")[:MESSAGE_LENGTH])
+    """What an error under status 200, or in a stream, means: the model's runner failed, where it says nothing else."""
+    return error_inside(words_in(answer), {}, target)

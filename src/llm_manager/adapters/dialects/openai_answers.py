@@ -1,29 +1,28 @@
 """What comes back on the OpenAI wire: answers, lists of models, and errors told apart by status and code.
 
-Checked on 2026-11-21 against OpenAI's API reference and error guide. Codes decide, never the wording of a message; the
-one exception are the figures of a context that is too large, which the vendor gives in words only.
+Checked on 2026-11-21 against OpenAI's API reference and error guide. What a refusal means is decided by its code where
+it has one, and else by the tables of :mod:`~llm_manager.adapters.dialects.refusal_words`.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from returns.result import Failure, Success
 
-from llm_manager.adapters.dialects.json_values import Json, as_count, as_list, as_object, as_text, parse_json
-from llm_manager.adapters.dialects.rate_headers import wait_s
-from llm_manager.adapters.dialects.signatures import signed
-from llm_manager.adapters.dialects.statuses import MESSAGE_LENGTH, by_status, read_object
+from llm_manager.adapters.dialects.anthropic_thoughts import GatewayBlocks
+from llm_manager.adapters.dialects.error_words import words_in, words_of
+from llm_manager.adapters.dialects.header_costs import with_cost
+from llm_manager.adapters.dialects.json_values import Json, as_count, as_list, as_object, as_text
+from llm_manager.adapters.dialects.refusals import error_inside, error_of
+from llm_manager.adapters.dialects.signatures import signed, with_reasoning
+from llm_manager.adapters.dialects.statuses import read_object
 from llm_manager.adapters.dialects.totals import in_total_only
 from llm_manager.domain.errors import (
     ContentFiltered,
-    ContextTooLarge,
     LLMError,
     MalformedResponse,
-    ModelUnavailable,
-    QuotaExhausted,
-    RateLimitExceeded,
 )
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.paid import paid_for
@@ -45,12 +44,20 @@ _FINISH: Mapping[str, FinishReason] = {
     "tool_calls": "tool_calls",
     "function_call": "tool_calls",
     "content_filter": "content_filter",
+    # As Portkey's gateway passes them on from Claude and Gemini.
+    "end_turn": "stop",
+    "stop_sequence": "stop",
+    "max_tokens": "length",
+    "model_context_window_exceeded": "length",
+    "tool_use": "tool_calls",
+    "refusal": "refusal",
+    "STOP": "stop",
+    "MAX_TOKENS": "length",
+    **dict.fromkeys(
+        ("SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "MODEL_ARMOR", "LANGUAGE", "IMAGE_SAFETY"),
+        "content_filter",
+    ),
 }
-
-_QUOTA_CODES = ("insufficient_quota", "billing_hard_limit_reached", "billing_not_active")
-_CONTEXT_CODES = ("context_length_exceeded", "string_above_max_length")
-_FILTER_CODES = ("content_filter", "content_policy_violation", "responsible_ai_policy_violation")
-_MODEL_CODES = ("model_not_found", "model_not_active", "model_decommissioned")
 
 
 def read_answer(status: int, headers: Mapping[str, str], body: bytes, target: Target) -> Outcome[LLMResponse, LLMError]:
@@ -66,7 +73,7 @@ def read_answer(status: int, headers: Mapping[str, str], body: bytes, target: Ta
 
 def response_of(answer: Json, headers: Mapping[str, str], target: Target) -> Outcome[LLMResponse, LLMError]:
     """The response in a chat completion that has been parsed, or the error it is, with what either has used."""
-    told = usage_of(as_object(answer.get("usage")), as_text(answer.get("service_tier")))
+    told = with_cost(usage_of(as_object(answer.get("usage")), as_text(answer.get("service_tier"))), headers)
     return paid_for(_read(answer, told, headers, target), told)
 
 
@@ -85,7 +92,12 @@ def _response(
     message = as_object(choice.get("message"))
     refusal = as_text(message.get("refusal"))
     content = content_of(message.get("content"))
-    calls = tuple(_tool_call(as_object(call)) for call in as_list(message.get("tool_calls")))
+    made = tuple(_tool_call(as_object(call), target) for call in as_list(message.get("tool_calls")))
+    calls = with_reasoning(made, as_text(message.get("reasoning_content")), target)
+    if target.provider.wire == "anthropic":
+        blocks = GatewayBlocks()
+        blocks.add(blocks_of(message))
+        calls = with_thoughts(calls, blocks)
     finish = finish_of(choice, calls=bool(calls))
     if finish == "content_filter":
         return Failure(ContentFiltered(target.model, content or ""))
@@ -116,8 +128,26 @@ def finish_of(choice: Json, *, calls: bool) -> FinishReason:
 
 
 def reasoning_of(message: Json) -> str:
-    """What a message or a piece of one tells of the thoughts before the answer: DeepSeek's name for it, or Groq's."""
-    return as_text(message.get("reasoning_content")) or as_text(message.get("reasoning")) or ""
+    """What a message or a piece of one tells of the thoughts before the answer: DeepSeek's name for it, or Groq's, or
+    the blocks in which Portkey's gateway passes on those of Claude and Gemini."""
+    told = as_text(message.get("reasoning_content")) or as_text(message.get("reasoning"))
+    return told or "".join(map(_thought_in, blocks_of(message)))
+
+
+def blocks_of(message: Json) -> Sequence[Json]:
+    """The blocks of Claude and Gemini in a message or a piece of one, as Portkey's gateway passes them on."""
+    return [as_object(block) for block in as_list(message.get("content_blocks"))]
+
+
+def with_thoughts(calls: Sequence[ToolCall], blocks: GatewayBlocks) -> tuple[ToolCall, ...]:
+    """*calls* that the thoughts in *blocks* led to: the first carries them."""
+    signature = blocks.signature() if calls and calls[0].signature is None else None
+    return tuple(calls) if signature is None else (replace(calls[0], signature=signature), *calls[1:])
+
+
+def _thought_in(block: Json) -> str:
+    """The thought of a block, or of a piece of one."""
+    return as_text(block.get("thinking")) or as_text(as_object(block.get("delta")).get("thinking")) or ""
 
 
 def content_of(content: object) -> str | None:
@@ -129,19 +159,21 @@ def content_of(content: object) -> str | None:
     return as_text(content)
 
 
-def _tool_call(call: Json) -> ToolCall:
+def _tool_call(call: Json, target: Target) -> ToolCall:
     function = as_object(call.get("function"))
     return ToolCall(
         id=as_text(call.get("id")) or "",
         name=as_text(function.get("name")) or "",
         arguments=as_text(function.get("arguments")) or "",
-        signature=signature_of(function),
+        signature=signature_of(call, target),
     )
 
 
-def signature_of(function: Json) -> str | None:
-    """The proof of thoughts that Portkey's gateway passes on from Gemini."""
-    return signed("gemini", as_text(function.get("thought_signature")))
+def signature_of(call: Json, target: Target) -> str | None:
+    """The proof of thoughts that Google's endpoint for this wire gives, or Portkey's gateway passes on from Gemini."""
+    google = as_object(as_object(call.get("extra_content")).get("google"))
+    behind = as_object(call.get("function")).get("thought_signature")
+    return signed("gemini", as_text(google.get("thought_signature")), target) or signed("gemini", as_text(behind))
 
 
 def usage_of(usage: Json, service_tier: str | None) -> Usage:
@@ -225,72 +257,9 @@ def read_models(
 
 def read_error(status: int, headers: Mapping[str, str], body: bytes, target: Target) -> LLMError:
     """What an answer with an error *status* means."""
-    try:
-        answer = as_object(parse_json(body))
-    except ValueError:
-        answer = as_object(None)
-    said, code = _said(answer, body)
-    return _error(status, code, said, headers, target)
+    return error_of(status, words_of(body), headers, target)
 
 
 def read_error_inside(answer: Json, headers: Mapping[str, str], target: Target) -> LLMError:
     """What an error under status 200 means: its code is a status, or its type tells one."""
-    said, code = _said(answer, b"")
-    numbers = as_object(answer.get("error"))
-    status = as_count(numbers.get("code")) or as_count(numbers.get("status")) or _STATUS_OF.get(code, 500)
-    return _error(status, code, said, headers, target)
-
-
-_STATUS_OF: Mapping[str, int] = {
-    "rate_limit_exceeded": 429,
-    "rate_limit_error": 429,
-    "insufficient_quota": 429,
-    "invalid_api_key": 401,
-    "authentication_error": 401,
-    "permission_error": 403,
-    "invalid_request_error": 400,
-    "context_length_exceeded": 400,
-    "model_not_found": 404,
-    "overloaded_error": 529,
-}
-
-
-def _said(answer: Json, body: bytes) -> tuple[str, str]:
-    """The vendor's words, and its code: the most telling of ``code`` and ``type``."""
-    error = answer.get("error")
-    if isinstance(error, str):
-        return error[:MESSAGE_LENGTH], ""
-    fields = as_object(error) or answer
-    message = as_text(fields.get("message")) or body[:MESSAGE_LENGTH].decode(errors="replace")
-    code = as_text(fields.get("code")) or as_text(fields.get("type")) or ""
-    return message[:MESSAGE_LENGTH], code
-
-
-def _error(status: int, code: str, said: str, headers: Mapping[str, str], target: Target) -> LLMError:
-    model = target.model
-    if status == 429 and code not in _QUOTA_CODES:
-        return RateLimitExceeded(model, wait_s(headers), said)
-    return _by_code(code, said, target) or by_status(status, said, headers, target)
-
-
-def _by_code(code: str, said: str, target: Target) -> LLMError | None:
-    model = target.model
-    if code in _QUOTA_CODES:
-        return QuotaExhausted(model, said)
-    if code in _CONTEXT_CODES:
-        return _too_large(said, target)
-    if code in _FILTER_CODES:
-        return ContentFiltered(model, said)
-    if code in _MODEL_CODES:
-        return ModelUnavailable(model, said)
-    return None
-
-
-_FIGURES = re.compile(r"(\d{3,9}) tokens")
-
-
-def _too_large(said: str, target: Target) -> ContextTooLarge:
-    """The vendor's sentence names the window first and the request second; the catalog knows the window too."""
-    figures = [int(figure) for figure in _FIGURES.findall(said)[:2]]
-    window = figures[0] if figures else target.facts.window_tokens
-    return ContextTooLarge(target.model, figures[1] if len(figures) == 2 else None, window, said)
+    return error_inside(words_in(answer), headers, target)

@@ -1,11 +1,8 @@
-"""What all vendors' answers have in common: what a status means, how long to stay away, and bodies that are no JSON."""
+"""What all vendors' answers have in common: what a status means, and bodies that are no JSON."""
 
 from __future__ import annotations
 
-import math
 from codecs import getincrementaldecoder
-from collections.abc import Mapping
-from email.utils import parsedate_to_datetime
 
 from returns.result import Failure, Success
 
@@ -61,8 +58,9 @@ def _is_utf8(body: bytes) -> bool:
     return True
 
 
-def by_status(status: int, said: str, headers: Mapping[str, str], target: Target) -> LLMError:
-    """What *status* means where the vendor's own code says nothing more; *said* is its message."""
+def by_status(status: int, said: str, asked_wait_s: float | None, target: Target) -> LLMError:
+    """What *status* means where the vendor's own words say nothing more; *said* is its message, and *asked_wait_s* how
+    long it wants to be left alone."""
     model = target.model
     match status:
         case 401 | 407:
@@ -76,35 +74,6 @@ def by_status(status: int, said: str, headers: Mapping[str, str], target: Target
         case 408:
             return ServerError(model, 504, said)
         case _ if status >= 500 or status in OVERLOADED:
-            return ServerError(model, status, said, retry_after_s=retry_after_s(headers))
+            return ServerError(model, status, said, retry_after_s=asked_wait_s)
         case _:
             return InvalidRequest((Problem("", said or f"status {status}"),), f"{model} refused it")
-
-
-def retry_after_s(headers: Mapping[str, str]) -> float | None:
-    """Seconds to stay away: ``retry-after-ms``, or ``retry-after`` in seconds or as a date (RFC 9110, 10.2.3).
-
-    A date is held against the answer's own ``date``: clocks differ. What is negative or no number is ignored.
-    """
-    milliseconds = _number(headers.get("retry-after-ms"))
-    if milliseconds is not None:
-        return milliseconds / 1000
-    text = headers.get("retry-after")
-    seconds = _number(text)
-    return _until(text, headers.get("date")) if seconds is None and text else seconds
-
-
-def _number(text: str | None) -> float | None:
-    try:
-        number = float(text or "")
-    except ValueError:
-        return None
-    return number if math.isfinite(number) and number >= 0 else None
-
-
-def _until(text: str, now: str | None) -> float | None:
-    try:
-        seconds = (parsedate_to_datetime(text) - parsedate_to_datetime(now or "")).total_seconds()
-    except (ValueError, TypeError):
-        return None
-    return max(seconds, 0.0)

@@ -18,6 +18,8 @@ from weakref import WeakSet
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
 
+from llm_manager.adapters.http.engine import BROKE_DOWN
+
 if TYPE_CHECKING:
     from aiohttp.connector import Connection
     from aiohttp.tracing import Trace
@@ -103,9 +105,13 @@ class Connections(aiohttp.TCPConnector):
         return connection
 
     async def once(self, request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
-        """Send *request*, and never again; if no answer begins, hang up whatever is left to be written."""
+        """Send *request*, and never again; if no answer begins, hang up whatever is left to be written. After a server
+        broke down its connection is not used again."""
         try:
-            return await send(request)
+            response = await send(request)
+            if response.status >= BROKE_DOWN:
+                _do_not_keep(response, self._under_way.get(request))
+            return response
         except BaseException as bad:
             wire = self._under_way.get(request)
             if isinstance(wire, asyncio.WriteTransport):
@@ -115,6 +121,15 @@ class Connections(aiohttp.TCPConnector):
             raise
         finally:
             self._under_way.pop(request, None)
+
+
+def _do_not_keep(response: aiohttp.ClientResponse, wire: asyncio.BaseTransport | None) -> None:
+    """Close the connection behind *response*: aiohttp has let go of it already if the whole body is there."""
+    connection = response.connection
+    if connection is not None and connection.protocol is not None:
+        connection.protocol.force_close()
+    elif wire is not None:
+        wire.close()
 
 
 def _would_be_repeated(bad: BaseException) -> bool:

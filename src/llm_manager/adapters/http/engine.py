@@ -27,6 +27,10 @@ class HttpCall:
     on_head: Callable[[], None] = ignore
 
 
+BROKE_DOWN: Final = 500
+"""From this status on a connection is not used again: some servers close it behind what they did not expect, and do not
+say so, and the next call on it would be lost (uvicorn, seen on 2026-11-30)."""
+
 OVER: Final[Outcome[bytes | None, LLMError]] = Success(None)
 """What a body reads as at its end."""
 

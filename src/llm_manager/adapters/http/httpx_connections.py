@@ -18,6 +18,8 @@ from typing import Any, Final, cast, final
 import anyio
 import httpx2
 
+from llm_manager.adapters.http.engine import BROKE_DOWN
+
 _AGENT: Final = f"python-httpx2/{httpx2.__version__}".encode()
 """What the client of httpx2 says it is; some vendors turn away who says nothing."""
 
@@ -111,7 +113,8 @@ async def _enter(places: anyio.Semaphore, limit_s: float) -> None:
 
 @final
 class Answer:
-    """An answer of the transport whose head has come."""
+    """An answer of the transport whose head has come. After one of a server that broke down its connection is not used
+    again."""
 
     __slots__ = ("_leave", "_stream", "headers", "status_code")
 
@@ -131,7 +134,7 @@ class Answer:
         is_whole = False
         try:
             await self._stream.aclose()
-            is_whole = True
+            is_whole = self.status_code < BROKE_DOWN
         finally:
             if leave is not None:
                 await leave(is_whole=is_whole)

@@ -71,10 +71,14 @@ class Say(_Timing):
 
 @dataclass(frozen=True, slots=True)
 class CallTools(_Timing):
-    """Ask for tools to be called: name to arguments, or pairs of them where one tool is called twice."""
+    """Ask for tools to be called: name to arguments, or pairs of them where one tool is called twice.
+
+    *reasoning* is put where Anthropic's wire has what was thought before the calls.
+    """
 
     calls: Mapping[str, Arguments] | Sequence[tuple[str, Arguments]]
     usage: Usage | None = field(default=(11, 22), kw_only=True)
+    reasoning: str = field(default="", kw_only=True)
 
     @property
     def pairs(self) -> Sequence[tuple[str, Arguments]]:

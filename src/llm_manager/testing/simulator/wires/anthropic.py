@@ -76,14 +76,17 @@ def _message(asked: Asked, number: int) -> Fields:
 
 
 def _blocks(reply: Answered) -> list[Fields]:
+    thought: list[Fields] = [{"type": "thinking", "thinking": reply.reasoning, "signature": "c2lnbmVk"}]
+    return [*(thought if reply.reasoning else []), *_after_thoughts(reply)]
+
+
+def _after_thoughts(reply: Answered) -> list[Fields]:
     if isinstance(reply, CallTools):
         return [
             {"type": "tool_use", "id": f"toolu_{index}", "name": name, "input": _input(arguments)}
             for index, (name, arguments) in enumerate(reply.pairs)
         ]
-    thought: list[Fields] = [{"type": "thinking", "thinking": reply.reasoning, "signature": "c2lnbmVk"}]
-    said: list[Fields] = [] if reply.refusal else [{"type": "text", "text": reply.text}]
-    return [*(thought if reply.reasoning else []), *said]
+    return [] if reply.refusal else [{"type": "text", "text": reply.text}]
 
 
 def _input(arguments: object) -> object:
@@ -127,16 +130,16 @@ def _events(asked: Asked, reply: Answered, number: int) -> Sequence[bytes]:
 
 def _streamed(reply: Answered) -> Iterator[tuple[Fields, list[Fields]]]:
     """Each block as it begins, and how it grows."""
+    if reply.reasoning:
+        thoughts: list[Fields] = [{"type": "thinking_delta", "thinking": word} for word in words(reply.reasoning)]
+        signed: Fields = {"type": "signature_delta", "signature": "c2lnbmVk"}
+        yield {"type": "thinking", "thinking": "", "signature": ""}, [*thoughts, signed]
     if isinstance(reply, CallTools):
         for index, (name, arguments) in enumerate(reply.pairs):
             text = arguments if isinstance(arguments, str) else json.dumps(dict(arguments), ensure_ascii=False)
             begun: Fields = {"type": "tool_use", "id": f"toolu_{index}", "name": name, "input": {}}
             yield begun, [{"type": "input_json_delta", "partial_json": part} for part in ["", *fragments(text)]]
         return
-    if reply.reasoning:
-        thoughts: list[Fields] = [{"type": "thinking_delta", "thinking": word} for word in words(reply.reasoning)]
-        signed: Fields = {"type": "signature_delta", "signature": "c2lnbmVk"}
-        yield {"type": "thinking", "thinking": "", "signature": ""}, [*thoughts, signed]
     if not reply.refusal:
         yield {"type": "text", "text": ""}, [{"type": "text_delta", "text": word} for word in words(reply.text)]
 

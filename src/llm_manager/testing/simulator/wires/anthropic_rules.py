@@ -151,6 +151,9 @@ def _block_complaints(at: str, block: Fields, called: set[object]) -> Iterator[s
         case "image":
             yield from _image_complaints(at, fields_in(block, "source"))
         case "tool_use":
+            yield from _id_complaints(f"{at}.content.tool_use.id", block.get("id"))
+            if block.get("id") in called:
+                yield f"{at}: `tool_use` ids must be unique"
             called.add(block.get("id"))
             if not isinstance(block.get("input"), dict):
                 yield f"{at}.content.tool_use.input: Input should be a valid dictionary"
@@ -162,6 +165,12 @@ def _block_complaints(at: str, block: Fields, called: set[object]) -> Iterator[s
             yield f"{at}: Input tag '{kind}' found using 'type' does not match any of the expected tags"
         case _:
             pass
+
+
+def _id_complaints(at: str, id_: object) -> Iterator[str]:
+    """langchain-ai/langchain#37756, NVIDIA-NeMo/Switchyard#502 (2026)."""
+    if not isinstance(id_, str) or not re.fullmatch(r"[a-zA-Z0-9_-]+", id_):
+        yield f"{at}: String should match pattern '^[a-zA-Z0-9_-]+$'"
 
 
 def _image_complaints(at: str, source: Fields) -> Iterator[str]:

@@ -38,7 +38,7 @@ _BY_STATUS: Mapping[int, tuple[str, str | None, str]] = {
     404: ("invalid_request_error", "model_not_found", "The model does not exist or you do not have access to it."),
     413: ("invalid_request_error", "request_too_large", "The request is too large."),
     422: ("invalid_request_error", None, "The request could not be processed."),
-    429: ("rate_limit_error", "rate_limit_exceeded", "Rate limit reached. Please try again in 20ms."),
+    429: ("rate_limit_error", "rate_limit_exceeded", "Rate limit reached for requests."),
     503: ("server_error", "overloaded", "That model is currently overloaded with other requests."),
     529: ("overloaded_error", "overloaded", "Overloaded"),
 }

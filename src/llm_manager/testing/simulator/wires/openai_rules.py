@@ -92,7 +92,19 @@ def _message_complaints(messages: Sequence[Fields]) -> Iterator[Status]:
                 yield Status(400, "invalid_value", f"Invalid value: {part.get('type')!r}.")
             if part.get("type") == "image_url" and not _is_image(fields_in(part, "image_url").get("url")):
                 yield Status(400, "invalid_image_url", "Expected a URL of an image or a data URL in base64.")
+        for at, call in enumerate(rows_in(message, "tool_calls")):
+            yield from _id_complaints(f"messages[{index}].tool_calls[{at}].id", call.get("id"))
         called |= {call.get("id") for call in rows_in(message, "tool_calls")}
+
+
+def _id_complaints(at: str, id_: object) -> Iterator[Status]:
+    """agno-agi/agno#5382 (2025), anomalyco/opencode#12653 (2026)."""
+    if not isinstance(id_, str) or not id_:
+        yield Status(400, "invalid_type", f"Invalid type for '{at}': expected a string.")
+    elif len(id_) > 40:
+        said = f"Invalid '{at}': string too long. Expected a string with maximum length 40"
+        message = f"{said}, but got a string with length {len(id_)} instead."
+        yield Status(400, "string_above_max_length", message, param=at)
 
 
 def _is_image(url: object) -> bool:
