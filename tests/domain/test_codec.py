@@ -209,7 +209,7 @@ def test_a_word_for_truncation_that_is_none_is_told_however_it_comes() -> None:
 def test_a_context_that_is_no_json_is_told_before_anything_is_sent() -> None:
     from llm_manager.domain.request_problems import request_problems  # noqa: PLC0415
 
-    assert [each.path for each in request_problems(LLMRequest(prompt="x", context={"a": {1, 2}}))] == ["context"]
+    assert [each.path for each in request_problems(LLMRequest(prompt="x", context={"a": {1, 2}}))] == ["context.a"]
     calls = Message(role="user", tool_calls=(ToolCall(id="1", name="f", arguments=""),))
     parts = Message(role="user", content=(ImagePart(url="https://x", data=b""), ImagePart(data=b"x")))
     assert [each.path for each in request_problems(LLMRequest(messages=(calls, parts)))] == [

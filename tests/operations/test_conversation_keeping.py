@@ -89,7 +89,7 @@ async def test_a_conversation_is_begun_with_data_and_an_id_of_ones_own() -> None
         assert await run(begin, context) == Failure(ConversationConflict("mine"))
         assert (await whole(context, "mine")).metadata == {"user": 7}
         wrong = start_conversation(conversation_id="", metadata={"not JSON": object()})
-        assert [problem.path for problem in _problems(await run(wrong, context))] == ["conversation_id", "metadata"]
+        assert [problem.path for problem in _problems(await run(wrong, context))] == ["conversation_id", "metadata.not JSON"]
 
 
 async def test_metadata_is_what_json_says_of_it_in_memory_too_and_nobody_elses_to_change() -> None:

@@ -164,5 +164,6 @@ async def test_the_problem_says_where_and_what_to_write(path: str, odd: str, sai
     async with scripted({"gpt": ["fine"]}) as context:
         outcome = await run(generate(MAKE[path](ODD[odd])), context)
     assert isinstance(outcome, Failure)
-    assert isinstance(outcome.failure(), InvalidRequest)
-    assert any(said in str(problem) for problem in outcome.failure().problems), outcome.failure().problems
+    error = outcome.failure()
+    assert isinstance(error, InvalidRequest)
+    assert any(said in str(problem) for problem in error.problems), error.problems
