@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Protocol, final
 
 from returns.result import Failure, Success
 
-from llm_manager.adapters.dialects.dialect import Dialect, Headers
+from llm_manager.adapters.bodies import read_body
+from llm_manager.adapters.dialects.dialect import Dialect, Headers, is_answered
 from llm_manager.adapters.http.driver import Http, HttpAnswer, HttpStream
 from llm_manager.adapters.http.engine import HttpCall
-from llm_manager.adapters.incoming import Streamed, Whole
+from llm_manager.adapters.incoming import Streamed
 from llm_manager.domain.config import LLMConfig
 from llm_manager.domain.errors import LLMError
 from llm_manager.domain.masking import Mask
@@ -22,9 +24,6 @@ from llm_manager.ports import Dispatch, Incoming
 from llm_manager.ports.providers import ignore
 
 _COMMON = {"content-type": "application/json", "accept-encoding": "gzip, deflate"}
-
-WHOLE_TYPES = ("application/json", "text/html")
-"""What no stream says it is: an error under status 200, a server that cannot stream, the page of a proxy."""
 
 
 class Route(Protocol):
@@ -68,10 +67,10 @@ class Hosted:
             return answered
         answer = answered.unwrap()
         by = self._route.arrived(dispatch, answer.headers)
-        return mask_of(keys, dispatch.target).outcome(self._read(answer, by))
+        return mask_of(keys, dispatch.target).outcome(await self._read(answer, by))
 
     async def stream(self, dispatch: Dispatch, /) -> Outcome[Incoming, LLMError]:
-        """One answer as it comes; what is no stream is read as a whole."""
+        """One answer as it comes; an error is read as a whole."""
         keys = self._route.keys(dispatch.keys)
         opened = await self._http.stream(self._question(dispatch, keys, streamed=True))
         if isinstance(opened, Failure):
@@ -79,20 +78,20 @@ class Hosted:
         stream = opened.unwrap()
         by = self._route.arrived(dispatch, stream.headers)
         mask = mask_of(keys, dispatch.target)
-        if stream.status == 200 and not stream.headers.get("content-type", "").startswith(WHOLE_TYPES):
-            reader = self._dialect.reader(stream.headers, by)
+        if is_answered(stream.status):
             return Success(
                 Streamed(
                     stream,
-                    reader,
+                    self._dialect.reader(stream.headers, by),
                     self._dialect.framing,
                     self._settings,
+                    partial(self._read_body, stream, by),
                     idle_s=self._idle_s,
                     model=by.model,
                     mask=mask,
                 )
             )
-        return mask.outcome(await self._whole(stream, by))
+        return mask.outcome(Failure(await self._failed(stream, by)))
 
     async def models(self, target: Target, keys: Mapping[str, Secret], /) -> Outcome[tuple[str, ...], LLMError]:
         """What the provider lists."""
@@ -119,21 +118,22 @@ class Hosted:
     def _headers(self, accepted: str, known: Headers) -> Headers:
         return {**_COMMON, "accept": accepted, **self._dialect.headers, **known}
 
-    async def _whole(self, stream: HttpStream, by: Target) -> Outcome[Incoming, LLMError]:
+    async def _failed(self, stream: HttpStream, by: Target) -> LLMError:
         try:
             body = await stream.whole(self._settings.max_body_bytes)
         finally:
             await stream.aclose()
-        if isinstance(body, Failure):
-            return body
-        read = self._read(HttpAnswer(status=stream.status, headers=stream.headers, body=body.unwrap()), by)
-        return read if isinstance(read, Failure) else Success(Whole(read.unwrap()))
+        read = body if isinstance(body, Failure) else await self._read_body(stream, by, body.unwrap())
+        return read.failure()
 
-    def _read(self, answer: HttpAnswer, by: Target) -> Outcome[LLMResponse, LLMError]:
+    async def _read_body(self, stream: HttpStream, by: Target, body: bytes) -> Outcome[LLMResponse, LLMError]:
+        return await self._read(HttpAnswer(status=stream.status, headers=stream.headers, body=body), by)
+
+    async def _read(self, answer: HttpAnswer, by: Target) -> Outcome[LLMResponse, LLMError]:
         refused = self._route.refusal(answer.status, answer.body)
         if refused is not None:
             return Failure(refused)
-        return self._dialect.read_answer(answer.status, answer.headers, answer.body, by)
+        return await read_body(self._dialect, answer.status, answer.headers, answer.body, by)
 
 
 @final

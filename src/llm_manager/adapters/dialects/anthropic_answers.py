@@ -14,26 +14,19 @@ from dataclasses import replace
 
 from returns.result import Failure, Success
 
-from llm_manager.adapters.dialects.dialect import Headers
+from llm_manager.adapters.dialects.assembly import Assembly
+from llm_manager.adapters.dialects.dialect import Headers, is_answered
+from llm_manager.adapters.dialects.error_envelopes import error_in, named, status_in
+from llm_manager.adapters.dialects.fields import WrongType, arguments_text_of, objects_of, strictly, text_of
 from llm_manager.adapters.dialects.json_values import Json, as_count, as_list, as_object, as_text, parse_json
 from llm_manager.adapters.dialects.rate_headers import wait_s
 from llm_manager.adapters.dialects.signatures import signed
 from llm_manager.adapters.dialects.statuses import MESSAGE_LENGTH, by_status, read_object
-from llm_manager.domain.errors import ContextTooLarge, LLMError, MalformedResponse, RateLimitExceeded
+from llm_manager.domain.errors import ContextTooLarge, LLMError, RateLimitExceeded
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.paid import paid_for
-from llm_manager.domain.request import ToolCall
-from llm_manager.domain.response import FinishReason, LLMResponse, ResponseMetadata, Usage
+from llm_manager.domain.response import LLMResponse, Usage
 from llm_manager.domain.target import Target
-
-FINISH: Mapping[str, FinishReason] = {
-    "end_turn": "stop",
-    "stop_sequence": "stop",
-    "max_tokens": "length",
-    "model_context_window_exceeded": "length",
-    "tool_use": "tool_calls",
-    "refusal": "refusal",
-}
 
 _STATUS_OF: Mapping[str, int] = {
     "invalid_request_error": 400,
@@ -51,61 +44,88 @@ _STATUS_OF: Mapping[str, int] = {
 
 def read_answer(status: int, headers: Headers, body: bytes, target: Target) -> Outcome[LLMResponse, LLMError]:
     """The response that *body* holds, or the error it is."""
-    if status != 200:
+    if not is_answered(status):
         return Failure(read_error(status, headers, body, target))
     read = read_object(body, target)
     if isinstance(read, Failure):
         return read
     answer = read.unwrap()
-    if answer.get("type") == "error":
-        return Failure(read_error_inside(answer, headers, target))
     told = usage_of(as_object(answer.get("usage")))
-    return paid_for(_response(answer, told, headers, target), told)
+    return paid_for(strictly(target, _response, answer, told, headers, target), told)
 
 
 def _response(answer: Json, told: Usage, headers: Headers, target: Target) -> Outcome[LLMResponse, LLMError]:
-    blocks = [as_object(block) for block in as_list(answer.get("content"))]
-    text = "".join(as_text(block.get("text")) or "" for block in blocks if block.get("type") == "text")
-    calls = _calls(blocks)
-    finish = FINISH.get(as_text(answer.get("stop_reason")) or "", "unknown")
-    if not text and finish == "refusal":
-        text = refusal_of(answer)
-    if not text and not calls and finish not in ("refusal", "length"):
-        return Failure(MalformedResponse(target.model, "empty", "the answer has neither text nor a tool call"))
-    return Success(
-        LLMResponse(
-            content=text,
-            model=target.model,
-            usage=told,
-            finish_reason=finish,
-            tool_calls=calls,
-            reasoning="".join(as_text(block.get("thinking")) or "" for block in blocks),
-            metadata=ResponseMetadata(
-                provider=target.provider.name,
-                request_id=headers.get("request-id") or as_text(answer.get("id")),
-                response_id=as_text(answer.get("id")),
-                served_model=as_text(answer.get("model")) or None,
-            ),
-        )
-    )
+    error = error_in(answer)
+    if error is not None:
+        return Failure(read_error_inside(error, headers, target))
+    found = Assembly(target, headers.get("request-id"))
+    found.usage = told
+    found.response_id = as_text(answer.get("id"))
+    found.served_model = as_text(answer.get("model")) or None
+    read = _blocks(answer.get("content"), found)
+    if isinstance(read, Failure):
+        return read
+    end_with(found, answer, headers, target)
+    found.finish = found.finish or "unknown"  # it is whole, whatever it says of its end
+    return found.whole()
 
 
-def _calls(blocks: Sequence[Json]) -> tuple[ToolCall, ...]:
-    """The calls in order, each with the thinking blocks since the one before it."""
-    calls: list[ToolCall] = []
+def _blocks(content: object, found: Assembly) -> Outcome[None, LLMError]:
+    """Read the blocks of *content* in order, each call with the thinking blocks since the one before it. Blocks of
+    other kinds are the vendor's own, such as what its own tools did."""
+    if isinstance(content, str):
+        found.say(content)
+        return Success(None)
     thoughts: list[Json] = []
-    for block in blocks:
-        match block.get("type"):
+    for at, block in enumerate(objects_of(content, "content")):
+        match kind_of(block, f"content[{at}]"):
+            case "text":
+                found.say(text_of(block.get("text"), f"content[{at}].text") or "")
             case "thinking" | "redacted_thinking":
-                thoughts.append(block)
+                thoughts.append({"type": "thinking", **block})
+                found.think(text_of(block.get("thinking"), f"content[{at}].thinking") or "")
             case "tool_use":
-                arguments = json.dumps(block.get("input") or {}, ensure_ascii=False)
-                name, id_ = as_text(block.get("name")) or "", as_text(block.get("id")) or ""
-                calls.append(ToolCall(id=id_, name=name, arguments=arguments, signature=signature_of(thoughts)))
+                id_, name = (
+                    text_of(block.get("id"), f"content[{at}].id"),
+                    text_of(block.get("name"), f"content[{at}].name"),
+                )
+                arguments = arguments_text_of(block.get("input"), f"content[{at}].input")
+                called = found.begin_call(id_, name, arguments, signature_of(thoughts))
+                if isinstance(called, Failure):
+                    return called
                 thoughts = []
             case _:
                 pass
-    return tuple(calls)
+    return Success(None)
+
+
+_KINDS: Mapping[str, str] = {"text": "text", "thinking": "thinking", "data": "redacted_thinking", "input": "tool_use"}
+"""What a block is that does not say so, by what it holds."""
+
+
+def kind_of(block: Json, path: str) -> str:
+    """The kind of a block: others than these are known to the vendor alone."""
+    kind = block.get("type")
+    if isinstance(kind, str):
+        return kind
+    if kind is not None:
+        raise WrongType(f"{path}.type", kind)
+    return next((kind for name, kind in _KINDS.items() if name in block), "")
+
+
+def end_with(answer: Assembly, told: Json, headers: Headers, target: Target) -> None:
+    """Why the answer ended, as *told* has it, with the vendor's words of a refusal; the name of an error is that
+    error."""
+    word = text_of(told.get("stop_reason"), "stop_reason")
+    if word is None:
+        return
+    why = refusal_of(told) if word == "refusal" and not answer.text else ""
+    if why:
+        answer.say(why)
+    answer.end_with(word)
+    answer.refused = answer.finish == "refusal"
+    if answer.failure is not None and word.lower() in _STATUS_OF:
+        answer.failure = read_error_inside(named(word.lower()), headers, target)
 
 
 def signature_of(thoughts: Sequence[Json]) -> str | None:
@@ -173,7 +193,7 @@ def _larger(now: int | None, before: int | None) -> int | None:
 
 def read_models(status: int, headers: Headers, body: bytes, target: Target) -> Outcome[tuple[str, ...], LLMError]:
     """The names in the answer to ``GET /models``."""
-    if status != 200:
+    if not is_answered(status):
         return Failure(read_error(status, headers, body, target))
     read = read_object(body, target)
     if isinstance(read, Failure):
@@ -197,7 +217,8 @@ def read_error_inside(answer: Json, headers: Headers, target: Target) -> LLMErro
     """What an error under status 200, or in a stream, means: its type tells a status."""
     error = as_object(answer.get("error"))
     said = (as_text(error.get("message")) or "")[:MESSAGE_LENGTH]
-    return _error(_STATUS_OF.get(as_text(error.get("type")) or "", 500), said, headers, target)
+    status = _STATUS_OF.get(as_text(error.get("type")) or "") or status_in(error) or 500
+    return _error(status, said, headers, target)
 
 
 _TOO_LONG = re.compile(r"prompt is too long: (\d{3,9}) tokens > (\d{3,9}) maximum")

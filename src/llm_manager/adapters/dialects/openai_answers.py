@@ -11,9 +11,13 @@ from collections.abc import Mapping
 
 from returns.result import Failure, Success
 
+from llm_manager.adapters.dialects.assembly import Assembly
+from llm_manager.adapters.dialects.dialect import is_answered
+from llm_manager.adapters.dialects.error_envelopes import error_at_choice, error_in, named
+from llm_manager.adapters.dialects.fields import object_of, objects_of, strictly, text_of
 from llm_manager.adapters.dialects.json_values import Json, as_count, as_list, as_object, as_text, parse_json
+from llm_manager.adapters.dialects.openai_messages import MessageReader
 from llm_manager.adapters.dialects.rate_headers import wait_s
-from llm_manager.adapters.dialects.signatures import signed
 from llm_manager.adapters.dialects.statuses import MESSAGE_LENGTH, by_status, read_object
 from llm_manager.adapters.dialects.totals import in_total_only
 from llm_manager.domain.errors import (
@@ -26,26 +30,15 @@ from llm_manager.domain.errors import (
     RateLimitExceeded,
 )
 from llm_manager.domain.outcome import Outcome
-from llm_manager.domain.paid import paid_for
-from llm_manager.domain.request import ToolCall
+from llm_manager.domain.paid import NOTHING_TOLD, paid_for
 from llm_manager.domain.response import (
     Cost,
-    FinishReason,
     LLMResponse,
     ReportedCost,
-    ResponseMetadata,
     UnknownCost,
     Usage,
 )
 from llm_manager.domain.target import Target
-
-_FINISH: Mapping[str, FinishReason] = {
-    "stop": "stop",
-    "length": "length",
-    "tool_calls": "tool_calls",
-    "function_call": "tool_calls",
-    "content_filter": "content_filter",
-}
 
 _QUOTA_CODES = ("insufficient_quota", "billing_hard_limit_reached", "billing_not_active")
 _CONTEXT_CODES = ("context_length_exceeded", "string_above_max_length")
@@ -55,7 +48,7 @@ _MODEL_CODES = ("model_not_found", "model_not_active", "model_decommissioned")
 
 def read_answer(status: int, headers: Mapping[str, str], body: bytes, target: Target) -> Outcome[LLMResponse, LLMError]:
     """The response that *body* holds, or the error it is."""
-    if status != 200:
+    if not is_answered(status):
         return Failure(read_error(status, headers, body, target))
     read = read_object(body, target)
     if isinstance(read, Failure):
@@ -66,82 +59,52 @@ def read_answer(status: int, headers: Mapping[str, str], body: bytes, target: Ta
 
 def response_of(answer: Json, headers: Mapping[str, str], target: Target) -> Outcome[LLMResponse, LLMError]:
     """The response in a chat completion that has been parsed, or the error it is, with what either has used."""
-    told = usage_of(as_object(answer.get("usage")), as_text(answer.get("service_tier")))
-    return paid_for(_read(answer, told, headers, target), told)
+    told = usage_beside(answer)
+    return paid_for(strictly(target, _read, answer, told, headers, target), told)
 
 
 def _read(answer: Json, told: Usage, headers: Mapping[str, str], target: Target) -> Outcome[LLMResponse, LLMError]:
-    if "choices" not in answer and answer.get("error") is not None:
-        return Failure(read_error_inside(answer, headers, target))
-    choices = as_list(answer.get("choices"))
+    error = error_in(answer) if not answer.get("choices") or "error" in answer or "x_groq" in answer else None
+    if error is not None:
+        return Failure(read_error_inside(error, headers, target))
+    choices = objects_of(answer.get("choices"), "choices")
     if not choices:
         return Failure(MalformedResponse(target.model, "empty", "the answer has no choices"))
-    return _response(answer, as_object(choices[0]), told, headers, target)
+    error = error_at_choice(choices[0])
+    if error is not None:
+        return Failure(read_error_inside(error, headers, target))
+    return _response(answer, choices[0], told, headers, target)
 
 
 def _response(
     answer: Json, choice: Json, told: Usage, headers: Mapping[str, str], target: Target
 ) -> Outcome[LLMResponse, LLMError]:
-    message = as_object(choice.get("message"))
-    refusal = as_text(message.get("refusal"))
-    content = content_of(message.get("content"))
-    calls = tuple(_tool_call(as_object(call)) for call in as_list(message.get("tool_calls")))
-    finish = finish_of(choice, calls=bool(calls))
-    if finish == "content_filter":
-        return Failure(ContentFiltered(target.model, content or ""))
-    if content is None and refusal is None and not calls:
-        return Failure(MalformedResponse(target.model, "empty", "the answer has neither text nor a tool call"))
-    return Success(
-        LLMResponse(
-            content=refusal if content is None and refusal is not None else content or "",
-            model=target.model,
-            usage=told,
-            finish_reason="refusal" if refusal is not None else finish,
-            tool_calls=calls,
-            reasoning=reasoning_of(message),
-            metadata=ResponseMetadata(
-                provider=target.provider.name,
-                request_id=headers.get("x-request-id") or as_text(answer.get("id")),
-                response_id=as_text(answer.get("id")),
-                served_model=as_text(answer.get("model")) or None,
-            ),
-        )
-    )
+    found = Assembly(target, headers.get("x-request-id"))
+    found.response_id = as_text(answer.get("id")) or None
+    found.served_model = as_text(answer.get("model")) or None
+    found.usage = usage_beside(choice) if "usage" in choice and told == NOTHING_TOLD else told
+    read = MessageReader(found, numbers_calls=False).read(object_of(choice.get("message"), "choices[0].message"))
+    if isinstance(read, Failure):
+        return read
+    end_with(found, choice, headers, target)
+    found.finish = found.finish or "unknown"  # it is whole, whatever it says of its end
+    return found.whole()
 
 
-def finish_of(choice: Json, *, calls: bool) -> FinishReason:
-    """Why the answer ended, in our own words; some gateways say ``stop`` behind a tool call too."""
-    finish = _FINISH.get(as_text(choice.get("finish_reason")) or "", "unknown")
-    return "tool_calls" if calls and finish == "stop" else finish
+def end_with(answer: Assembly, choice: Json, headers: Mapping[str, str], target: Target) -> None:
+    """Why the answer ended, as *choice* says; the name of an error is that error."""
+    word = text_of(choice.get("finish_reason"), "finish_reason")
+    if word is None:
+        return
+    answer.end_with(word)
+    if answer.failure is not None and word.lower() in _STATUS_OF:
+        answer.failure = read_error_inside(named(word.lower()), headers, target)
 
 
-def reasoning_of(message: Json) -> str:
-    """What a message or a piece of one tells of the thoughts before the answer: DeepSeek's name for it, or Groq's."""
-    return as_text(message.get("reasoning_content")) or as_text(message.get("reasoning")) or ""
-
-
-def content_of(content: object) -> str | None:
-    """The text, which some servers send in parts."""
-    listed = as_list(content)
-    if listed:
-        parts = (as_text(as_object(part).get("text")) for part in listed)
-        return "".join(part for part in parts if part is not None)
-    return as_text(content)
-
-
-def _tool_call(call: Json) -> ToolCall:
-    function = as_object(call.get("function"))
-    return ToolCall(
-        id=as_text(call.get("id")) or "",
-        name=as_text(function.get("name")) or "",
-        arguments=as_text(function.get("arguments")) or "",
-        signature=signature_of(function),
-    )
-
-
-def signature_of(function: Json) -> str | None:
-    """The proof of thoughts that Portkey's gateway passes on from Gemini."""
-    return signed("gemini", as_text(function.get("thought_signature")))
+def usage_beside(answer: Json) -> Usage:
+    """What *answer*, or a piece of one, tells of its usage: Groq's pieces have it under a name of their own."""
+    usage = as_object(answer.get("usage")) or as_object(as_object(answer.get("x_groq")).get("usage"))
+    return usage_of(usage, as_text(answer.get("service_tier")))
 
 
 def usage_of(usage: Json, service_tier: str | None) -> Usage:
@@ -213,7 +176,7 @@ def read_models(
     status: int, headers: Mapping[str, str], body: bytes, target: Target
 ) -> Outcome[tuple[str, ...], LLMError]:
     """The names in the answer to ``GET /models``."""
-    if status != 200:
+    if not is_answered(status):
         return Failure(read_error(status, headers, body, target))
     read = read_object(body, target)
     if isinstance(read, Failure):
