@@ -34,6 +34,7 @@ from llm_manager import (
     generate_stream,
     run,
 )
+from llm_manager.adapters.incoming import LAST_WORDS_S
 from tests.adapters.chosen import CHOSEN
 from tests.paid import unpaid
 
@@ -58,8 +59,13 @@ def event(text: str | None, finish: str | None = None) -> bytes:
     return b"data: " + json.dumps({"choices": [{"delta": delta, "finish_reason": finish}]}).encode() + b"\n\n"
 
 
-async def end_of(answer: bytes, *, hang_up: bool, idle_s: float = 0.2, pings: bytes = b"") -> str | LLMError:
-    """The text, or the error, that comes of *answer*; then the server hangs up, or says *pings* alone."""
+async def end_of(
+    answer: bytes, *, hang_up: bool, idle_s: float = 0.2, pings: bytes = b"", later: bytes = b""
+) -> str | LLMError:
+    """The text, or the error, that comes of *answer*; then the server hangs up, or says *pings* alone.
+
+    *later* comes when nobody waits for last words any more.
+    """
 
     async def serve(connection: SocketStream) -> None:
         async with connection:
@@ -68,6 +74,9 @@ async def end_of(answer: bytes, *, hang_up: bool, idle_s: float = 0.2, pings: by
                 while not received.endswith(b"}}"):  # what is left unread would reset the connection
                     received += await connection.receive()
                 await connection.send(answer)
+                if later:
+                    await anyio.sleep(LAST_WORDS_S + 0.3)
+                    await connection.send(later)
                 while not hang_up:
                     await anyio.sleep(0.1)
                     if pings:
@@ -154,6 +163,11 @@ async def test_comments_are_no_last_words() -> None:
     pinging = HEAD + b"\r\n" + event("a") + event(None, "stop")
     with anyio.fail_after(2.5):
         assert await end_of(pinging, hang_up=False, idle_s=30.0, pings=b": ping\n\n") == "a"
+
+
+async def test_a_reason_in_every_piece_is_none() -> None:
+    slow = HEAD + b"\r\n" + event("a", "stop") + event("b", "stop")
+    assert await end_of(slow, hang_up=True, idle_s=30.0, later=event("c", "stop")) == "abc"
 
 
 async def test_silence_before_the_terminator_is_an_idle_stream() -> None:

@@ -142,7 +142,10 @@ def tool(id_: str, name: str, input_: object = None) -> Fields:
     return {"type": "tool_use", "id": id_, "name": name, "input": {} if input_ is None else input_}
 
 
-STOP: list[Fields] = [{"type": "message_delta", "delta": {"stop_reason": "tool_use"}, "usage": {}}, {"type": "message_stop"}]
+STOP: list[Fields] = [
+    {"type": "message_delta", "delta": {"stop_reason": "tool_use"}, "usage": {}},
+    {"type": "message_stop"},
+]
 SEARCH: Fields = {"type": "server_tool_use", "id": "s", "name": "web_search", "input": {}}
 QUERY = '{"query":"x"}'
 

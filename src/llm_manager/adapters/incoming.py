@@ -206,6 +206,8 @@ class Streamed:
                 return self._oversize("the answer")
             if self._reader.is_complete and self._is_over(said_more=bool(deltas)):
                 break
+        if self._last_words_until is not None and not self._reader.is_complete:
+            self._last_words_until = None  # they were not the last
         return deltas
 
     def _is_over(self, *, said_more: bool) -> bool:
