@@ -192,21 +192,22 @@ class Streamed:
         return self._frames.feed(head)
 
     def _read(self, chunk: bytes) -> Sequence[Delta]:
-        frames = self._cut(chunk) if self._frames is None else self._frames.feed(chunk)
+        cutter, reader = self._frames, self._reader
+        frames = self._cut(chunk) if cutter is None else cutter.feed(chunk)
         if frames is None:
             return self._oversize("the body" if isinstance(self._frames, Document) else "an event of the stream")
         deltas: list[Delta] = []
         for frame in frames:
-            read = self._reader.read(frame)
+            read = reader.read(frame)
             if not isinstance(read, Success):
                 self._ended = read
                 break
             deltas += read.unwrap()
-            if self._reader.kept_bytes > self._cap:
+            if reader.kept_bytes > self._cap:
                 return self._oversize("the answer")
-            if self._reader.is_complete and self._is_over(said_more=bool(deltas)):
+            if reader.is_complete and self._is_over(said_more=bool(deltas)):
                 break
-        if self._last_words_until is not None and not self._reader.is_complete:
+        if self._last_words_until is not None and not reader.is_complete:
             self._last_words_until = None  # they were not the last
         return deltas
 
