@@ -89,7 +89,12 @@ async def opened(body: bytes, chunk_bytes: int, *, packed: bool) -> HttpStream:
 def streamed(stream: HttpStream, dialect: Dialect) -> Streamed:
     target = resolve(LLMConfig(http=HttpSettings(base_urls={"ollama": "http://127.0.0.1:1"})), "ollama/M").unwrap()
     reader = dialect.reader({}, target)
-    return Streamed(stream, reader, dialect.framing, HttpSettings(), idle_s=1.0, model="M", mask=Mask(()))
+
+    async def read_whole(body: bytes) -> Outcome[LLMResponse, LLMError]:
+        return dialect.read_answer(200, {}, body, target)
+
+    settings = HttpSettings()
+    return Streamed(stream, reader, dialect.framing, settings, read_whole, idle_s=1.0, model="M", mask=Mask(()))
 
 
 async def longest_stretch(pulling: Streamed) -> int:

@@ -156,7 +156,7 @@ def test_an_answer_is_read_as_the_golden_file_says(name: str, golden_update: boo
         (b"{}", MalformedResponse("gpt-4o", "empty")),
         (b'{"choices":[]}', MalformedResponse("gpt-4o", "empty")),
         (b'{"choices":[{"message":{"content":null}}]}', MalformedResponse("gpt-4o", "empty")),
-        (b'{"choices":[5]}', MalformedResponse("gpt-4o", "empty")),
+        (b'{"choices":[5]}', MalformedResponse("gpt-4o", "protocol")),
         (b'{"choices":[{"message":{"content":"x"},"finish_reason":"content_filter"}]}', ContentFiltered("gpt-4o", "x")),
         (b'{"error":{"message":"slow","code":"rate_limit_exceeded"}}', RateLimitExceeded("gpt-4o", None, "slow")),
         (b'{"error":{"message":"busy","code":503}}', ServerError("gpt-4o", 503, "busy")),
@@ -241,13 +241,20 @@ def piece(*calls: Mapping[str, Any]) -> bytes:
 @pytest.mark.parametrize(
     "pieces",
     [
-        [piece({"index": 0, "id": "a", "function": {"name": "f"}}), piece({"index": 0, "id": "b"})],
-        [piece({"index": 0, "id": "a", "function": {"name": "f"}}), piece({"index": 0, "function": {"name": "g"}})],
-        [piece({"index": 1, "id": "a", "function": {"name": "f"}})],
+        [
+            piece({"index": 0, "id": "a", "function": {"name": "f", "arguments": '{"a"'}}),
+            piece({"index": 0, "id": "b", "function": {"name": "g"}}),
+        ],
+        [
+            piece({"index": 0, "id": "a", "function": {"name": "f"}}),
+            piece({"index": 1, "id": "b", "function": {"name": "g"}}),
+            piece({"index": 3, "function": {"arguments": "{}"}}),
+        ],
         [piece({"index": 0, "function": {"arguments": "{}"}})],
         [piece({"function": {"arguments": "{}"}})],
+        [piece({"index": 0, "function": {"name": "f"}}), *[piece({"index": 0, "function": {"name": "n" * 90}})] * 3],
     ],
-    ids=["two ids", "two names", "a gap", "no beginning", "no index and no beginning"],
+    ids=["two names", "a gap", "no beginning", "no index and no beginning", "a name without an end"],
 )
 def test_tool_calls_out_of_order_are_against_the_protocol(pieces: list[bytes]) -> None:
     reader = CompletionReader({}, TARGET)
@@ -265,7 +272,7 @@ def test_calls_without_an_index_are_told_apart_by_their_names() -> None:
     ):
         reader.read(piece(each))
     reader.read(piece({"id": "b", "function": {"name": "f", "arguments": "{}"}}))
-    reader.read(b"[DONE]")
+    reader.read(b'{"choices":[{"delta":{},"finish_reason":"tool_calls"}]}')
     assert reader.end().unwrap().tool_calls == (
         ToolCall(id="a", name="f", arguments="{}"),
         ToolCall(id="b", name="f", arguments="{}"),

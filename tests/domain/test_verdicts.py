@@ -67,6 +67,7 @@ MATRIX: list[tuple[LLMError, Again, NextModel, bool]] = [
     (MalformedResponse("m", "redirect"), "no", "no", False),
     (MalformedResponse("m", "empty"), "once", "yes", False),
     (MalformedResponse("m", "protocol"), "once", "yes", True),
+    (MalformedResponse("m", "unfinished"), OPT_IN, "yes", False),
     (AuthenticationFailed("m"), "other_key", "yes", False),
     (AuthenticationFailed("m", forbidden=True), "no", "yes", False),
     (QuotaExhausted("m"), "other_key", "yes", False),

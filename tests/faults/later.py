@@ -15,7 +15,7 @@ from llm_manager import (
     StreamBroken,
 )
 from llm_manager.testing.simulator import Fault, Say
-from tests.faults.matrix import called
+from tests.faults.matrix import LOST
 from tests.faults.places import MODEL, Opening, chunks, replying, streaming
 from tests.faults.rows import CAP_BYTES, STREAM, WAIT_S, FaultRow
 
@@ -58,9 +58,16 @@ LATER: tuple[FaultRow, ...] = (
     ),
     FaultRow(
         "gap in later tool calls",
-        then(*chunks(called(1, "a"))),
+        then(*chunks(LOST)),
         MalformedResponse(MODEL, "protocol"),
         *("n", "y", "y", "-"),
+        STREAM,
+    ),
+    FaultRow(
+        "answer that ended in an error",
+        replying(Say(WORD, finish="error")),
+        MalformedResponse(MODEL, "unfinished", partial=WORD),
+        *("n", "y", "n", "-"),
         STREAM,
     ),
     FaultRow(

@@ -67,10 +67,11 @@ def status(code: int, word: str | None = None) -> Opening:
     return replying(Status(code, word))
 
 
-def called(index: int, *names: str) -> str:
-    """A piece of a stream in which calls of *names* begin, all at *index*."""
-    calls = ",".join(f'{{"index":{index},"id":"{name}","function":{{"name":"{name}"}}}}' for name in names)
-    return f'{{"tool_calls":[{calls}]}}'
+LOST = '{"tool_calls":[{"index":1,"function":{"arguments":"{}"}}]}'
+"""A piece of a stream with arguments of a call that did not begin."""
+
+TORN = '{"tool_calls":[{"id":"a","function":{"name":"a","arguments":"{"}},{"id":"b","function":{"name":"b"}}]}'
+"""One with a call that begins in the middle of another's arguments."""
 
 
 NO_CONNECTION = NetworkError(MODEL)
@@ -83,6 +84,7 @@ OVERSIZE = MalformedResponse(MODEL, "oversize")
 UNDECODABLE = MalformedResponse(MODEL, "undecodable")
 UNPARSABLE = MalformedResponse(MODEL, "unparsable")
 EMPTY = MalformedResponse(MODEL, "empty")
+UNFINISHED = MalformedResponse(MODEL, "unfinished", partial="hell")
 PROTOCOL = MalformedResponse(MODEL, "protocol")
 LIMITED = RateLimitExceeded(MODEL)
 LIMITED_7_S = RateLimitExceeded(MODEL, 7.0)
@@ -92,7 +94,9 @@ INVALID = InvalidRequest(())
 TOO_LARGE = ContextTooLarge(MODEL, None, 8192)
 
 elsewhere = replying(Fault("redirect", location="https://elsewhere.invalid/"))
-conflict = streaming(*chunks(called(0, "a", "b")))
+conflict = streaming(*chunks(TORN))
+wrong_type = streaming(*chunks('{"content":true}'))
+failing = replying(Say("hell", finish="error"))
 stuck = replying(Fault("drip", gap_s=30.0))
 look = replying(CallTools({"look": {"at": "sky"}}))
 too_long = status(400, "context_length_exceeded")
@@ -155,8 +159,10 @@ UNUSABLE = (
     FaultRow("redirect", elsewhere, MalformedResponse(MODEL, "redirect"), "n", "n", "n", "-"),
     FaultRow("no choices", fault("no_choices"), EMPTY, "once", "y", "n", "-"),
     FaultRow("neither text nor a tool call", fault("null_content"), EMPTY, "once", "y", "n", "-"),
-    FaultRow("gap in tool calls", streaming(*chunks(called(1, "a"))), PROTOCOL, "once", "y", "y", "-", STREAM),
+    FaultRow("gap in tool calls", streaming(*chunks(LOST)), PROTOCOL, "once", "y", "y", "-", STREAM),
     FaultRow("tool calls in conflict", conflict, PROTOCOL, "once", "y", "y", "-", STREAM),
+    FaultRow("text of a wrong type", wrong_type, PROTOCOL, "once", "y", "y", "-", STREAM),
+    FaultRow("answer that ended in an error", failing, UNFINISHED, "A", "y", "n", "-", WHOLE),
 )
 
 REFUSED = (
@@ -221,6 +227,7 @@ NO_FAULT = (
     FaultRow("tool call and no text", look, answer("", "tool_calls", calls=(LOOK,)), "n", "n", "n", "-"),
     FaultRow("usage missing", replying(Say("hello", usage=None)), answer(usage=ESTIMATED), "n", "n", "n", "-"),
     FaultRow("refusal", replying(Say("No.", refusal=True)), answer("No.", "refusal"), "n", "n", "n", "-"),
+    FaultRow("unknown reason to end", replying(Say("hi", finish="tired")), answer("hi", "unknown"), "n", "n", "n", "-"),
     FaultRow("cut at max_tokens", replying(Say("hell", finish="length")), answer("hell", "length"), "n", "n", "n", "-"),
 )
 """What only looks like one."""

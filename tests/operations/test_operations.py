@@ -42,6 +42,7 @@ from llm_manager import (
 )
 from llm_manager.domain.events import FellBack, TargetSkipped
 from llm_manager.domain.outcome import Outcome
+from llm_manager.domain.response import FinishReason
 from llm_manager.domain.target import Target
 from llm_manager.ports import Dispatch
 from llm_manager.testing import Line, Pause, scripted
@@ -98,8 +99,9 @@ async def test_the_same_question_is_answered_from_the_cache_and_route_request_al
     assert [each.metadata.cached for each in (first, again, other, asked)] == [False, True, False, False]
 
 
-async def test_a_truncated_answer_is_not_cached() -> None:
-    cut = LLMResponse(content="cut", model="gpt", finish_reason="length")
+@pytest.mark.parametrize("finish", ["length", "unknown"])
+async def test_an_answer_that_may_not_be_whole_is_not_cached(finish: FinishReason) -> None:
+    cut = LLMResponse(content="cut", model="gpt", finish_reason=finish)
     async with scripted({"gpt": [cut, "whole"]}) as context:
         await run(generate(ASK), context)
         assert (await run(generate(ASK), context)).unwrap().content == "whole"

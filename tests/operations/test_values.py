@@ -77,6 +77,15 @@ async def test_a_truncated_answer_is_never_asked_again() -> None:
     assert await provide(query_with_schema(ASK, Mood), scripted({"gpt": [exact]})) == Success(Mood("calm", 4))
 
 
+async def test_an_answer_that_may_be_a_part_is_a_value_only_if_it_is_whole_json() -> None:
+    part = LLMResponse(content='{"mood": "calm", "score": 4', model="gpt", finish_reason="unknown")
+    error = (await provide(query_with_schema(ASK, Mood, max_reasks=0), scripted({"gpt": [part]}))).failure()
+    assert isinstance(error, ExtractionFailed)
+    assert await provide(query_with_schema(ASK, Mood), scripted({"gpt": [part, GOOD]})) == Success(Mood("calm", 4))
+    whole = LLMResponse(content=GOOD, model="gpt", finish_reason="unknown")
+    assert await provide(query_with_schema(ASK, Mood), scripted({"gpt": [whole]})) == Success(Mood("calm", 4))
+
+
 async def test_a_refusal_is_not_asked_again() -> None:
     refusal = LLMResponse(content="I cannot.", model="gpt", finish_reason="refusal")
     error = (await provide(query_with_schema(ASK, Mood), scripted({"gpt": [refusal, GOOD]}))).failure()

@@ -73,6 +73,11 @@ class _Answering:
         """As the reader says."""
         return self._reader.finished
 
+    @property
+    def is_complete(self) -> bool:
+        """As the reader says."""
+        return self._reader.is_complete
+
     def broken(self, why: str, /) -> StreamBroken:
         """As the reader says."""
         return self._reader.broken(why)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Protocol, final
 
 from returns.result import Failure, Success
 
+from llm_manager.adapters.bodies import read_body
 from llm_manager.adapters.conversing import answering, reader_answering
-from llm_manager.adapters.dialects.dialect import Dialect, Headers
+from llm_manager.adapters.dialects.dialect import Dialect, Headers, is_answered
 from llm_manager.adapters.http.driver import Http, HttpAnswer, HttpStream
 from llm_manager.adapters.http.engine import HttpCall
-from llm_manager.adapters.incoming import Streamed, Whole
+from llm_manager.adapters.incoming import Streamed
 from llm_manager.domain.config import LLMConfig
 from llm_manager.domain.errors import LLMError
 from llm_manager.domain.masking import Mask
@@ -23,9 +25,6 @@ from llm_manager.ports import Dispatch, Incoming
 from llm_manager.ports.providers import ignore
 
 _COMMON = {"content-type": "application/json", "accept-encoding": "gzip, deflate"}
-
-WHOLE_TYPES = ("application/json", "text/html")
-"""What no stream says it is: an error under status 200, a server that cannot stream, the page of a proxy."""
 
 
 class Route(Protocol):
@@ -69,10 +68,10 @@ class Hosted:
             return answered
         answer = answered.unwrap()
         by = self._route.arrived(dispatch, answer.headers)
-        return mask_of(keys, dispatch.target).outcome(self._read(answer, by, dispatch))
+        return mask_of(keys, dispatch.target).outcome(await self._read(answer, by, dispatch))
 
     async def stream(self, dispatch: Dispatch, /) -> Outcome[Incoming, LLMError]:
-        """One answer as it comes; what is no stream is read as a whole."""
+        """One answer as it comes; an error is read as a whole."""
         keys = self._route.keys(dispatch.keys)
         opened = await self._http.stream(self._question(dispatch, keys, streamed=True))
         if isinstance(opened, Failure):
@@ -80,21 +79,21 @@ class Hosted:
         stream = opened.unwrap()
         by = self._route.arrived(dispatch, stream.headers)
         mask = mask_of(keys, dispatch.target)
-        if _is_answer(stream.status) and not stream.headers.get("content-type", "").startswith(WHOLE_TYPES):
+        if is_answered(stream.status):
             read = self._dialect.reader(stream.headers, by)
-            reader = reader_answering(read, self._dialect, dispatch.request, dispatch.target)
             return Success(
                 Streamed(
                     stream,
-                    reader,
+                    reader_answering(read, self._dialect, dispatch.request, dispatch.target),
                     self._dialect.framing,
                     self._settings,
+                    partial(self._read_body, stream, by, dispatch),
                     idle_s=self._idle_s,
                     model=by.model,
                     mask=mask,
                 )
             )
-        return mask.outcome(await self._whole(stream, by, dispatch))
+        return mask.outcome(Failure(await self._failed(stream, by, dispatch)))
 
     async def models(self, target: Target, keys: Mapping[str, Secret], /) -> Outcome[tuple[str, ...], LLMError]:
         """What the provider lists."""
@@ -121,28 +120,25 @@ class Hosted:
     def _headers(self, accepted: str, known: Headers) -> Headers:
         return {**_COMMON, "accept": accepted, **self._dialect.headers, **known}
 
-    async def _whole(self, stream: HttpStream, by: Target, dispatch: Dispatch) -> Outcome[Incoming, LLMError]:
+    async def _failed(self, stream: HttpStream, by: Target, dispatch: Dispatch) -> LLMError:
         try:
             body = await stream.whole(self._settings.max_body_bytes)
         finally:
             await stream.aclose()
-        if isinstance(body, Failure):
-            return body
-        read = self._read(HttpAnswer(status=stream.status, headers=stream.headers, body=body.unwrap()), by, dispatch)
-        return read if isinstance(read, Failure) else Success(Whole(read.unwrap()))
+        read = body if isinstance(body, Failure) else await self._read_body(stream, by, dispatch, body.unwrap())
+        return read.failure()
 
-    def _read(self, answer: HttpAnswer, by: Target, dispatch: Dispatch) -> Outcome[LLMResponse, LLMError]:
-        status = 200 if _is_answer(answer.status) else answer.status
-        refused = self._route.refusal(status, answer.body)
+    async def _read_body(
+        self, stream: HttpStream, by: Target, dispatch: Dispatch, body: bytes
+    ) -> Outcome[LLMResponse, LLMError]:
+        return await self._read(HttpAnswer(status=stream.status, headers=stream.headers, body=body), by, dispatch)
+
+    async def _read(self, answer: HttpAnswer, by: Target, dispatch: Dispatch) -> Outcome[LLMResponse, LLMError]:
+        refused = self._route.refusal(answer.status, answer.body)
         if refused is not None:
             return Failure(refused)
-        read = self._dialect.read_answer(status, answer.headers, answer.body, by)
+        read = await read_body(self._dialect, answer.status, answer.headers, answer.body, by)
         return answering(read, self._dialect, dispatch.request, dispatch.target)
-
-
-def _is_answer(status: int) -> bool:
-    """Does *status* stand above an answer? Some servers call one 201, or 203 where a proxy has changed it."""
-    return 200 <= status < 300
 
 
 @final

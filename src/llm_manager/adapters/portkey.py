@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, final
 
-from llm_manager.adapters.dialects.dialect import Headers
+from llm_manager.adapters.dialects.dialect import Headers, is_answered
 from llm_manager.adapters.dialects.json_values import as_object, as_text, parse_json
 from llm_manager.adapters.dialects.statuses import MESSAGE_LENGTH
 from llm_manager.domain.errors import GatewayError
@@ -70,7 +70,7 @@ class Gateway:
         Its own errors are ``{"status": "failure", "message": ...}``; what a provider said keeps the shape of that wire
         and names the provider.
         """
-        if status == 200:
+        if is_answered(status):
             return None
         try:
             answer = as_object(parse_json(body))

@@ -18,7 +18,7 @@ TimeoutPhase: TypeAlias = Literal["first_byte", "idle", "attempt", "total"]
 """Which limit ran out: that of the head of a stream, of a silence in it, of one attempt, or the caller's deadline."""
 NetworkCause: TypeAlias = Literal["connect", "dns", "tls", "reset", "local"]
 MalformedReason: TypeAlias = Literal[
-    "truncated", "oversize", "undecodable", "unparsable", "redirect", "empty", "protocol"
+    "truncated", "oversize", "undecodable", "unparsable", "redirect", "empty", "protocol", "unfinished"
 ]
 ExtractionKind: TypeAlias = Literal["empty", "not_found", "too_deep", "too_large"]
 
@@ -149,11 +149,13 @@ class GatewayError:
 
 @dataclass(frozen=True, slots=True)
 class MalformedResponse:
-    """An answer came that is not one: cut off, too big, not decodable, empty, or against its own protocol."""
+    """An answer came that is not one: cut off, too big, not decodable, empty, against its own protocol, or unfinished:
+    it says itself that the model broke off. ``partial`` is the text that an unfinished one holds."""
 
     model: str
     reason: MalformedReason
     message: str = ""
+    partial: str = field(default="", kw_only=True, repr=False)
     usage: Usage | None = field(default=None, kw_only=True, repr=False)
     tag: Literal["MalformedResponse"] = field(default="MalformedResponse", kw_only=True, repr=False)
 

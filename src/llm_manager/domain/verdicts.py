@@ -74,7 +74,7 @@ def again(error: LLMError) -> Again:  # noqa: C901, PLR0912  # one flat table
         case MalformedResponse(reason=reason):
             if reason in ("empty", "protocol"):
                 return "once"
-            return "if_ambiguous_allowed" if reason in ("truncated", "undecodable") else "no"
+            return "if_ambiguous_allowed" if reason in ("truncated", "undecodable", "unfinished") else "no"
         case StreamBroken():
             return "if_ambiguous_allowed"
         case AuthenticationFailed(forbidden=forbidden):

@@ -114,8 +114,9 @@ def cache_key_of(request: LLMRequest, chain: Sequence[Candidate]) -> str:
 
 
 def is_worth_keeping(value: object) -> bool:
-    """A truncated or filtered answer is not one that anybody wants again."""
-    return isinstance(value, LLMResponse) and value.finish_reason not in ("length", "content_filter")
+    """An answer that is truncated or filtered, or of which nobody knows why it ended, is not one that anybody wants
+    again."""
+    return isinstance(value, LLMResponse) and value.finish_reason not in ("length", "content_filter", "unknown")
 
 
 def limit_s(context: Context, request: LLMRequest) -> float:

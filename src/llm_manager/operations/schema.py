@@ -115,11 +115,24 @@ def _value_of(
             if isinstance(whole, Success):
                 return whole
         return Failure(ResponseTruncated(response.content))
+    if response.finish_reason == "unknown" and not _is_json(response.content):
+        said = "nothing says that the answer is whole, and it is not whole JSON"
+        return Failure(ExtractionFailed(response.content, message=said))
     bare = _bare(response.content)
     found = extract_with_schema(bare, schema)
     if isinstance(found, Success) or bare is response.content:
         return found
     return extract_with_schema(response.content, schema)
+
+
+def _is_json(content: str) -> bool:
+    from pydantic_core import from_json  # noqa: PLC0415  # as above
+
+    try:
+        from_json(content)
+    except (ValueError, TypeError):
+        return False
+    return True
 
 
 def _bare(content: str) -> str:

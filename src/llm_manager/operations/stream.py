@@ -21,7 +21,7 @@ from returns.result import Failure, Success
 from llm_manager.combinators.cached import look_up
 from llm_manager.combinators.timeout import deadline
 from llm_manager.domain.arguments import check_request
-from llm_manager.domain.errors import LLMError, StreamBroken
+from llm_manager.domain.errors import LLMError, MalformedResponse, StreamBroken
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.request import LLMRequest
 from llm_manager.domain.response import LLMResponse
@@ -135,7 +135,7 @@ class LLMStream(Ongoing):
 
     def _failed(self, error: LLMError) -> StreamFailed:
         partial = self.text
-        if isinstance(error, StreamBroken):
+        if isinstance(error, StreamBroken) or (isinstance(error, MalformedResponse) and error.partial):
             error = replace(error, partial=partial)
         return StreamFailed(self._account.fail(error), partial)
 

@@ -7,100 +7,115 @@ the sentences of :mod:`~llm_manager.adapters.dialects.refusal_words`.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 
 from returns.result import Failure, Success
 
 from llm_manager.adapters.dialects.anthropic_thoughts import place_of_text, signature_of
-from llm_manager.adapters.dialects.dialect import Headers
+from llm_manager.adapters.dialects.assembly import Assembly
+from llm_manager.adapters.dialects.dialect import Headers, is_answered
+from llm_manager.adapters.dialects.error_envelopes import error_in, named
 from llm_manager.adapters.dialects.error_words import words_in, words_of
+from llm_manager.adapters.dialects.fields import WrongType, arguments_text_of, objects_of, strictly, text_of
 from llm_manager.adapters.dialects.header_costs import with_cost
 from llm_manager.adapters.dialects.json_values import Json, as_count, as_list, as_object, as_text
-from llm_manager.adapters.dialects.refusals import error_inside, error_of
+from llm_manager.adapters.dialects.refusals import STATUS_OF, error_inside, error_of
 from llm_manager.adapters.dialects.statuses import read_object
-from llm_manager.domain.errors import LLMError, MalformedResponse
+from llm_manager.domain.errors import LLMError
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.paid import paid_for
-from llm_manager.domain.request import ToolCall
-from llm_manager.domain.response import FinishReason, LLMResponse, ResponseMetadata, Usage
+from llm_manager.domain.response import LLMResponse, Usage
 from llm_manager.domain.target import Target
-
-FINISH: Mapping[str, FinishReason] = {
-    "end_turn": "stop",
-    "stop_sequence": "stop",
-    "max_tokens": "length",
-    "model_context_window_exceeded": "length",
-    "tool_use": "tool_calls",
-    "refusal": "refusal",
-}
 
 
 def read_answer(status: int, headers: Headers, body: bytes, target: Target) -> Outcome[LLMResponse, LLMError]:
     """The response that *body* holds, or the error it is."""
-    if status != 200:
+    if not is_answered(status):
         return Failure(read_error(status, headers, body, target))
     read = read_object(body, target)
     if isinstance(read, Failure):
         return read
     answer = read.unwrap()
-    if answer.get("type") == "error":
-        return Failure(read_error_inside(answer, headers, target))
     told = with_cost(usage_of(as_object(answer.get("usage"))), headers)
-    return paid_for(_response(answer, told, headers, target), told)
+    return paid_for(strictly(target, _response, answer, told, headers, target), told)
 
 
 def _response(answer: Json, told: Usage, headers: Headers, target: Target) -> Outcome[LLMResponse, LLMError]:
-    blocks = [as_object(block) for block in as_list(answer.get("content"))]
-    text = "".join(as_text(block.get("text")) or "" for block in blocks if block.get("type") == "text")
-    calls = _calls(blocks)
-    finish = FINISH.get(as_text(answer.get("stop_reason")) or "", "unknown")
-    if not text and finish == "refusal":
-        text = refusal_of(answer)
-    if not text and not calls and finish not in ("refusal", "length"):
-        return Failure(MalformedResponse(target.model, "empty", "the answer has neither text nor a tool call"))
-    return Success(
-        LLMResponse(
-            content=text,
-            model=target.model,
-            usage=told,
-            finish_reason=finish,
-            tool_calls=calls,
-            reasoning="".join(as_text(block.get("thinking")) or "" for block in blocks),
-            metadata=ResponseMetadata(
-                provider=target.provider.name,
-                request_id=headers.get("request-id") or as_text(answer.get("id")),
-                response_id=as_text(answer.get("id")),
-                served_model=as_text(answer.get("model")) or None,
-            ),
-        )
-    )
+    error = error_in(answer)
+    if error is not None:
+        return Failure(read_error_inside(error, headers, target))
+    found = Assembly(target, headers.get("request-id"))
+    found.usage = told
+    found.response_id = as_text(answer.get("id"))
+    found.served_model = as_text(answer.get("model")) or None
+    read = _blocks(answer.get("content"), found)
+    if isinstance(read, Failure):
+        return read
+    end_with(found, answer, headers, target)
+    found.finish = found.finish or "unknown"  # it is whole, whatever it says of its end
+    return found.whole()
 
 
-def _calls(blocks: Sequence[Json]) -> tuple[ToolCall, ...]:
-    """The calls in order, each with the thinking blocks, and the places of text, since the one before it."""
-    calls: list[ToolCall] = []
+def _blocks(content: object, found: Assembly) -> Outcome[None, LLMError]:
+    """Read the blocks of *content* in order, each call with the thinking blocks since the one before it. Blocks of
+    other kinds are the vendor's own, such as what its own tools did."""
+    if isinstance(content, str):
+        found.say(content)
+        return Success(None)
     thoughts: list[Json] = []
-    for block in blocks:
-        match block.get("type"):
-            case "thinking" | "redacted_thinking":
-                thoughts.append(block)
+    for at, block in enumerate(objects_of(content, "content")):
+        match kind_of(block, f"content[{at}]"):
             case "text":
-                length = len(as_text(block.get("text")) or "")
-                thoughts += (place_of_text(length),) if length else ()
+                text = text_of(block.get("text"), f"content[{at}].text") or ""
+                found.say(text)
+                thoughts += (place_of_text(len(text)),) if text else ()
+            case "thinking" | "redacted_thinking":
+                thoughts.append({"type": "thinking", **block})
+                found.think(text_of(block.get("thinking"), f"content[{at}].thinking") or "")
             case "tool_use":
-                arguments = json.dumps(block.get("input") or {}, ensure_ascii=False)
-                name, id_ = as_text(block.get("name")) or "", as_text(block.get("id")) or ""
-                calls.append(
-                    ToolCall(
-                        id=id_, name=name, arguments=arguments, signature=signature_of(thoughts, is_first=not calls)
-                    )
+                id_, name = (
+                    text_of(block.get("id"), f"content[{at}].id"),
+                    text_of(block.get("name"), f"content[{at}].name"),
                 )
+                arguments = arguments_text_of(block.get("input"), f"content[{at}].input")
+                signature = signature_of(thoughts, is_first=not found.calls)
+                called = found.begin_call(id_, name, arguments, signature)
+                if isinstance(called, Failure):
+                    return called
                 thoughts = []
             case _:
                 pass
-    return tuple(calls)
+    return Success(None)
+
+
+_KINDS: Mapping[str, str] = {"text": "text", "thinking": "thinking", "data": "redacted_thinking", "input": "tool_use"}
+"""What a block is that does not say so, by what it holds."""
+
+
+def kind_of(block: Json, path: str) -> str:
+    """The kind of a block: others than these are known to the vendor alone."""
+    kind = block.get("type")
+    if isinstance(kind, str):
+        return kind
+    if kind is not None:
+        raise WrongType(f"{path}.type", kind)
+    return next((kind for name, kind in _KINDS.items() if name in block), "")
+
+
+def end_with(answer: Assembly, told: Json, headers: Headers, target: Target) -> None:
+    """Why the answer ended, as *told* has it, with the vendor's words of a refusal; the name of an error is that
+    error."""
+    word = text_of(told.get("stop_reason"), "stop_reason")
+    if word is None:
+        return
+    why = refusal_of(told) if word == "refusal" and not answer.text else ""
+    if why:
+        answer.say(why)
+    answer.end_with(word)
+    answer.refused = answer.finish == "refusal"
+    if answer.failure is not None and word.lower() in STATUS_OF:
+        answer.failure = read_error_inside(named(word.lower()), headers, target)
 
 
 def refusal_of(answer: Json) -> str:
@@ -163,7 +178,7 @@ def _larger(now: int | None, before: int | None) -> int | None:
 
 def read_models(status: int, headers: Headers, body: bytes, target: Target) -> Outcome[tuple[str, ...], LLMError]:
     """The names in the answer to ``GET /models``."""
-    if status != 200:
+    if not is_answered(status):
         return Failure(read_error(status, headers, body, target))
     read = read_object(body, target)
     if isinstance(read, Failure):

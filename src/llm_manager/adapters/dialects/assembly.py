@@ -1,17 +1,21 @@
-"""A streamed answer put together again: what every dialect's reader keeps while it reads."""
+"""An answer put together from what it says: what every reader keeps while it reads, of a stream or of a whole body.
+
+Both go the same way, so an answer is the same whichever way it comes.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import replace
 from typing import Final, final
 
 from returns.result import Failure, Success
 
+from llm_manager.adapters.dialects.endings import ending_of
+from llm_manager.adapters.dialects.growing_calls import MOST_CALLS, MOST_NAME, GrowingCall
 from llm_manager.domain.errors import ContentFiltered, LLMError, MalformedResponse, StreamBroken
 from llm_manager.domain.joined import Joined
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.paid import paid_for
-from llm_manager.domain.request import ToolCall
 from llm_manager.domain.response import FinishReason, LLMResponse, ResponseMetadata, Usage
 from llm_manager.domain.stream import ReasoningDelta, TextDelta, ToolCallDelta
 from llm_manager.domain.target import Target
@@ -24,32 +28,27 @@ WIDE_BYTES: Final = 4
 RECORD_BYTES: Final = 2048
 """More than an empty tool call takes, or another record of as many fields."""
 
-MOST_CALLS: Final = 4096
-"""So many tool calls are in no answer that anybody can use."""
-
-
-@final
-@dataclass(slots=True)
-class _Call:
-    """A tool call that is still being said."""
-
-    id: str
-    name: str
-    arguments: Joined = field(default_factory=Joined)
-    signature: str | None = None
-
 
 @final
 class Assembly:
     """The answer of *target* so far. What is said is joined as it comes, so an answer in many pieces takes no more
-    memory than one in few; *kept_bytes* is how much."""
+    memory than one in few; *kept_bytes* is how much.
+
+    *finish* is why it ended, None while it goes on: more that is said takes it back. *failure* is the error that its
+    reason to end was; *is_over* says that nothing more comes although no reason was given, and *goes_on* that something
+    came behind a reason.
+    """
 
     __slots__ = (
-        "_calls",
+        "_early",
         "_reasoning",
         "_target",
         "_text",
+        "calls",
+        "failure",
         "finish",
+        "goes_on",
+        "is_over",
         "kept_bytes",
         "refused",
         "request_id",
@@ -62,26 +61,39 @@ class Assembly:
         self._target = target
         self._text = Joined()
         self._reasoning = Joined()
+        self._early: FinishReason | None = None
+        self.goes_on = False
         self.kept_bytes = 0
-        self._calls: dict[int, _Call] = {}
+        self.calls: list[GrowingCall] = []
         self.request_id = request_id
         self.response_id: str | None = None
         self.served_model: str | None = None
         self.usage = Usage()
         self.finish: FinishReason | None = None
+        self.failure: LLMError | None = None
+        self.is_over = False
         self.refused = False
 
     def say(self, text: str) -> TextDelta:
         """More of the answer."""
+        if self.finish is not None:
+            self._go_on()
         self._text.add(text)
         self.hold(text)
         return TextDelta(text)
 
     def think(self, text: str) -> ReasoningDelta:
         """More of the reasoning."""
+        if self.finish is not None:
+            self._go_on()
         self._reasoning.add(text)
         self.hold(text)
         return ReasoningDelta(text)
+
+    def _go_on(self) -> None:
+        """More is said behind a reason to end: whoever says one with each piece has not ended until the body does."""
+        self.finish = None
+        self.goes_on = True
 
     def hold(self, *texts: str | None) -> None:
         """Count *texts* among what is kept: here, and as long by whoever reads the stream.
@@ -96,66 +108,99 @@ class Assembly:
         """Count one record, whatever it holds, among what is kept."""
         self.kept_bytes += RECORD_BYTES
 
-    def call(
-        self, index: int, id_: str | None, name: str | None, arguments: str, signature: str | None = None
+    def begin_call(
+        self, id_: str | None, name: str | None, arguments: str = "", signature: str | None = None
     ) -> Outcome[ToolCallDelta, MalformedResponse]:
-        """More of the call at *index*, which begins with its *name*. Calls come one after the other: an index that
-        leaves one out, or that is taken by another call, is against the protocol."""
-        known = self._calls.get(index)
-        if known is None:
-            if index != len(self._calls) or not name:
-                return Failure(self._protocol(f"a tool call at {index} that did not begin, after {len(self._calls)}"))
-            if index >= MOST_CALLS:
-                return Failure(MalformedResponse(self._target.model, "oversize", f"more than {MOST_CALLS} tool calls"))
-            known = self._calls[index] = _Call(id_ or "", name)
-            self.hold_record()
-            self.hold(id_, name)
-        elif (id_ and id_ != known.id) or (name and name != known.name):
-            return Failure(self._protocol(f"two tool calls at {index}: {known.name} and {name or known.name}"))
-        known.arguments.add(arguments)
-        known.signature = signature or known.signature
-        self.hold(arguments, signature)
-        return Success(ToolCallDelta(index=index, id=id_, name=name, arguments=arguments))
+        """Another call, which has a name or will get one."""
+        if len(self.calls) >= MOST_CALLS:
+            return Failure(MalformedResponse(self._target.model, "oversize", f"more than {MOST_CALLS} tool calls"))
+        self.calls.append(GrowingCall(id_ or "", name or ""))
+        self.hold_record()
+        self.hold(id_, name)
+        index = len(self.calls) - 1
+        self.grow_call(index, arguments, signature)
+        return Success(ToolCallDelta(index=index, id=id_ or None, name=name or None, arguments=arguments))
 
-    @property
-    def calls_begun(self) -> int:
-        """How many tool calls there are so far."""
-        return len(self._calls)
+    def grow_call(self, index: int, arguments: str, signature: str | None = None) -> ToolCallDelta:
+        """More of the call at *index*."""
+        if self.finish is not None:
+            self._go_on()
+        call = self.calls[index]
+        call.arguments.add(arguments)
+        call.signature = signature or call.signature
+        self.hold(arguments, signature)
+        return ToolCallDelta(index=index, arguments=arguments)
+
+    def name_call(self, index: int, id_: str | None, name: str | None) -> Outcome[None, MalformedResponse]:
+        """The call at *index* gets its id, or more of its name."""
+        call = self.calls[index]
+        call.id = call.id or id_ or ""
+        call.name += name or ""
+        self.hold(id_, name)
+        return Success(None) if len(call.name) <= MOST_NAME else Failure(self.protocol("a name without an end"))
 
     @property
     def text(self) -> str:
         """The answer so far."""
         return self._text.text
 
+    @property
+    def is_complete(self) -> bool:
+        """Has it said why it ended, and nothing since, or that it is over?"""
+        return self.is_over or (self.finish is not None and not self.goes_on)
+
+    @property
+    def has_said_something(self) -> bool:
+        """Is there text, or a call?"""
+        return bool(self._text or self.calls)
+
+    def end_with(self, word: str) -> None:
+        """It ended for the reason that is *word*; one that is blank is none."""
+        if word.strip():
+            ending = ending_of(word)
+            self.finish = self._early = "unknown" if ending == "failed" else ending
+            self.failure = self.unfinished(f"it ended with {word[:MOST_NAME]}") if ending == "failed" else None
+
+    def unfinished(self, why: str) -> MalformedResponse:
+        """What there is of it is a part."""
+        return MalformedResponse(self._target.model, "unfinished", why, partial=self.text)
+
+    def protocol(self, said: str) -> MalformedResponse:
+        """It is not what its wire has."""
+        return MalformedResponse(self._target.model, "protocol", said)
+
     def broken(self, why: str) -> StreamBroken:
         """The stream ended here, before it was complete."""
         return StreamBroken(self._target.model, self.text, why)
 
     def whole(self) -> Outcome[LLMResponse, LLMError]:
-        """The answer, if the stream has said why it ended and holds one; else the error, with what had been used."""
-        if self.finish is None:
+        """The answer, if it has said why it ended and holds one; else the error, with what had been used."""
+        finish = self.finish or (self._early if self.is_over else None)
+        if self.failure is not None:
+            return paid_for(Failure(self.failure), self.usage)
+        if finish is None and self.is_over and not self.has_said_something:
+            finish = "unknown"  # nothing was said, and nothing is missing
+        if finish is None:
             return Failure(self.broken("the stream ended before the answer did"))
-        return paid_for(self._whole(), self.usage)
+        return paid_for(self._whole(finish), self.usage)
 
-    def _whole(self) -> Outcome[LLMResponse, LLMError]:
+    def _whole(self, finish: FinishReason) -> Outcome[LLMResponse, LLMError]:
         text = self.text
-        if self.finish == "content_filter":
+        if finish == "content_filter":
             return Failure(ContentFiltered(self._target.model, text))
-        if not text and not self._calls and not self.refused and self.finish != "length":
+        if not text and not self.calls and not self.refused and finish not in ("length", "refusal"):
             return Failure(MalformedResponse(self._target.model, "empty", "neither text nor a tool call"))
-        calls = (self._calls[index] for index in sorted(self._calls))
+        if finish == "tool_calls" and not self.calls:
+            return Failure(self.unfinished("it ended to call a tool, and names none"))
+        if not all(call.name for call in self.calls):
+            return Failure(self.protocol("a tool call without a name"))
         return Success(
             LLMResponse(
                 content=text,
                 model=self._target.model,
-                usage=self.usage,
-                finish_reason="refusal" if self.refused else self.finish or "unknown",
-                tool_calls=tuple(
-                    ToolCall(
-                        id=call.id, name=call.name, arguments=call.arguments.text or "{}", signature=call.signature
-                    )
-                    for call in calls
-                ),
+                usage=self._believed(),
+                finish_reason=self._reason(finish),
+                tool_calls=tuple(call.whole() for call in self.calls),
                 reasoning=self._reasoning.text,
                 metadata=ResponseMetadata(
                     provider=self._target.provider.name,
@@ -166,5 +211,15 @@ class Assembly:
             )
         )
 
-    def _protocol(self, said: str) -> MalformedResponse:
-        return MalformedResponse(self._target.model, "protocol", said)
+    def _reason(self, finish: FinishReason) -> FinishReason:
+        """Why it ended; behind a tool call, servers stop as they do behind a text."""
+        if self.refused:
+            return "refusal"
+        return "tool_calls" if finish == "stop" and self.calls else finish
+
+    def _believed(self) -> Usage:
+        """What is told of its usage: an answer of no tokens to a prompt of none is no count."""
+        usage = self.usage
+        if usage.prompt_tokens == 0 and not usage.completion_tokens and self.has_said_something:
+            return replace(usage, prompt_tokens=None, completion_tokens=None, total_tokens=None)
+        return usage

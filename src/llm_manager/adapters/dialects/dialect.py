@@ -21,6 +21,18 @@ from llm_manager.domain.target import Target
 Headers: TypeAlias = Mapping[str, str]
 """Names are in lower case."""
 
+
+class ErrorEvent(bytes):
+    """The data of a server-sent event whose name is ``error``."""
+
+    __slots__ = ()
+
+
+def is_answered(status: int) -> bool:
+    """Is *status* that of an answer? Some gateways create one: 201."""
+    return 200 <= status < 300
+
+
 Framing: TypeAlias = Literal["sse", "ndjson"]
 """How a stream is cut into JSON texts: server-sent events (WHATWG HTML, 9.2), or one to a line."""
 
@@ -43,6 +55,11 @@ class AnswerReader(Protocol):
     @property
     def finished(self) -> bool:
         """Has the stream said that nothing more comes?"""
+        ...
+
+    @property
+    def is_complete(self) -> bool:
+        """Has the stream said why the answer ended, or that it did? There may be a little more, such as the usage."""
         ...
 
     def broken(self, why: str, /) -> StreamBroken:

@@ -6,13 +6,22 @@ Google's error model (``google.rpc``). Statuses and reasons decide; a prompt tha
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 
 from returns.result import Failure, Success
 
-from llm_manager.adapters.dialects.dialect import Headers
+from llm_manager.adapters.dialects.assembly import Assembly
+from llm_manager.adapters.dialects.dialect import Headers, is_answered
+from llm_manager.adapters.dialects.error_envelopes import error_in
 from llm_manager.adapters.dialects.error_words import ErrorWords, words_in, words_of
+from llm_manager.adapters.dialects.fields import (
+    arguments_text_of,
+    flag_of,
+    object_of,
+    objects_of,
+    strictly,
+    text_of,
+)
 from llm_manager.adapters.dialects.json_values import Json, as_count, as_list, as_object, as_text
 from llm_manager.adapters.dialects.refusals import error_of
 from llm_manager.adapters.dialects.signatures import signed
@@ -27,8 +36,8 @@ from llm_manager.domain.errors import (
 )
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.paid import paid_for
-from llm_manager.domain.request import ToolCall
-from llm_manager.domain.response import FinishReason, LLMResponse, ResponseMetadata, Usage
+from llm_manager.domain.response import LLMResponse, Usage
+from llm_manager.domain.stream import Delta, ToolCallDelta
 from llm_manager.domain.target import Target
 
 OUR_ID = "gemini_call_"
@@ -36,23 +45,6 @@ OUR_ID = "gemini_call_"
 
 _ID_LENGTH = 20
 """How much of an answer's id goes into those of its calls."""
-
-FINISH: Mapping[str, FinishReason] = {
-    "STOP": "stop",
-    "MAX_TOKENS": "length",
-    "CONTINUATION": "length",
-    "SAFETY": "content_filter",
-    "RECITATION": "content_filter",
-    "BLOCKLIST": "content_filter",
-    "PROHIBITED_CONTENT": "content_filter",
-    "SPII": "content_filter",
-    "MODEL_ARMOR": "content_filter",
-    "LANGUAGE": "content_filter",
-    "ESCALATION": "content_filter",
-    "IMAGE_SAFETY": "content_filter",
-    "IMAGE_PROHIBITED_CONTENT": "content_filter",
-    "IMAGE_RECITATION": "content_filter",
-}
 
 _BROKEN_OFF = frozenset(
     {
@@ -83,54 +75,56 @@ _STATUS_OF: Mapping[str, int] = {
 
 def read_answer(status: int, headers: Headers, body: bytes, target: Target) -> Outcome[LLMResponse, LLMError]:
     """The response that *body* holds, or the error it is."""
-    if status != 200:
+    if not is_answered(status):
         return Failure(read_error(status, headers, body, target))
     read = read_object(body, target)
     if isinstance(read, Failure):
         return read
     answer = read.unwrap()
     told = usage_of(as_object(answer.get("usageMetadata")))
-    return paid_for(_response(answer, told, headers, target), told)
+    return paid_for(strictly(target, _response, answer, told, headers, target), told)
 
 
 def _response(answer: Json, told: Usage, headers: Headers, target: Target) -> Outcome[LLMResponse, LLMError]:
-    if answer.get("error") is not None:
-        return Failure(read_error_inside(answer, headers, target))
+    error = error_in(answer)
+    if error is not None:
+        return Failure(read_error_inside(error, headers, target))
     blocked = blocked_by(answer)
     if blocked is not None:
         return Failure(ContentFiltered(target.model, blocked))
-    candidates = as_list(answer.get("candidates"))
+    candidates = objects_of(answer.get("candidates"), "candidates")
     if not candidates:
         return Failure(MalformedResponse(target.model, "empty", "the answer has no candidates"))
-    candidate = as_object(candidates[0])
-    failed = failed_by(candidate, target)
-    if failed is not None:
-        return Failure(failed)
-    parts, id_ = parts_of(candidate), as_text(answer.get("responseId"))
-    called = [part for part in parts if "functionCall" in part]
-    calls = tuple(call_of(part, index, id_) for index, part in enumerate(called))
-    if not all(call.name for call in calls):
-        return Failure(MalformedResponse(target.model, "protocol", "a tool call without a name"))
-    text = "".join(text_of(part) for part in parts if not part.get("thought"))
-    finish = finish_of(candidate) or "unknown"
-    if not text and not calls and finish != "length":
-        return Failure(MalformedResponse(target.model, "empty", f"no text and no call: {why_ended(candidate)}"))
-    return Success(
-        LLMResponse(
-            content=text,
-            model=target.model,
-            usage=told,
-            finish_reason="tool_calls" if calls and finish == "stop" else finish,
-            tool_calls=calls,
-            reasoning="".join(text_of(part) for part in parts if part.get("thought")),
-            metadata=ResponseMetadata(
-                provider=target.provider.name,
-                request_id=request_id_of(headers) or id_,
-                response_id=id_,
-                served_model=as_text(answer.get("modelVersion")) or None,
-            ),
-        )
-    )
+    found = Assembly(target, request_id_of(headers))
+    found.usage = told
+    found.response_id = as_text(answer.get("responseId"))
+    found.served_model = as_text(answer.get("modelVersion")) or None
+    read = read_candidate(candidates[0], found, target)
+    if isinstance(read, Failure):
+        return read
+    found.finish = found.finish or "unknown"  # it is whole, whatever it says of its end
+    return found.whole()
+
+
+def read_candidate(candidate: Json, answer: Assembly, target: Target) -> Outcome[Sequence[Delta], LLMError]:
+    """What a candidate, or a piece of one, adds to *answer*: its parts, and why it ended."""
+    deltas: list[Delta] = []
+    content = object_of(candidate.get("content"), "candidates[0].content")
+    for part in objects_of(content.get("parts"), "candidates[0].content.parts"):
+        text = text_of(part.get("text"), "candidates[0].content.parts.text")
+        if part.get("functionCall") is not None:
+            called = _call(part, answer)
+            if isinstance(called, Failure):
+                return called
+            deltas.append(called.unwrap())
+        elif text:
+            is_thought = flag_of(part.get("thought"), "candidates[0].content.parts.thought")
+            deltas.append(answer.think(text) if is_thought else answer.say(text))
+    word = text_of(candidate.get("finishReason"), "candidates[0].finishReason")
+    if word is not None:
+        answer.end_with(word)
+        answer.failure = failed_by(word, candidate, answer, target)
+    return Success(deltas)
 
 
 def request_id_of(headers: Headers) -> str | None:
@@ -143,50 +137,37 @@ def blocked_by(answer: Json) -> str | None:
     return as_text(as_object(answer.get("promptFeedback")).get("blockReason"))
 
 
-def parts_of(candidate: Json) -> Sequence[Json]:
-    """What a candidate is made of."""
-    return [as_object(part) for part in as_list(as_object(candidate.get("content")).get("parts"))]
-
-
-def finish_of(candidate: Json) -> FinishReason | None:
-    """Why the answer ended, in our own words; None while it goes on."""
-    reason = as_text(candidate.get("finishReason"))
-    return None if reason is None else FINISH.get(reason, "unknown")
-
-
 def why_ended(candidate: Json) -> str:
-    """The same in the vendor's words."""
+    """Why the answer ended in the vendor's words."""
     return as_text(candidate.get("finishMessage")) or as_text(candidate.get("finishReason")) or ""
 
 
-def failed_by(candidate: Json, target: Target) -> LLMError | None:
-    """The error that a reason to end is, None for one that leaves an answer."""
-    reason = as_text(candidate.get("finishReason")) or ""
-    if FINISH.get(reason) == "content_filter":
+def failed_by(word: str, candidate: Json, answer: Assembly, target: Target) -> LLMError | None:
+    """The error that the reason to end *word* is, None for one that leaves an answer."""
+    if answer.finish == "content_filter":
         return ContentFiltered(target.model, why_ended(candidate))
-    if reason in _BROKEN_OFF:
-        return MalformedResponse(target.model, "empty", f"no whole answer: {why_ended(candidate)}")
-    if reason == "PUP_LIMITED_DISABLED":  # the account has broken the vendor's rules of use
+    if word == "PUP_LIMITED_DISABLED":  # the account has broken the vendor's rules of use
         return AuthenticationFailed(target.model, forbidden=True, message=why_ended(candidate))
-    return None
+    if word in _BROKEN_OFF:
+        return MalformedResponse(target.model, "empty", f"no whole answer: {why_ended(candidate)}")
+    return answer.failure
 
 
-def text_of(part: Json) -> str:
-    """The text of a part that has one."""
-    return as_text(part.get("text")) or ""
-
-
-def call_of(part: Json, index: int, response_id: str | None) -> ToolCall:
-    """The tool call in *part*, the one at *index*. Before Gemini 3 the vendor gives it no id; ours is another one in
-    every answer, since other vendors refuse a conversation in which two calls share one, and short, since they refuse
-    more than 40 characters."""
+def _call(part: Json, answer: Assembly) -> Outcome[ToolCallDelta, MalformedResponse]:
+    """The tool call in *part*. Before Gemini 3 the vendor gives it no id; ours is another one in every answer, since
+    other vendors refuse a conversation in which two calls share one, and short, since they refuse more than 40
+    characters."""
+    index, response_id = len(answer.calls), answer.response_id
     ours = f"{OUR_ID}{response_id[-_ID_LENGTH:]}_{index}" if response_id else f"{OUR_ID}{index}"
-    call = as_object(part.get("functionCall"))
-    return ToolCall(
-        id=as_text(call.get("id")) or ours,
-        name=as_text(call.get("name")) or "",
-        arguments=json.dumps(as_object(call.get("args")), ensure_ascii=False),
-        signature=signed("gemini", as_text(part.get("thoughtSignature"))),
+    call = object_of(part.get("functionCall"), "functionCall")
+    name = text_of(call.get("name"), "functionCall.name")
+    if not name:
+        return Failure(answer.protocol("a tool call without a name"))
+    return answer.begin_call(
+        text_of(call.get("id"), "functionCall.id") or ours,
+        name,
+        arguments_text_of(call.get("args"), "functionCall.args") or "{}",
+        signed("gemini", text_of(part.get("thoughtSignature"), "thoughtSignature")),
     )
 
 
@@ -223,7 +204,7 @@ def usage_of(usage: Json) -> Usage:
 
 def read_models(status: int, headers: Headers, body: bytes, target: Target) -> Outcome[tuple[str, ...], LLMError]:
     """The names in the answer to ``GET /models``."""
-    if status != 200:
+    if not is_answered(status):
         return Failure(read_error(status, headers, body, target))
     read = read_object(body, target)
     if isinstance(read, Failure):

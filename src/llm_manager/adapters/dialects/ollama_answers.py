@@ -5,78 +5,75 @@ Checked on 2026-11-21 against Ollama's API reference ("Generate a chat message",
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 from returns.result import Failure, Success
 
-from llm_manager.adapters.dialects.dialect import Headers
+from llm_manager.adapters.dialects.assembly import Assembly
+from llm_manager.adapters.dialects.dialect import Headers, is_answered
+from llm_manager.adapters.dialects.error_envelopes import error_in
 from llm_manager.adapters.dialects.error_words import words_in, words_of
+from llm_manager.adapters.dialects.fields import arguments_text_of, object_of, objects_of, strictly, text_of
 from llm_manager.adapters.dialects.json_values import Json, as_count, as_list, as_object, as_text
 from llm_manager.adapters.dialects.refusals import error_inside, error_of
 from llm_manager.adapters.dialects.statuses import read_object
-from llm_manager.domain.errors import LLMError, MalformedResponse
+from llm_manager.domain.errors import LLMError
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.paid import paid_for
-from llm_manager.domain.request import ToolCall
-from llm_manager.domain.response import FinishReason, LLMResponse, ResponseMetadata, Usage
+from llm_manager.domain.response import LLMResponse, Usage
+from llm_manager.domain.stream import Delta
 from llm_manager.domain.target import Target
-
-_FINISH: Mapping[str, FinishReason] = {"stop": "stop", "length": "length"}
 
 
 def read_answer(status: int, headers: Headers, body: bytes, target: Target) -> Outcome[LLMResponse, LLMError]:
     """The response that *body* holds, or the error it is."""
-    if status != 200:
+    if not is_answered(status):
         return Failure(read_error(status, headers, body, target))
     read = read_object(body, target)
     if isinstance(read, Failure):
         return read
     answer = read.unwrap()
     told = usage_of(answer)
-    return paid_for(_response(answer, told, headers, target), told)
+    return paid_for(strictly(target, _response, answer, told, headers, target), told)
 
 
 def _response(answer: Json, told: Usage, headers: Headers, target: Target) -> Outcome[LLMResponse, LLMError]:
-    if answer.get("error") is not None:
-        return Failure(read_error_inside(answer, target))
-    message = as_object(answer.get("message"))
-    calls = tuple(call_of(as_object(call), index) for index, call in enumerate(as_list(message.get("tool_calls"))))
-    text = as_text(message.get("content")) or ""
-    finish = finish_of(answer, calls=bool(calls))
-    if not text and not calls and finish != "length":
-        return Failure(MalformedResponse(target.model, "empty", "the answer has neither text nor a tool call"))
-    return Success(
-        LLMResponse(
-            content=text,
-            model=target.model,
-            usage=told,
-            finish_reason=finish,
-            tool_calls=calls,
-            reasoning=as_text(message.get("thinking")) or "",
-            metadata=ResponseMetadata(
-                provider=target.provider.name,
-                request_id=headers.get("x-request-id"),
-                served_model=as_text(answer.get("model")) or None,
-            ),
-        )
-    )
+    error = error_in(answer)
+    if error is not None:
+        return Failure(read_error_inside(error, target))
+    found = Assembly(target, headers.get("x-request-id"))
+    found.usage = told
+    found.served_model = as_text(answer.get("model")) or None
+    read = read_message(object_of(answer.get("message"), "message"), found)
+    if isinstance(read, Failure):
+        return read
+    end_with(found, answer)
+    found.finish = found.finish or "unknown"  # it is whole, whatever it says of its end
+    return found.whole()
 
 
-def finish_of(answer: Json, *, calls: bool) -> FinishReason:
-    """Why the answer ended, in our own words; the vendor stops alike behind a tool call and a text."""
-    finish = _FINISH.get(as_text(answer.get("done_reason")) or "", "unknown")
-    return "tool_calls" if calls and finish == "stop" else finish
+def read_message(message: Json, answer: Assembly) -> Outcome[Sequence[Delta], LLMError]:
+    """What *message*, or a piece of one, adds to *answer*. A call that has no id gets one."""
+    deltas: list[Delta] = []
+    if thought := text_of(message.get("thinking"), "message.thinking"):
+        deltas.append(answer.think(thought))
+    if text := text_of(message.get("content"), "message.content"):
+        deltas.append(answer.say(text))
+    for call in objects_of(message.get("tool_calls"), "message.tool_calls"):
+        function = object_of(call.get("function"), "message.tool_calls.function")
+        arguments = arguments_text_of(function.get("arguments"), "message.tool_calls.function.arguments") or "{}"
+        name = text_of(function.get("name"), "message.tool_calls.function.name")
+        id_ = text_of(call.get("id"), "message.tool_calls.id") or f"call_{len(answer.calls)}"
+        called = answer.begin_call(id_, name, arguments)
+        if isinstance(called, Failure):
+            return called
+        deltas.append(called.unwrap())
+    return Success(deltas)
 
 
-def call_of(call: Json, index: int) -> ToolCall:
-    """The tool call at *index*, which gets an id if it has none."""
-    function = as_object(call.get("function"))
-    return ToolCall(
-        id=as_text(call.get("id")) or f"call_{index}",
-        name=as_text(function.get("name")) or "",
-        arguments=json.dumps(as_object(function.get("arguments")), ensure_ascii=False),
-    )
+def end_with(answer: Assembly, told: Json) -> None:
+    """Why the answer ended, as far as *told* says so."""
+    answer.end_with(text_of(told.get("done_reason"), "done_reason") or "")
 
 
 def usage_of(answer: Json) -> Usage:
@@ -88,7 +85,7 @@ def usage_of(answer: Json) -> Usage:
 
 def read_models(status: int, headers: Headers, body: bytes, target: Target) -> Outcome[tuple[str, ...], LLMError]:
     """The names in the answer to ``GET /tags``."""
-    if status != 200:
+    if not is_answered(status):
         return Failure(read_error(status, headers, body, target))
     read = read_object(body, target)
     if isinstance(read, Failure):

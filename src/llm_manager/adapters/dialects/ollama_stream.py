@@ -8,13 +8,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import final
 
-from returns.result import Failure, Success
+from returns.result import Failure
 
 from llm_manager.adapters.dialects.assembly import Assembly
 from llm_manager.adapters.dialects.dialect import Headers
-from llm_manager.adapters.dialects.json_values import Json, as_list, as_object, as_text
-from llm_manager.adapters.dialects.ollama_answers import call_of, finish_of, read_error_inside, usage_of
-from llm_manager.adapters.dialects.statuses import read_object
+from llm_manager.adapters.dialects.error_envelopes import error_in
+from llm_manager.adapters.dialects.fields import WrongType, flag_of, malformed, object_of
+from llm_manager.adapters.dialects.frame_values import FrameValues
+from llm_manager.adapters.dialects.json_values import Json, as_text
+from llm_manager.adapters.dialects.ollama_answers import end_with, read_error_inside, read_message, usage_of
 from llm_manager.domain.errors import LLMError, StreamBroken
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.paid import paid_for
@@ -27,28 +29,43 @@ from llm_manager.domain.target import Target
 class ChatReader:
     """One streamed message."""
 
-    __slots__ = ("_answer", "_target", "finished")
+    __slots__ = ("_answer", "_frames", "_target")
 
     def __init__(self, headers: Headers, target: Target) -> None:
         self._target = target
+        self._frames = FrameValues(target)
         self._answer = Assembly(target, headers.get("x-request-id"))
-        self.finished = False
 
     def read(self, frame: bytes, /) -> Outcome[Sequence[Delta], LLMError]:
         """What one piece adds."""
-        read = read_object(frame, self._target)
+        read = self._frames.read(frame)
         if isinstance(read, Failure):
             return read
-        piece = read.unwrap()
-        if piece.get("error") is not None:
-            return paid_for(Failure(read_error_inside(piece, self._target)), usage_of(piece))
-        self._answer.served_model = self._answer.served_model or as_text(piece.get("model"))
-        deltas = self._deltas(as_object(piece.get("message")))
-        if piece.get("done") is True:
-            self.finished = True
-            self._answer.usage = usage_of(piece)
-            self._answer.finish = finish_of(piece, calls=self._answer.calls_begun > 0)
+        try:
+            return self._read(read.unwrap())
+        except WrongType as bad:
+            return Failure(malformed(bad, self._target))
+
+    def _read(self, piece: Json) -> Outcome[Sequence[Delta], LLMError]:
+        answer = self._answer
+        error = error_in(piece)
+        if error is not None:
+            return paid_for(Failure(read_error_inside(error, self._target)), usage_of(piece))
+        answer.served_model = answer.served_model or as_text(piece.get("model"))
+        deltas = read_message(object_of(piece.get("message"), "message"), answer)
+        if flag_of(piece.get("done"), "done"):
+            answer.is_over = True
+            answer.usage = usage_of(piece)
+            end_with(answer, piece)
+            answer.finish = answer.finish or "unknown"
         return deltas
+
+    @property
+    def finished(self) -> bool:
+        """Has it said that it is done?"""
+        return self._answer.is_over
+
+    is_complete = finished
 
     def broken(self, why: str, /) -> StreamBroken:
         """It broke off here."""
@@ -67,18 +84,3 @@ class ChatReader:
     def usage(self) -> Usage:
         """What has been told of it: at the end."""
         return self._answer.usage
-
-    def _deltas(self, message: Json) -> Outcome[Sequence[Delta], LLMError]:
-        answer = self._answer
-        deltas: list[Delta] = []
-        if thought := as_text(message.get("thinking")):
-            deltas.append(answer.think(thought))
-        if text := as_text(message.get("content")):
-            deltas.append(answer.say(text))
-        for each in as_list(message.get("tool_calls")):
-            call = call_of(as_object(each), answer.calls_begun)
-            called = answer.call(answer.calls_begun, call.id, call.name, call.arguments)
-            if isinstance(called, Failure):
-                return called
-            deltas.append(called.unwrap())
-        return Success(deltas)

@@ -6,63 +6,40 @@ it has one, and else by the tables of :mod:`~llm_manager.adapters.dialects.refus
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping
 
 from returns.result import Failure, Success
 
-from llm_manager.adapters.dialects.anthropic_thoughts import GatewayBlocks
+from llm_manager.adapters.dialects.assembly import Assembly
+from llm_manager.adapters.dialects.dialect import is_answered
+from llm_manager.adapters.dialects.error_envelopes import error_at_choice, error_in, named
 from llm_manager.adapters.dialects.error_words import words_in, words_of
+from llm_manager.adapters.dialects.fields import object_of, objects_of, strictly, text_of
 from llm_manager.adapters.dialects.header_costs import with_cost
 from llm_manager.adapters.dialects.json_values import Json, as_count, as_list, as_object, as_text
-from llm_manager.adapters.dialects.refusals import error_inside, error_of
-from llm_manager.adapters.dialects.signatures import signed, with_reasoning
+from llm_manager.adapters.dialects.openai_messages import MessageReader
+from llm_manager.adapters.dialects.refusals import STATUS_OF, error_inside, error_of
 from llm_manager.adapters.dialects.statuses import read_object
 from llm_manager.adapters.dialects.totals import in_total_only
 from llm_manager.domain.errors import (
-    ContentFiltered,
     LLMError,
     MalformedResponse,
 )
 from llm_manager.domain.outcome import Outcome
-from llm_manager.domain.paid import paid_for
-from llm_manager.domain.request import ToolCall
+from llm_manager.domain.paid import NOTHING_TOLD, paid_for
 from llm_manager.domain.response import (
     Cost,
-    FinishReason,
     LLMResponse,
     ReportedCost,
-    ResponseMetadata,
     UnknownCost,
     Usage,
 )
 from llm_manager.domain.target import Target
 
-_FINISH: Mapping[str, FinishReason] = {
-    "stop": "stop",
-    "length": "length",
-    "tool_calls": "tool_calls",
-    "function_call": "tool_calls",
-    "content_filter": "content_filter",
-    # As Portkey's gateway passes them on from Claude and Gemini.
-    "end_turn": "stop",
-    "stop_sequence": "stop",
-    "max_tokens": "length",
-    "model_context_window_exceeded": "length",
-    "tool_use": "tool_calls",
-    "refusal": "refusal",
-    "STOP": "stop",
-    "MAX_TOKENS": "length",
-    **dict.fromkeys(
-        ("SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "MODEL_ARMOR", "LANGUAGE", "IMAGE_SAFETY"),
-        "content_filter",
-    ),
-}
-
 
 def read_answer(status: int, headers: Mapping[str, str], body: bytes, target: Target) -> Outcome[LLMResponse, LLMError]:
     """The response that *body* holds, or the error it is."""
-    if status != 200:
+    if not is_answered(status):
         return Failure(read_error(status, headers, body, target))
     read = read_object(body, target)
     if isinstance(read, Failure):
@@ -73,107 +50,54 @@ def read_answer(status: int, headers: Mapping[str, str], body: bytes, target: Ta
 
 def response_of(answer: Json, headers: Mapping[str, str], target: Target) -> Outcome[LLMResponse, LLMError]:
     """The response in a chat completion that has been parsed, or the error it is, with what either has used."""
-    told = with_cost(usage_of(as_object(answer.get("usage")), as_text(answer.get("service_tier"))), headers)
-    return paid_for(_read(answer, told, headers, target), told)
+    told = with_cost(usage_beside(answer), headers)
+    return paid_for(strictly(target, _read, answer, told, headers, target), told)
 
 
 def _read(answer: Json, told: Usage, headers: Mapping[str, str], target: Target) -> Outcome[LLMResponse, LLMError]:
-    if "choices" not in answer and answer.get("error") is not None:
-        return Failure(read_error_inside(answer, headers, target))
-    choices = as_list(answer.get("choices"))
+    error = error_in(answer) if not answer.get("choices") or "error" in answer or "x_groq" in answer else None
+    if error is not None:
+        return Failure(read_error_inside(error, headers, target))
+    choices = objects_of(answer.get("choices"), "choices")
     if not choices:
         return Failure(MalformedResponse(target.model, "empty", "the answer has no choices"))
-    return _response(answer, as_object(choices[0]), told, headers, target)
+    error = error_at_choice(choices[0])
+    if error is not None:
+        return Failure(read_error_inside(error, headers, target))
+    return _response(answer, choices[0], told, headers, target)
 
 
 def _response(
     answer: Json, choice: Json, told: Usage, headers: Mapping[str, str], target: Target
 ) -> Outcome[LLMResponse, LLMError]:
-    message = as_object(choice.get("message"))
-    refusal = as_text(message.get("refusal"))
-    content = content_of(message.get("content"))
-    made = tuple(_tool_call(as_object(call), target) for call in as_list(message.get("tool_calls")))
-    calls = with_reasoning(made, as_text(message.get("reasoning_content")), target)
-    if target.provider.wire == "anthropic":
-        blocks = GatewayBlocks()
-        blocks.add(blocks_of(message))
-        calls = with_thoughts(calls, blocks)
-    finish = finish_of(choice, calls=bool(calls))
-    if finish == "content_filter":
-        return Failure(ContentFiltered(target.model, content or ""))
-    if content is None and refusal is None and not calls:
-        return Failure(MalformedResponse(target.model, "empty", "the answer has neither text nor a tool call"))
-    return Success(
-        LLMResponse(
-            content=refusal if content is None and refusal is not None else content or "",
-            model=target.model,
-            usage=told,
-            finish_reason="refusal" if refusal is not None else finish,
-            tool_calls=calls,
-            reasoning=reasoning_of(message),
-            metadata=ResponseMetadata(
-                provider=target.provider.name,
-                request_id=headers.get("x-request-id") or as_text(answer.get("id")),
-                response_id=as_text(answer.get("id")),
-                served_model=as_text(answer.get("model")) or None,
-            ),
-        )
-    )
+    found = Assembly(target, headers.get("x-request-id"))
+    found.response_id = as_text(answer.get("id")) or None
+    found.served_model = as_text(answer.get("model")) or None
+    found.usage = usage_beside(choice) if "usage" in choice and told == NOTHING_TOLD else told
+    message = MessageReader(found, target, numbers_calls=False)
+    read = message.read(object_of(choice.get("message"), "choices[0].message"))
+    if isinstance(read, Failure):
+        return read
+    end_with(found, choice, headers, target)
+    found.finish = found.finish or "unknown"  # it is whole, whatever it says of its end
+    return message.signed(found.whole())
 
 
-def finish_of(choice: Json, *, calls: bool) -> FinishReason:
-    """Why the answer ended, in our own words; some gateways say ``stop`` behind a tool call too."""
-    finish = _FINISH.get(as_text(choice.get("finish_reason")) or "", "unknown")
-    return "tool_calls" if calls and finish == "stop" else finish
+def end_with(answer: Assembly, choice: Json, headers: Mapping[str, str], target: Target) -> None:
+    """Why the answer ended, as *choice* says; the name of an error is that error."""
+    word = text_of(choice.get("finish_reason"), "finish_reason")
+    if word is None:
+        return
+    answer.end_with(word)
+    answer.refused = answer.refused or answer.finish == "refusal"
+    if answer.failure is not None and word.lower() in STATUS_OF:
+        answer.failure = read_error_inside(named(word.lower()), headers, target)
 
 
-def reasoning_of(message: Json) -> str:
-    """What a message or a piece of one tells of the thoughts before the answer: DeepSeek's name for it, or Groq's, or
-    the blocks in which Portkey's gateway passes on those of Claude and Gemini."""
-    told = as_text(message.get("reasoning_content")) or as_text(message.get("reasoning"))
-    return told or "".join(map(_thought_in, blocks_of(message)))
-
-
-def blocks_of(message: Json) -> Sequence[Json]:
-    """The blocks of Claude and Gemini in a message or a piece of one, as Portkey's gateway passes them on."""
-    return [as_object(block) for block in as_list(message.get("content_blocks"))]
-
-
-def with_thoughts(calls: Sequence[ToolCall], blocks: GatewayBlocks) -> tuple[ToolCall, ...]:
-    """*calls* that the thoughts in *blocks* led to: the first carries them."""
-    signature = blocks.signature() if calls and calls[0].signature is None else None
-    return tuple(calls) if signature is None else (replace(calls[0], signature=signature), *calls[1:])
-
-
-def _thought_in(block: Json) -> str:
-    """The thought of a block, or of a piece of one."""
-    return as_text(block.get("thinking")) or as_text(as_object(block.get("delta")).get("thinking")) or ""
-
-
-def content_of(content: object) -> str | None:
-    """The text, which some servers send in parts."""
-    listed = as_list(content)
-    if listed:
-        parts = (as_text(as_object(part).get("text")) for part in listed)
-        return "".join(part for part in parts if part is not None)
-    return as_text(content)
-
-
-def _tool_call(call: Json, target: Target) -> ToolCall:
-    function = as_object(call.get("function"))
-    return ToolCall(
-        id=as_text(call.get("id")) or "",
-        name=as_text(function.get("name")) or "",
-        arguments=as_text(function.get("arguments")) or "",
-        signature=signature_of(call, target),
-    )
-
-
-def signature_of(call: Json, target: Target) -> str | None:
-    """The proof of thoughts that Google's endpoint for this wire gives, or Portkey's gateway passes on from Gemini."""
-    google = as_object(as_object(call.get("extra_content")).get("google"))
-    behind = as_object(call.get("function")).get("thought_signature")
-    return signed("gemini", as_text(google.get("thought_signature")), target) or signed("gemini", as_text(behind))
+def usage_beside(answer: Json) -> Usage:
+    """What *answer*, or a piece of one, tells of its usage: Groq's pieces have it under a name of their own."""
+    usage = as_object(answer.get("usage")) or as_object(as_object(answer.get("x_groq")).get("usage"))
+    return usage_of(usage, as_text(answer.get("service_tier")))
 
 
 def usage_of(usage: Json, service_tier: str | None) -> Usage:
@@ -245,7 +169,7 @@ def read_models(
     status: int, headers: Mapping[str, str], body: bytes, target: Target
 ) -> Outcome[tuple[str, ...], LLMError]:
     """The names in the answer to ``GET /models``."""
-    if status != 200:
+    if not is_answered(status):
         return Failure(read_error(status, headers, body, target))
     read = read_object(body, target)
     if isinstance(read, Failure):

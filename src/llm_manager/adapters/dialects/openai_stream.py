@@ -2,37 +2,31 @@
 
 Checked on 2026-11-21 against OpenAI's API reference ("Streaming", "The chat completion chunk object"). The chunk with
 the usage comes after the last choice; Groq puts it under ``x_groq`` as well. An answer that has said why it ended is
-whole even if ``[DONE]`` is missing, which some gateways leave out.
+whole even if ``[DONE]`` is missing, which some gateways leave out. One that says ``[DONE]`` and not why, as a gateway
+does that has lost its model, is whole only if something else says so: its usage was told behind it, it or each
+of its calls came in one piece, or its text is whole JSON.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import final
+from typing import Any, final
 
 from returns.result import Failure, Success
 
-from llm_manager.adapters.dialects.anthropic_thoughts import GatewayBlocks
 from llm_manager.adapters.dialects.assembly import Assembly
 from llm_manager.adapters.dialects.dialect import Headers
-from llm_manager.adapters.dialects.json_values import Json, as_count, as_list, as_object, as_text, parse_json
-from llm_manager.adapters.dialects.openai_answers import (
-    blocks_of,
-    content_of,
-    finish_of,
-    read_error_inside,
-    reasoning_of,
-    signature_of,
-    usage_of,
-    with_thoughts,
-)
-from llm_manager.adapters.dialects.signatures import with_reasoning
-from llm_manager.adapters.dialects.statuses import unparsable
-from llm_manager.domain.errors import LLMError, MalformedResponse, StreamBroken
+from llm_manager.adapters.dialects.error_envelopes import error_at_choice, error_in
+from llm_manager.adapters.dialects.fields import WrongType, malformed, object_of, objects_of
+from llm_manager.adapters.dialects.frame_values import FrameValues
+from llm_manager.adapters.dialects.json_values import Json, as_text, object_in
+from llm_manager.adapters.dialects.openai_answers import end_with, read_error_inside, usage_beside
+from llm_manager.adapters.dialects.openai_messages import MessageReader
+from llm_manager.domain.errors import LLMError, StreamBroken
 from llm_manager.domain.outcome import Outcome
+from llm_manager.domain.paid import NOTHING_TOLD
 from llm_manager.domain.response import LLMResponse, Usage
-from llm_manager.domain.stream import Delta, ToolCallDelta
+from llm_manager.domain.stream import Delta
 from llm_manager.domain.target import Target
 
 DONE = b"[DONE]"
@@ -44,65 +38,86 @@ _NOTHING: Outcome[Sequence[Delta], LLMError] = Success(())
 class CompletionReader:
     """One streamed chat completion."""
 
-    __slots__ = ("_answer", "_blocks", "_headers", "_target", "_wants_reasoning", "finished")
+    __slots__ = ("_answer", "_frames", "_headers", "_is_counted", "_message", "_target")
 
     def __init__(self, headers: Headers, target: Target) -> None:
         self._headers = headers
         self._target = target
+        self._frames = FrameValues(target)
         self._answer = Assembly(target, headers.get("x-request-id"))
-        self._wants_reasoning = False
-        self._blocks: GatewayBlocks | None = None
-        self.finished = False
+        self._message = MessageReader(self._answer, target, numbers_calls=target.provider.numbers_calls_behind_gateway)
+        self._is_counted = False
 
     def read(self, frame: bytes, /) -> Outcome[Sequence[Delta], LLMError]:
         """What one chunk adds."""
-        if frame.strip() == DONE:
-            self.finished = True
-            self._answer.finish = self._answer.finish or "unknown"
+        if frame[:1] != b"{" and frame.strip() == DONE:
+            self._answer.is_over = True
             return _NOTHING
-        try:
-            chunk = as_object(parse_json(frame))
-        except ValueError as bad:
-            return Failure(unparsable(frame, bad, self._target))
-        return self.read_chunk(chunk)
+        chunk = self._frames.plain(frame)
+        if chunk is not None:
+            return self.read_chunk(chunk)
+        read = self._frames.read(frame)
+        return read if isinstance(read, Failure) else self.read_chunk(read.unwrap())
 
     def read_chunk(self, chunk: Json, /) -> Outcome[Sequence[Delta], LLMError]:
         """As :meth:`read`, of a chunk that is no longer JSON text."""
         answer = self._answer
-        if chunk.get("usage") or "x_groq" in chunk:
-            self._used(chunk)
-        if chunk.get("error") is not None:
-            return Failure(read_error_inside(chunk, self._headers, self._target))
-        if answer.response_id is None:
-            answer.response_id = as_text(chunk.get("id")) or None  # Azure's first chunk names nothing
-        if answer.served_model is None:
-            answer.served_model = as_text(chunk.get("model")) or None
-        choices = as_list(chunk.get("choices"))
-        if not choices:
-            return _NOTHING
-        choice = as_object(choices[0])  # one answer was asked for
-        deltas = self._deltas(as_object(choice.get("delta")))
-        if choice.get("finish_reason") is not None:
-            answer.finish = finish_of(choice, calls=answer.calls_begun > 0)
-            answer.refused = answer.refused or answer.finish == "refusal"
-        return deltas
+        choices = chunk.get("choices")
+        try:
+            if not choices or "x_groq" in chunk or chunk.get("usage") or "error" in chunk:
+                error = self._beside(chunk, is_last=not choices)
+                if error is not None:
+                    return Failure(error)
+            if answer.response_id is None:
+                answer.response_id = as_text(chunk.get("id")) or None  # Azure's first chunk names nothing
+            if answer.served_model is None:
+                answer.served_model = as_text(chunk.get("model")) or None
+            if not choices:
+                return _NOTHING
+            if choices.__class__ is list and choices[0].__class__ is dict:
+                return self._choice(choices[0])  # one answer was asked for
+            return self._odd(choices)
+        except WrongType as bad:
+            return Failure(malformed(bad, self._target))
+
+    def _beside(self, chunk: Json, *, is_last: bool) -> LLMError | None:
+        """What stands beside the choices: the usage, and the error that the chunk is if it is one."""
+        usage = usage_beside(chunk)
+        if usage != NOTHING_TOLD:
+            self._is_counted = is_last
+            counted, before = usage.completion_tokens or 0, self._answer.usage.completion_tokens or 0
+            if counted >= before:  # counts are cumulative: one that is smaller is none
+                self._answer.usage = usage
+        error = error_in(chunk)
+        return None if error is None else read_error_inside(error, self._headers, self._target)
+
+    def _odd(self, choices: object) -> Outcome[Sequence[Delta], LLMError]:
+        """The first of some choices that are not as they should be."""
+        for choice in objects_of(choices, "choices"):
+            return self._choice(choice)
+        return _NOTHING
+
+    @property
+    def finished(self) -> bool:
+        """Has it said why it ended, and that it did?"""
+        return self._answer.is_over and self._answer.finish is not None
+
+    @property
+    def is_complete(self) -> bool:
+        """Has it said why it ended, or that it did?"""
+        answer = self._answer  # asked for each piece: without another call
+        return answer.is_over or (answer.finish is not None and not answer.goes_on)
 
     def broken(self, why: str, /) -> StreamBroken:
         """It broke off here."""
         return self._answer.broken(why)
 
     def end(self) -> Outcome[LLMResponse, LLMError]:
-        """The whole answer, with the reasoning that a server may want back."""
-        whole = self._answer.whole()
-        if isinstance(whole, Failure):
-            return whole
-        answer = whole.unwrap()
-        if self._wants_reasoning:
-            calls = with_reasoning(answer.tool_calls, answer.reasoning, self._target)
-            answer = replace(answer, tool_calls=calls)
-        if self._blocks is not None:
-            answer = replace(answer, tool_calls=with_thoughts(answer.tool_calls, self._blocks))
-        return Success(answer)
+        """The whole answer, with the thoughts that the vendor may want back."""
+        answer = self._answer
+        if answer.finish is None and (self._is_counted or (answer.is_over and self._is_whole_json())):
+            answer.finish = "unknown"
+        return self._message.signed(answer.whole())
 
     @property
     def kept_bytes(self) -> int:
@@ -114,47 +129,35 @@ class CompletionReader:
         """What has been told of it: in the chunk before the last."""
         return self._answer.usage
 
-    def _used(self, chunk: Json) -> None:
-        usage = as_object(chunk.get("usage")) or as_object(as_object(chunk.get("x_groq")).get("usage"))
-        if usage:
-            self._answer.usage = usage_of(usage, as_text(chunk.get("service_tier")))
-
-    def _deltas(self, delta: Json) -> Outcome[Sequence[Delta], LLMError]:
+    def _is_whole_json(self) -> bool:
         answer = self._answer
+        if answer.calls:
+            return not self._message.has_torn_calls and all(call.is_whole for call in answer.calls)
+        return object_in(answer.text) is not None
+
+    def _choice(self, choice: Json) -> Outcome[Sequence[Delta], LLMError]:
+        delta: Any = choice.get("delta")
+        if delta.__class__ is not dict:
+            delta = self._whole_delta(choice)
         text = delta.get("content")
-        if len(delta) == 1 and isinstance(text, str):  # a word of the answer and nothing else, as most pieces are
-            return Success((answer.say(text),)) if text else _NOTHING
-        if "content_blocks" in delta and self._target.provider.wire == "anthropic":
-            self._keep(blocks_of(delta))
-        deltas: list[Delta] = []
-        if reasoning := reasoning_of(delta):
-            deltas.append(answer.think(reasoning))
-            self._wants_reasoning = self._wants_reasoning or bool(delta.get("reasoning_content"))
-        if content := content_of(text):
-            deltas.append(answer.say(content))
-        if refusal := as_text(delta.get("refusal")):
-            answer.refused = True
-            deltas.append(answer.say(refusal))
-        for each in as_list(delta.get("tool_calls")):
-            called = self._call(as_object(each))
-            if isinstance(called, Failure):
-                return called
-            deltas.append(called.unwrap())
-        return Success(deltas)
+        if len(delta) == 1 and text.__class__ is str:  # a word of the answer and nothing else, as most pieces are
+            deltas: Outcome[Sequence[Delta], LLMError] = Success((self._answer.say(text),)) if text else _NOTHING
+        else:
+            deltas = self._message.read(delta)
+        if "error" not in choice and choice.get("finish_reason") is None:
+            return deltas
+        self._ended(choice)
+        error = error_at_choice(choice)
+        return deltas if error is None else Failure(read_error_inside(error, self._headers, self._target))
 
-    def _keep(self, pieces: Sequence[Json]) -> None:
-        """Keep Claude's blocks, for the call that they may lead to."""
-        self._blocks = self._blocks or GatewayBlocks()
-        self._blocks.add(pieces)
-        for piece in pieces:
-            self._answer.hold_record()
-            self._answer.hold(*(text for text in as_object(piece.get("delta")).values() if isinstance(text, str)))
+    def _whole_delta(self, choice: Json) -> Json:
+        """The message of a server that sends a whole answer in a piece of a stream."""
+        if choice.get("delta") is None and choice.get("message") is not None and not self._answer.has_said_something:
+            self._is_counted = True
+            return object_of(choice.get("message"), "choices[0].message")
+        return object_of(choice.get("delta"), "choices[0].delta")
 
-    def _call(self, call: Json) -> Outcome[ToolCallDelta, MalformedResponse]:
-        """A piece of a tool call; one without an index, as some servers send it, begins a call if it has a name."""
-        function = as_object(call.get("function"))
-        index, name = as_count(call.get("index")), as_text(function.get("name"))
-        if index is None or not self._target.provider.numbers_calls_behind_gateway:
-            index = self._answer.calls_begun - (0 if name else 1)
-        arguments = as_text(function.get("arguments")) or ""
-        return self._answer.call(index, as_text(call.get("id")), name, arguments, signature_of(call, self._target))
+    def _ended(self, choice: Json) -> None:
+        end_with(self._answer, choice, self._headers, self._target)
+        if choice.get("usage") and self._answer.usage == NOTHING_TOLD:  # Moonshot's place for it
+            self._answer.usage = usage_beside(choice)

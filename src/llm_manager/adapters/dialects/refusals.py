@@ -47,7 +47,7 @@ _PARAMETERS: Final[Mapping[str, str]] = {
 """Fields of a request, as our own words have them."""
 
 
-_STATUS_OF: Final[Mapping[str, int]] = {
+STATUS_OF: Final[Mapping[str, int]] = {
     "invalid_request_error": 400,
     "context_length_exceeded": 400,
     "invalid_api_key": 401,
@@ -70,7 +70,7 @@ _STATUS_OF: Final[Mapping[str, int]] = {
 
 def error_inside(words: ErrorWords, headers: Mapping[str, str], target: Target) -> LLMError:
     """The error that *words* inside an answer of status 200 are: they tell a status, or a code does."""
-    by_code = (_STATUS_OF[code] for code in words.codes if code in _STATUS_OF)
+    by_code = (STATUS_OF[code] for code in words.codes if code in STATUS_OF)
     return error_of(words.status or next(by_code, 500), words, headers, target)
 
 
