@@ -99,7 +99,10 @@ def schema(**fields: Any) -> LLMRequest:
 
 
 def each(at: str, make: Callable[..., LLMRequest], names: str) -> dict[str, Callable[[Any], LLMRequest]]:
-    return {f"{at}{name}": lambda odd, name=name: make(**{name: odd}) for name in names.split()}
+    def making(name: str) -> Callable[[Any], LLMRequest]:
+        return lambda odd: make(**{name: odd})
+
+    return {f"{at}{name}": making(name) for name in names.split()}
 
 
 MAKE: dict[str, Callable[[Any], LLMRequest]] = {
