@@ -24,7 +24,7 @@ from llm_manager.policies.asked import (
     usage_of,
     usage_so_far,
 )
-from llm_manager.policies.tokens import text_tokens
+from llm_manager.policies.token_estimate import token_range
 
 PRICE = Price(prompt_usd=2.0, completion_usd=10.0, as_of="2026-11-21", source="test")
 FACTS = ModelFacts(name="m", provider="openai", capabilities=frozenset({"tools"}), price=PRICE)
@@ -90,7 +90,7 @@ def test_thoughts_that_are_estimated_have_the_price_of_thoughts() -> None:
 def test_an_answer_in_the_form_of_a_call_is_estimated_by_what_the_model_wrote() -> None:
     wanted = asked_of(replace(PLAIN, response_format=SCHEMA), TARGET)
     called = LLMResponse(content="Here:", model="m", tool_calls=(ToolCall(id="1", name="mine", arguments="{}"),))
-    assert completed(wanted, called).usage.completion_tokens == text_tokens("Here:mine{}")
+    assert completed(wanted, called).usage.completion_tokens == token_range("Here:mine{}").likely
 
 
 def test_what_an_answer_used_that_is_called_a_failure_has_the_price_of_an_answer() -> None:
@@ -109,8 +109,9 @@ def test_half_of_a_usage_that_a_failure_told_is_completed() -> None:
 
 
 def reserved(capacity: int | None, longest: int | None, max_tokens: int | None = None, prompt: int = 7) -> float:
-    asked = replace(PLAIN, prompt="x" * (4 * prompt - 16), preferences=Preferences(max_tokens=max_tokens))
-    return reserved_tokens(asked, replace(TARGET, facts=replace(FACTS, max_output_tokens=longest)), capacity)
+    asked = replace(PLAIN, preferences=Preferences(max_tokens=max_tokens))
+    target = replace(TARGET, facts=replace(FACTS, max_output_tokens=longest))
+    return reserved_tokens(asked, target, prompt, capacity)
 
 
 @pytest.mark.parametrize(

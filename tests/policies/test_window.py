@@ -13,8 +13,8 @@ from llm_manager.domain.target import Target
 from llm_manager.policies.asked import sent_tokens
 from llm_manager.policies.routing import Chosen, Skipped, candidates
 from llm_manager.policies.targets import resolve
-from llm_manager.policies.tokens import prompt_tokens
-from llm_manager.policies.window import room_tokens, windowed, within
+from llm_manager.policies.prompt_estimate import prompt_tokens
+from llm_manager.policies.window import available_tokens, windowed, within
 
 
 def target(window: int | None, max_output: int | None = None) -> Target:
@@ -58,7 +58,7 @@ def test_what_stays_is_every_system_prompt_and_the_newest_whole_turns(
     last_user = max((index for index, each in enumerate(every) if each.role == "user"), default=None)
     if not prompted:
         assert len(kept) >= (len(every) if last_user is None else len(every) - last_user)
-    if prompt_tokens(short) > room:
+    if prompt_tokens(short).likely > room:
         assert not kept or (not prompted and (last_user is None or len(kept) == len(every) - last_user))
     assert replace(short, messages=messages) == request
 
@@ -73,7 +73,7 @@ def test_no_more_is_left_out_than_has_to_be(drawn: list[list[tuple[str, int]]], 
     request = LLMRequest(prompt="now", messages=messages)
     gone = len(messages) - len(within(request, room).messages)
     if gone:
-        assert prompt_tokens(replace(request, messages=messages[gone - 2 :])) > room
+        assert prompt_tokens(replace(request, messages=messages[gone - 2 :])).likely > room
 
 
 def test_a_result_never_loses_its_call() -> None:
@@ -148,7 +148,7 @@ GREETED = LLMRequest(
 
 def test_what_fits_to_the_token_is_left_as_it_is_and_a_token_more_is_not() -> None:
     """Also where the first to speak was not the user, whose message nothing begins."""
-    tokens = prompt_tokens(GREETED)
+    tokens = prompt_tokens(GREETED).likely
     assert within(GREETED, tokens) == GREETED
     assert within(GREETED, tokens - 1).messages == GREETED.messages[1:]
 
@@ -156,9 +156,9 @@ def test_what_fits_to_the_token_is_left_as_it_is_and_a_token_more_is_not() -> No
 def test_no_more_turns_go_than_have_to() -> None:
     said = tuple(Message(role="user", content="x" * 40) for _ in range(3))
     asked = LLMRequest(prompt="now", messages=said)
-    one = prompt_tokens(asked) - prompt_tokens(replace(asked, messages=said[1:]))
-    assert within(asked, prompt_tokens(asked) - one).messages == said[1:]
-    assert within(asked, prompt_tokens(asked) - one - 1).messages == said[2:]
+    one = prompt_tokens(asked).likely - prompt_tokens(replace(asked, messages=said[1:])).likely
+    assert within(asked, prompt_tokens(asked).likely - one).messages == said[1:]
+    assert within(asked, prompt_tokens(asked).likely - one - 1).messages == said[2:]
 
 
 def test_a_schema_in_words_takes_its_room_from_the_messages() -> None:
@@ -166,6 +166,6 @@ def test_a_schema_in_words_takes_its_room_from_the_messages() -> None:
     told = resolve(LLMConfig(models={"m": settings}), "m").unwrap()
     plain = LLMRequest(prompt="now")
     asked = replace(plain, response_format=JsonSchema(schema={"enum": ["a" * 300]}))
-    words = sent_tokens(asked, told) - prompt_tokens(asked)
+    words = sent_tokens(asked, told).likely - prompt_tokens(asked).likely
     assert words > 0
-    assert room_tokens(plain, told, 1_000) - room_tokens(asked, told, 1_000) == words
+    assert (available_tokens(plain, told) or 0) - (available_tokens(asked, told) or 0) == words

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from llm_manager.domain.conversation import StoredMessage, Turn, message_of
 from llm_manager.domain.request import Message
-from llm_manager.policies.tokens import message_tokens
+from llm_manager.policies.prompt_estimate import message_tokens
 
 
 def opening_prompt(turns: Sequence[Turn]) -> StoredMessage | None:
@@ -21,7 +21,7 @@ def opening_prompt(turns: Sequence[Turn]) -> StoredMessage | None:
 def recent(turns: Sequence[Turn], widest_tokens: int | None) -> tuple[Message, ...]:
     """What was said in *turns* after their opening prompt: all that fits a window of *widest_tokens* and a turn more.
 
-    None is a window of unknown width: everything. What the system said later stays, wherever that was. An answer
+    A message counts for the fewest tokens that it can be. None is a window of unknown width: everything. What the system said later stays, wherever that was. An answer
     without a word, such as a refusal may be, is left out, for vendors do not take it back.
     """
     opening = opening_prompt(turns)
@@ -36,7 +36,7 @@ def _reach(told: Sequence[StoredMessage], widest_tokens: int) -> int:
     tokens = 0
     for count, message in enumerate(told, 1):
         if message.role != "system":
-            tokens += message_tokens(message)
+            tokens += message_tokens(message).low
         if tokens > widest_tokens and message.role == "user":
             return count
     return len(told)

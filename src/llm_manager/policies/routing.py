@@ -14,7 +14,7 @@ from returns.result import Failure, Success
 from llm_manager.domain.catalog import PROVIDERS, Wish
 from llm_manager.domain.compatible_providers import COMPATIBLE
 from llm_manager.domain.config import LLMConfig
-from llm_manager.domain.errors import ConfigurationError, ContextTooLarge, InvalidRequest, LLMError, ModelUnavailable
+from llm_manager.domain.errors import ConfigurationError, InvalidRequest, LLMError, ModelUnavailable
 from llm_manager.domain.errors import UnsupportedCapability as Unsupported
 from llm_manager.domain.model_names import named_models
 from llm_manager.domain.outcome import Outcome
@@ -24,14 +24,13 @@ from llm_manager.domain.request import ImagePart, LLMRequest
 from llm_manager.domain.secret_problems import model_secret_problems, provider_secret_problems
 from llm_manager.domain.settings import ModelSettings, Strategy
 from llm_manager.domain.target import Target
-from llm_manager.policies.asked import sent_tokens
 from llm_manager.policies.calendar import ended, on_day
 from llm_manager.policies.chains import task_chain, task_names
 from llm_manager.policies.latency import Latency, expected_ms
 from llm_manager.policies.pools import drawn, members_of, weight_of
 from llm_manager.policies.sampling import dropped_options, refused_options
 from llm_manager.policies.targets import has_gateway, is_configured, resolve
-from llm_manager.policies.window import windowed
+from llm_manager.policies.window import prompt_limit_tokens, too_large, windowed
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +131,7 @@ def widest_window_tokens(config: LLMConfig, request: LLMRequest) -> int | None:
     wish = request.preferences
     found = _route(config, request.task_type, wish.model, wish.fallback == "chain")
     chain = found.unwrap().all() if isinstance(found, Success) else ()
-    windows = [each.target.facts.window_tokens for each in chain if isinstance(each, Chosen)]
+    windows = [prompt_limit_tokens(each.target.facts) for each in chain if isinstance(each, Chosen)]
     known = [window for window in windows if window is not None]
     return max(known) if known and len(known) == len(windows) else None
 
@@ -345,7 +344,7 @@ def _gated(candidate: Candidate, request: LLMRequest, *, is_strict: bool) -> Can
     error = (
         _lacks(target, request)
         or (_refuses(target, request) if is_strict else None)
-        or _too_small(target, windowed(request, target))
+        or too_large(target, windowed(request, target))
     )
     return candidate if error is None else Skipped(target.model, target.provider.name, error, candidate.why)
 
@@ -390,14 +389,6 @@ def _images(request: LLMRequest) -> Sequence[ImagePart]:
         for part in message.content
         if isinstance(part, ImagePart)
     ]
-
-
-def _too_small(target: Target, request: LLMRequest) -> LLMError | None:
-    window = target.facts.window_tokens
-    if window is None:
-        return None
-    needed = sent_tokens(request, target) + (request.preferences.max_tokens or 0)
-    return ContextTooLarge(target.model, needed, window) if needed > window else None
 
 
 def _anything_configured(config: LLMConfig) -> bool:
