@@ -120,9 +120,7 @@ async def _tried(
         timeout(config.timeouts.attempt_s, model=model),
         gated(
             tries.circuit_gate,
-            budget_gate(
-                partial(worst_try_usd, target, request, estimate.high), model=model, was_sent=tries.was_sent
-            ),
+            budget_gate(partial(worst_try_usd, target, request, estimate.high), model=model, was_sent=tries.was_sent),
             bulkhead_gate(max_connections_of(config, target.key), ("model", target.key)),
             limiter_gate(
                 target.key,

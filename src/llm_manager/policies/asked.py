@@ -16,9 +16,9 @@ from llm_manager.domain.response import LLMResponse, SchemaMode, Usage
 from llm_manager.domain.target import Target
 from llm_manager.domain.tokens import TokenRange
 from llm_manager.policies.pricing import price_of
+from llm_manager.policies.prompt_estimate import prompt_tokens
 from llm_manager.policies.sampling import dropped_options, refused_options, without_options
 from llm_manager.policies.schema_mode import fitted, mode_for, unfitted
-from llm_manager.policies.prompt_estimate import prompt_tokens
 from llm_manager.policies.token_estimate import token_range
 
 

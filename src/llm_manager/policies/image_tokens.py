@@ -24,6 +24,9 @@ Rule: TypeAlias = Callable[[int, int], TokenRange]
 """The tokens of an image so many pixels wide and high."""
 
 _DATA_URL: Final = re.compile(r"data:[^,]{0,99};base64,")
+_MAGIC: Final = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"RIFF")
+"""How the images begin that vendors take; of nothing else is a header read."""
+
 _HEADER_CHARACTERS: Final = 1 << 20
 """As much of a data URL is decoded: the size of a JPEG stands behind what its camera wrote into it."""
 
@@ -53,6 +56,8 @@ def _inlined(url: str) -> bytes | None:
 
 
 def _header_size(data: bytes) -> tuple[int, int] | None:
+    if not data.startswith(_MAGIC):
+        return None
     try:
         from imagesize import get  # noqa: PLC0415  # an extra
     except ImportError:
@@ -95,7 +100,9 @@ def _by_area(long_side: int, most: int) -> Rule:
         by = min(1.0, long_side / max(width, height))
         patches = ceil(max(width * by, 1) / 28) * ceil(max(height * by, 1) / 28)
         about = min(patches, most)
-        return TokenRange(min(int(width * by * height * by / 750), about), about, min(ceil(about * 1.1) + 4, most + 4))
+        return TokenRange(
+            max(min(int(width * by * height * by / 750), about), 1), about, min(ceil(about * 1.1) + 4, most + 4)
+        )
 
     return tokens
 
@@ -145,7 +152,7 @@ _RULES: Final = (
     _Row(r"gpt-", _patched(1.2, 10_000), TokenRange(1, 1230, 12_000)),
     _Row(r"claude-([123]|(opus|sonnet|haiku)-4(?!-[7-9]))", _by_area(1568, 1600), TokenRange(1, 1334, 1604)),
     _Row(r"claude", _by_area(2576, 4784), TokenRange(1, 1334, 4788)),
-    _Row(r"gemini-[12]|gemma", _cropped, TokenRange(_GEMINI_TILE, 1032, 16 * _GEMINI_TILE)),
+    _Row(r"gemini-[12]|gemma", _cropped, TokenRange(_GEMINI_TILE, 1032, 24 * _GEMINI_TILE)),
     _Row(r"gemini", _by_resolution, _GEMINI_3),
 )
 _OTHERS: Final = _Row("", _by_patches_of_28, TokenRange(1, 1000, 8192))

@@ -1,11 +1,11 @@
 """What of a text decides how many tokens it is: each character's class, beside the class of the one before it.
 
 Tokenizers cut at changes of the kind of character, and join letters that often stand together. Both are pairs of
-neighbours, so an estimate is the sum of a weight for each pair. A class is half a byte, and a pair of classes is a byte,
-which ``bytes.translate`` turns into its weight and a checksum of zlib adds up: a few passes in C and no loop in Python.
+neighbours, so an estimate is the sum of a weight for each pair. A class is half a byte and a pair of classes a byte,
+which ``bytes.translate`` turns into its weight and a checksum of zlib adds up: a few passes in C, no loop in Python.
 
-Three kinds of pairs: of classes of characters, of groups of letters, and, of what is not ASCII, its quarter of a block
-of Unicode. ``tools/tokens`` fits the weights, and builds on this module, so that both speak of the same pairs.
+There are pairs of classes of characters, pairs of groups of letters, returns of a letter after one other, and, of what
+is not ASCII, quarters of blocks of Unicode. How the weights were fitted is told in the decision 0170.
 """
 
 from __future__ import annotations
@@ -99,6 +99,14 @@ def pairs(classes: bytes) -> bytes:
     up, so that each byte holds a class beside the one before it.
     """
     return (int.from_bytes(classes, "little") * JOIN).to_bytes(len(classes) + 1, "little")
+
+
+def returns(classes: bytes) -> bytes:
+    """The code of each class beside how it differs from the one before the one before it, 0 where it returns: letters
+    that take turns (``erere``) are pairs of ordinary words and make more tokens than these."""
+    number = int.from_bytes(classes, "little")
+    both = ((number ^ (number << 16)) << 4) | (number << 8)
+    return both.to_bytes(len(classes) + 3, "little")
 
 
 def quarters(text: str) -> bytes:

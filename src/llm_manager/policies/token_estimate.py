@@ -3,7 +3,7 @@
 An interval is a sum of weights over pairs of neighbouring characters (:mod:`llm_manager.policies.token_classes`). The
 weights are data (``token_families.json`` in ``domain``), fitted for each family of tokenizers on texts of many kinds
 with their counts. Those of *low* are bounded by every token of the vocabulary, so that no text has fewer tokens; those
-of *high* by random and hostile texts beside natural ones. To add a family, give ``tools/tokens`` its counts.
+of *high* by random and hostile texts beside natural ones. The decision 0170 tells how, and what that cannot promise.
 """
 
 from __future__ import annotations
@@ -18,7 +18,17 @@ from typing import Any, Final, cast
 from zlib import adler32
 
 from llm_manager.domain.tokens import NO_TOKENS, TokenRange
-from llm_manager.policies.token_classes import CHARACTERS, CONTINUATION, JOIN, LETTERS, PAIRS, pairs, quarters, weight
+from llm_manager.policies.token_classes import (
+    CHARACTERS,
+    CONTINUATION,
+    JOIN,
+    LETTERS,
+    PAIRS,
+    pairs,
+    quarters,
+    returns,
+    weight,
+)
 
 FILE: Final = "token_families.json"
 
@@ -40,11 +50,13 @@ _SPARE: Final = 2
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """What each pair of classes weighs, each quarter of a block of Unicode, and each pair of groups of letters."""
+    """What each pair of classes weighs, each quarter of a block of Unicode, and, where the letters are looked at, each
+    pair of groups of them and each return."""
 
     pairs: bytes
     quarters: bytes
     letters: bytes
+    returns: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,8 +124,13 @@ def _sums(low: Weights, likely: Weights, high: Weights, text: str, *, is_ascii: 
     codes = pairs(classes)
     sums = weight(codes, low.pairs), weight(codes, likely.pairs), weight(codes, high.pairs)
     if likely.letters:
-        codes = pairs(data.translate(LETTERS) if is_ascii else data.translate(LETTERS, CONTINUATION))
-        sums = sums[0], sums[1] + weight(codes, likely.letters), sums[2] + weight(codes, high.letters)
+        classes = data.translate(LETTERS) if is_ascii else data.translate(LETTERS, CONTINUATION)
+        codes, again = pairs(classes), returns(classes)
+        sums = (
+            sums[0],
+            sums[1] + weight(codes, likely.letters) + weight(again, likely.returns),
+            sums[2] + weight(codes, high.letters) + weight(again, high.returns),
+        )
     if is_ascii:
         return sums
     codes = quarters(text)
@@ -167,7 +184,7 @@ def _family(name: str) -> Family:
 
 def _weights(coded: str) -> Weights:
     each = b64decode(coded)
-    return Weights(each[:PAIRS], each[PAIRS : 2 * PAIRS], each[2 * PAIRS :])
+    return Weights(each[:PAIRS], each[PAIRS : 2 * PAIRS], each[2 * PAIRS : 3 * PAIRS], each[3 * PAIRS :])
 
 
 @cache

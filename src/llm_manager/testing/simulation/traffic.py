@@ -26,7 +26,7 @@ class Call:
     answer_tokens: int
 
 
-_A_TOKEN = " word"
+_WORD = " word"
 """A word that every tokenizer has."""
 
 _Arrival: TypeAlias = tuple[float, int, int]
@@ -76,7 +76,7 @@ def _call(seed: int, traffic: Traffic, number: int, at_s: float, kind: int, nth:
 def request_of(traffic: Traffic, question: str, prompt_tokens: int) -> LLMRequest:
     """The request that asks *question*, made about *prompt_tokens* long by our own estimate."""
     return LLMRequest(
-        prompt=question + _A_TOKEN * (prompt_tokens - MESSAGE_TOKENS.likely - token_range(question).likely),
+        prompt=question + _WORD * (prompt_tokens - MESSAGE_TOKENS.likely - token_range(question).likely),
         task_type=traffic.task,
         preferences=Preferences(model=traffic.model, max_tokens=traffic.max_tokens, priority=traffic.priority),
         streaming=traffic.streaming,
