@@ -14,9 +14,9 @@ from llm_manager.domain.errors import ContextTooLarge, UnsupportedCapability
 from llm_manager.domain.request import ImagePart, LLMRequest, Message, Preferences, Tool
 from llm_manager.domain.settings import ModelSettings, RoutingSettings, Strategy
 from llm_manager.policies.latency import Latency
+from llm_manager.policies.prompt_estimate import prompt_tokens
 from llm_manager.policies.routing import Candidate, Chosen, Skipped, candidates
 from llm_manager.policies.targets import resolve
-from llm_manager.policies.prompt_estimate import prompt_tokens
 
 NAMES = ("ant", "bee", "cat", "dog", "elk")
 """Models of the user's own, so that nothing of the catalog comes between the test and what it says."""
