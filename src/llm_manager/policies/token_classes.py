@@ -87,6 +87,13 @@ def _block(upper: int) -> int:
 _UPPER: Final = bytes(_block(upper) << 2 for upper in range(256))
 _LOWER: Final = bytes(lower >> 6 for lower in range(256))
 
+_SPACE, _BREAK = 1, 2
+_GAPS: Final = bytes(
+    2 if code == _SPACE * 17 else 1 if code >> 4 == _SPACE and code & 15 not in (0, _SPACE, _BREAK) else 0
+    for code in range(256)
+)
+"""2 for a space behind a space, 1 for one behind anything else that is no line break."""
+
 JOIN: Final = 0x110
 _ADDED: Final = 256
 """As many bytes as a checksum of zlib can add up: the lower half of Adler-32 is 1 and the sum, modulo 65,521."""
@@ -99,6 +106,16 @@ def pairs(classes: bytes) -> bytes:
     up, so that each byte holds a class beside the one before it.
     """
     return (int.from_bytes(classes, "little") * JOIN).to_bytes(len(classes) + 1, "little")
+
+
+def gaps(codes: bytes) -> int:
+    """How many times several spaces follow something else than a line break: they are one token more, between columns,
+    where a single space is a part of the next word.
+
+    >>> gaps(pairs(b"ab   cd e".translate(CHARACTERS)))
+    1
+    """
+    return codes.translate(_GAPS).count(b"\1\2")
 
 
 def returns(classes: bytes) -> bytes:

@@ -24,6 +24,7 @@ from llm_manager.policies.token_classes import (
     JOIN,
     LETTERS,
     PAIRS,
+    gaps,
     pairs,
     quarters,
     returns,
@@ -41,7 +42,7 @@ BLOCK: Final = 16384
 PAIR_UNIT: Final = 128
 """A token is so many of a weight of a pair."""
 
-QUARTER_UNIT: Final = 32
+QUARTER_UNIT: Final = 16
 """A token is so many of a weight of a quarter of a block of Unicode."""
 
 _TO_PAIRS: Final = PAIR_UNIT // QUARTER_UNIT
@@ -99,7 +100,7 @@ def _short(family: Family, text: str) -> TokenRange:
         family,
         (adler32(codes.translate(low)) & 0xFFFF) - 1,
         (adler32(codes.translate(likely)) & 0xFFFF) - 1,
-        (adler32(codes.translate(high)) & 0xFFFF) - 1,
+        (adler32(codes.translate(high)) & 0xFFFF) - 1 + gaps(codes) * PAIR_UNIT,
         len(text),
     )
 
@@ -122,7 +123,8 @@ def _sums(low: Weights, likely: Weights, high: Weights, text: str, *, is_ascii: 
     data = text.encode("utf-8", "surrogatepass")
     classes = data.translate(CHARACTERS) if is_ascii else data.translate(CHARACTERS, CONTINUATION)
     codes = pairs(classes)
-    sums = weight(codes, low.pairs), weight(codes, likely.pairs), weight(codes, high.pairs)
+    most = weight(codes, high.pairs) + gaps(codes) * PAIR_UNIT
+    sums = weight(codes, low.pairs), weight(codes, likely.pairs), most
     if likely.letters:
         classes = data.translate(LETTERS) if is_ascii else data.translate(LETTERS, CONTINUATION)
         codes, again = pairs(classes), returns(classes)
