@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 from pathlib import Path
 
-from benchmarks import calls, extracting, importing, memory, scores, stack, streams
+from benchmarks import calls, estimates, extracting, importing, memory, scores, stack, streams
 from benchmarks.chart import chart
 from benchmarks.row import Row
 
@@ -14,7 +14,7 @@ CHART = RESULTS.with_name("results.svg")
 MISSING = RESULTS.with_name("missing.md")
 """What the table cannot say: which targets are missed, why, and what was tried. Written by hand."""
 
-FAMILIES = (importing.rows, stack.rows, streams.rows, calls.rows, memory.rows, extracting.rows)
+FAMILIES = (importing.rows, stack.rows, streams.rows, calls.rows, memory.rows, extracting.rows, estimates.rows)
 
 
 def table(rows: list[Row]) -> str:

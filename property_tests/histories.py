@@ -58,7 +58,7 @@ from llm_manager import (
 )
 from llm_manager.domain.catalog import Capability
 from llm_manager.domain.paid import with_usage
-from llm_manager.policies.tokens import prompt_tokens
+from llm_manager.policies.prompt_estimate import prompt_tokens
 from llm_manager.testing import Line, Pause, Pieces
 
 NAMES = ("gpt", "claude", "llama")
@@ -110,7 +110,7 @@ errors = st.sampled_from(ERRORS)
 def dearest(request: LLMRequest) -> LLMResponse:
     """All that was sent is billed, and the longest answer."""
     longest = request.preferences.max_tokens or LONGEST_ANSWER
-    usage = Usage(prompt_tokens=prompt_tokens(request), completion_tokens=longest)
+    usage = Usage(prompt_tokens=prompt_tokens(request).high, completion_tokens=longest)
     return LLMResponse(content="dear", model="m", finish_reason="stop", usage=usage)
 
 

@@ -15,9 +15,9 @@ from llm_manager.domain.request import ImagePart, LLMRequest, Message, Preferenc
 from llm_manager.domain.settings import ModelSettings, RoutingSettings, Strategy
 from llm_manager.policies.candidate import Candidate, Chosen, Skipped
 from llm_manager.policies.latency import Latency
+from llm_manager.policies.prompt_estimate import prompt_tokens
 from llm_manager.policies.routing import candidates
 from llm_manager.policies.targets import resolve
-from llm_manager.policies.tokens import prompt_tokens
 
 NAMES = ("ant", "bee", "cat", "dog", "elk")
 """Models of the user's own, so that nothing of the catalog comes between the test and what it says."""
@@ -86,7 +86,7 @@ def key_of(config: LLMConfig, name: str) -> str:
 
 def lack_of(settings: ModelSettings, request: LLMRequest) -> str | None:
     can = settings.capabilities or frozenset()
-    needed = prompt_tokens(request) + (request.preferences.max_tokens or 0)
+    needed = prompt_tokens(request).low + (request.preferences.max_tokens or 0)
     if request.tools and "tools" not in can:
         return "tools"
     if request.messages and "vision" not in can:

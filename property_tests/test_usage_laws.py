@@ -16,7 +16,7 @@ from llm_manager.domain.paid import NOTHING_TOLD, Payable, paid_for, usage_of, w
 from llm_manager.domain.request import LLMRequest, Preferences
 from llm_manager.domain.response import ComputedCost, LLMResponse, ReportedCost, UnknownCost, Usage
 from llm_manager.domain.target import Target
-from llm_manager.policies.asked import Written, asked_of, reserved_tokens, settled, usage_so_far
+from llm_manager.policies.asked import Written, asked_of, reserved_tokens, sent_tokens, settled, usage_so_far
 from property_tests.histories import errors
 
 counts = st.none() | st.integers(0, 10**6)
@@ -120,8 +120,9 @@ def test_a_limiter_reserves_the_prompt_and_the_longest_answer_and_never_the_impo
     prompt: str, max_tokens: int | None, capacity: int | None
 ) -> None:
     request = LLMRequest(prompt=prompt, preferences=Preferences(max_tokens=max_tokens))
-    most = reserved_tokens(request, TARGET, None)
-    reserved = reserved_tokens(request, TARGET, capacity)
+    likely = sent_tokens(request, TARGET).likely
+    most = reserved_tokens(request, TARGET, likely, None)
+    reserved = reserved_tokens(request, TARGET, likely, capacity)
     alone = most - (max_tokens or 1000)
     assert alone <= reserved <= most
     if max_tokens is not None or capacity is None or most <= capacity:

@@ -9,7 +9,8 @@ from llm_manager.domain.catalog import Price
 from llm_manager.domain.paid import Payable, with_usage
 from llm_manager.domain.response import ComputedCost, Cost, UnknownCost
 from llm_manager.policies.pricing import MILLION
-from llm_manager.policies.tokens import prompt_tokens, text_tokens
+from llm_manager.policies.prompt_estimate import prompt_tokens
+from llm_manager.policies.token_estimate import token_range
 
 HI = LLMRequest(prompt="hi")
 
@@ -21,7 +22,7 @@ def unpaid(error: LLMError) -> LLMError:
 
 def paid(error: LLMError, text: str, request: LLMRequest = HI, price: Price | None = None) -> LLMError:
     """*error* after so much *text*, of which the vendor had told no usage: with an estimate of it."""
-    asked, said = prompt_tokens(request), text_tokens(text)
+    asked, said = prompt_tokens(request).likely, token_range(text).likely
     cost: Cost = UnknownCost()
     if price is not None:
         cost = ComputedCost((asked * price.prompt_usd + said * price.completion_usd) / MILLION)

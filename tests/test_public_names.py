@@ -43,6 +43,8 @@ CONTRACT = (
     "Attempt",
     "RoutePlan",
     "PlannedTarget",
+    "TokenRange",
+    "token_range",
     "ModelHealthStatus",
     "ManagerStatus",
     "MetricsSnapshot",

@@ -133,6 +133,7 @@ if TYPE_CHECKING:
     from llm_manager.domain.stream import StreamResumed as StreamResumed
     from llm_manager.domain.stream import TextDelta as TextDelta
     from llm_manager.domain.stream import ToolCallDelta as ToolCallDelta
+    from llm_manager.domain.tokens import TokenRange as TokenRange
     from llm_manager.domain.verdicts import counts_against_breaker as counts_against_breaker
     from llm_manager.domain.verdicts import describe as describe
     from llm_manager.domain.verdicts import is_transient as is_transient
@@ -218,6 +219,7 @@ if TYPE_CHECKING:
     from llm_manager.operations.stream import texts as texts
     from llm_manager.operations.vendor_batch import VendorBatchStream as VendorBatchStream
     from llm_manager.operations.vendor_batch import batch_at_vendor as batch_at_vendor
+    from llm_manager.policies.token_estimate import token_range as token_range
 
     __version__: str
 
@@ -270,6 +272,7 @@ _NAMES_OF = {
         "FinalValue PartialValue ReasoningDelta SchemaEvent StreamEvent StreamFailed StreamFinished "
         "StreamResumed TextDelta ToolCallDelta"
     ),
+    "domain.tokens": "TokenRange",
     "domain.verdicts": "counts_against_breaker describe is_transient retry_after_s",
     "effect.concurrent": "gather settle",
     "effect.context": "Context Op Policy through",
@@ -293,6 +296,7 @@ _NAMES_OF = {
     "operations.schema_stream": "SchemaStream stream_with_schema",
     "operations.stream": "LLMStream collect generate_stream texts",
     "operations.vendor_batch": "VendorBatchStream batch_at_vendor",
+    "policies.token_estimate": "token_range",
 }
 _HOME_OF = {name: f"llm_manager.{module}" for module, names in _NAMES_OF.items() for name in names.split()}
 

@@ -10,6 +10,7 @@ from llm_manager import (
     ContentFiltered,
     ContextTooLarge,
     InvalidRequest,
+    LLMRequest,
     LLMResponse,
     MalformedResponse,
     ModelUnavailable,
@@ -21,8 +22,10 @@ from llm_manager import (
     StreamBroken,
     ToolCall,
     Usage,
+    token_range,
 )
 from llm_manager.domain.response import FinishReason
+from llm_manager.policies.prompt_estimate import prompt_tokens
 from llm_manager.testing.simulator import RETRY_AFTER, CallTools, Fault, Say, Status
 from llm_manager.testing.simulator.faults import ACCENTED
 from llm_manager.testing.simulator.replies import FaultKind
@@ -42,7 +45,8 @@ from tests.faults.places import (
 from tests.faults.rows import CAP_BYTES, STREAM, WAIT_S, WHOLE, FaultRow
 
 COUNTED = Usage(prompt_tokens=11, completion_tokens=22, cached_tokens=0, reasoning_tokens=0, total_tokens=33)
-ESTIMATED = Usage(prompt_tokens=5, completion_tokens=2, total_tokens=7, estimated=True)
+ASKS, SAYS = prompt_tokens(LLMRequest(prompt="hi"), MODEL).likely, token_range("hello", MODEL).likely
+ESTIMATED = Usage(prompt_tokens=ASKS, completion_tokens=SAYS, total_tokens=ASKS + SAYS, estimated=True)
 LOOK = ToolCall(id="call_0", name="look", arguments='{"at": "sky"}')
 
 

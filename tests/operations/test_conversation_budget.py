@@ -16,6 +16,7 @@ from llm_manager import (
     ConversationConflict,
     ConversationContext,
     LLMConfig,
+    LLMRequest,
     LLMResponse,
     LLMStream,
     ModelSettings,
@@ -34,8 +35,10 @@ from llm_manager import (
     get_conversation,
     run,
     start_conversation,
+    token_range,
 )
 from llm_manager.effect.layer import Layer
+from llm_manager.policies.prompt_estimate import prompt_tokens
 from llm_manager.testing import Line, Pause, Pieces, scripted
 
 pytestmark = pytest.mark.anyio
@@ -45,6 +48,13 @@ PRICED = LLMConfig(
     retry=RetrySettings(base_s=0.0),
 )
 """A model that costs a tenth of a cent a token; an attempt of a short question may cost a little more than a tenth."""
+
+
+def worst(prompt: str) -> float:
+    return (prompt_tokens(LLMRequest(prompt=prompt), "gpt").high + 100) / 1_000
+
+
+WORST = worst("hi")
 
 ANSWER = LLMResponse(content="x", model="gpt", usage=Usage(prompt_tokens=5, completion_tokens=20))
 PERHAPS_BILLED = NetworkError("gpt", ambiguous=True)
@@ -72,7 +82,7 @@ async def test_a_try_that_may_have_been_billed_counts_beside_the_answer() -> Non
         id_ = await begun(context)
         assert isinstance(await run(continue_conversation(id_, "hi"), context), Success)
         now = await whole(context, id_)
-    assert (spent(now), now.version) == ((0.025, 0.105), 2)
+    assert (spent(now), now.version) == ((0.025, WORST), 2)
 
 
 async def test_a_turn_that_failed_at_a_price_is_one_without_messages() -> None:
@@ -81,7 +91,7 @@ async def test_a_turn_that_failed_at_a_price_is_one_without_messages() -> None:
         failed = await run(continue_conversation(id_, "hi"), context)
         now = await whole(context, id_)
         assert failed == Failure(PERHAPS_BILLED)
-        assert (spent(now), now.version, now.messages) == ((0.0, 0.21), 2, ())
+        assert (spent(now), now.version, now.messages) == ((0.0, 2 * WORST), 2, ())
         assert spent(await whole(context, (await run(fork_conversation(id_), context)).unwrap())) == (0.0, 0.0)
 
 
@@ -114,7 +124,8 @@ async def test_a_stream_that_broke_off_counts_as_far_as_it_came() -> None:
         opened = await run(continue_conversation_stream(id_, "hi"), context)
         assert isinstance(await collect(opened.unwrap()), Failure)
         now = await whole(context, id_)
-    assert (spent(now), now.messages) == ((0.0, 0.008), ())
+    used = prompt_tokens(LLMRequest(prompt="hi"), "gpt").likely + token_range("It scatters").likely
+    assert (spent(now), now.messages) == ((0.0, used / 1_000), ())
 
 
 async def test_a_stream_that_was_left_counts_as_far_as_it_came() -> None:
@@ -131,14 +142,14 @@ async def test_a_stream_that_was_read_to_its_end_is_stored_once() -> None:
         id_ = await begun(context)
         await collect((await run(continue_conversation_stream(id_, "hi"), context)).unwrap())
         now = await whole(context, id_)
-    assert (spent(now), now.version, len(now.messages)) == ((0.025, 0.105), 2, 2)
+    assert (spent(now), now.version, len(now.messages)) == ((0.025, WORST), 2, 2)
 
 
 async def test_a_stream_that_never_began_counts_too() -> None:
     async with layer(*[PERHAPS_BILLED] * 2) as context:
         id_ = await begun(context)
         assert isinstance(await run(continue_conversation_stream(id_, "hi"), context), Failure)
-        assert spent(await whole(context, id_)) == (0.0, 0.21)
+        assert spent(await whole(context, id_)) == (0.0, 2 * WORST)
 
 
 @pytest.mark.parametrize("way", [continue_conversation, continue_conversation_stream])
@@ -147,7 +158,7 @@ async def test_a_turn_that_was_called_off_counts_what_it_may_have_cost(way: Way)
         id_ = await begun(context)
         with context.clock.move_on_after(1.0):
             await run(way(id_, "hi"), context)
-        assert spent(await whole(context, id_)) == (0.0, 0.105)
+        assert spent(await whole(context, id_)) == (0.0, WORST)
 
 
 async def at_once(context: Context, id_: str, *texts: str) -> Mapping[str, Outcome[LLMResponse, object]]:
@@ -184,7 +195,7 @@ async def test_money_that_was_lost_meanwhile_is_in_no_turns_way() -> None:
         outcomes = await at_once(context, id_, "fails", "is answered")
         now = await whole(context, id_)
     assert (outcomes["fails"], isinstance(outcomes["is answered"], Success)) == (Failure(PERHAPS_BILLED), True)
-    assert (contents(now), now.version, spent(now)) == (["is answered", "x"], 3, (0.025, 0.212))
+    assert (contents(now), now.version, spent(now)) == (["is answered", "x"], 3, (0.025, 2 * worst("fails")))
 
 
 @pytest.mark.parametrize("line", [PERHAPS_BILLED, ANSWER])

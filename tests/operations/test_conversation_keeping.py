@@ -89,7 +89,10 @@ async def test_a_conversation_is_begun_with_data_and_an_id_of_ones_own() -> None
         assert await run(begin, context) == Failure(ConversationConflict("mine"))
         assert (await whole(context, "mine")).metadata == {"user": 7}
         wrong = start_conversation(conversation_id="", metadata={"not JSON": object()})
-        assert [problem.path for problem in _problems(await run(wrong, context))] == ["conversation_id", "metadata.not JSON"]
+        assert [problem.path for problem in _problems(await run(wrong, context))] == [
+            "conversation_id",
+            "metadata.not JSON",
+        ]
 
 
 async def test_metadata_is_what_json_says_of_it_in_memory_too_and_nobody_elses_to_change() -> None:
@@ -165,7 +168,7 @@ async def test_a_list_of_no_length_raises_where_it_is_asked_for(limit: int) -> N
 async def test_a_long_conversation_is_cut_for_the_model_and_never_in_the_store() -> None:
     seen = Seen()
     small = LLMConfig(models={"gpt": ModelSettings(window_tokens=200)})
-    lines = {"gpt": [seen.says(f"answer {number} ".ljust(80, ".")) for number in range(12)]}
+    lines = {"gpt": [seen.says(f"answer {number} " + " word" * 20) for number in range(12)]}
     async with scripted(lines, config=small) as context:
         id_ = await started(context, "Be brief.")
         for number in range(12):
@@ -175,9 +178,9 @@ async def test_a_long_conversation_is_cut_for_the_model_and_never_in_the_store()
     assert len(now.messages) == 25
     sent = seen.requests[-1]
     assert sent.system_prompt == "Be brief."
-    assert [each.content for each in sent.messages if each.role == "user"] == [
-        *("question 8", "question 9", "question 10"),
-    ]
+    questions = [each.content for each in sent.messages if each.role == "user"]
+    assert 1 < len(questions) < 8
+    assert questions == [f"question {number}" for number in range(11 - len(questions), 11)]
     assert sent.messages[0].role == "user"
 
 
@@ -204,7 +207,7 @@ async def test_a_fallback_with_a_smaller_window_still_answers() -> None:
     windows = LLMConfig(
         models={"gpt": ModelSettings(window_tokens=100_000), "claude": ModelSettings(window_tokens=200)}
     )
-    long = "x" * 400
+    long = " word" * 150
     lines: dict[str, list[Line]] = {
         "gpt": ["one", "two", *[ServerError("gpt", 500)] * 9],
         "claude": [seen.says("small")],

@@ -43,6 +43,8 @@ from llm_manager import (
 from llm_manager.domain.events import AttemptFinished
 from llm_manager.domain.paid import with_usage
 from llm_manager.domain.stream import Delta
+from llm_manager.policies.prompt_estimate import prompt_tokens
+from llm_manager.policies.token_estimate import token_range
 from llm_manager.ports import Dispatch, Incoming, Observer
 from llm_manager.testing import Line, Pause, Pieces, ScriptedProvider, VirtualClock, scripted
 from tests.operations.asking import Listener
@@ -61,7 +63,8 @@ CONFIG = LLMConfig(
 TOLD = Usage(prompt_tokens=1000, completion_tokens=1000, total_tokens=2000)
 COST = ComputedCost(0.011)
 PRICED = replace(TOLD, cost=COST)
-WORST_USD = (5 * 1.0 + 2000 * 10.0) / 1e6
+ASKS = prompt_tokens(ASK, "dear")
+WORST_USD = (ASKS.high * 1.0 + 2000 * 10.0) / 1e6
 
 
 def paying(
@@ -144,39 +147,47 @@ def streaming(*deltas: Delta) -> Layer[Context, LLMError, None]:
     return paying() | replacing(providers={"custom": Thinker({}, VirtualClock())})
 
 
+def tokens(text: str) -> int:
+    return token_range(text, "dear").likely
+
+
 THOUGHT, CALLED = ReasoningDelta("y" * 4000), ToolCallDelta(index=0, id="c", name="abcd", arguments="x" * 4000)
 
 
 @pytest.mark.parametrize(
-    ("deltas", "tokens"),
+    ("deltas", "written"),
     [
-        ((THOUGHT, TextDelta("abcd")), 1001),
-        ((CALLED, TextDelta("abcd")), 1002),
-        ((THOUGHT, CALLED, TextDelta("abcd")), 2002),
+        ((THOUGHT, TextDelta("abcd")), tokens("y" * 4000) + tokens("abcd")),
+        ((CALLED, TextDelta("abcd")), tokens("abcdabcd" + "x" * 4000)),
+        (
+            (THOUGHT, CALLED, TextDelta("abcd")),
+            tokens("y" * 4000) + tokens("abcdabcd" + "x" * 4000),
+        ),
     ],
 )
 async def test_a_stream_that_is_left_has_cost_its_thoughts_and_the_arguments_of_its_calls(
-    deltas: Sequence[Delta], tokens: int
+    deltas: Sequence[Delta], written: int
 ) -> None:
     async with streaming(*deltas) as context:
         async with (await run(generate_stream(ASK), context)).unwrap() as stream:
             async for event in stream:
                 if isinstance(event, TextDelta):
                     break
-        assert await spent_usd(context) == pytest.approx((5 * 1.0 + tokens * 10.0) / 1e6)
+        assert await spent_usd(context) == pytest.approx((ASKS.likely * 1.0 + written * 10.0) / 1e6)
         totals = context.metrics.snapshot().totals
-        assert (totals.completion_tokens, totals.left, totals.unpriced) == (tokens, 1, 0)
+        assert (totals.completion_tokens, totals.left, totals.unpriced) == (written, 1, 0)
 
 
 async def test_a_stream_that_breaks_says_what_its_thoughts_have_cost() -> None:
     async with streaming(THOUGHT) as context:
         error = (await collect((await run(generate_stream(ASK), context)).unwrap())).failure()
+    thought = tokens("y" * 4000)
     usage = Usage(
-        prompt_tokens=5,
-        completion_tokens=1000,
-        reasoning_tokens=1000,
-        total_tokens=1005,
-        cost=ComputedCost((5 * 1.0 + 1000 * 10.0) / 1e6),
+        prompt_tokens=ASKS.likely,
+        completion_tokens=thought,
+        reasoning_tokens=thought,
+        total_tokens=ASKS.likely + thought,
+        cost=ComputedCost((ASKS.likely * 1.0 + thought * 10.0) / 1e6),
         estimated=True,
     )
     assert error == ServerError("dear", 500, usage=usage)

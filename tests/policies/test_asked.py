@@ -24,12 +24,21 @@ from llm_manager.policies.asked import (
     usage_of,
     usage_so_far,
 )
-from llm_manager.policies.tokens import text_tokens
+from llm_manager.policies.prompt_estimate import prompt_tokens
+from llm_manager.policies.token_estimate import token_range
 
 PRICE = Price(prompt_usd=2.0, completion_usd=10.0, as_of="2026-11-21", source="test")
 FACTS = ModelFacts(name="m", provider="openai", capabilities=frozenset({"tools"}), price=PRICE)
 TARGET = Target(model="m", provider=PROVIDERS["openai"], facts=FACTS, service="openai", base_url="", key="k")
-PLAIN = LLMRequest(prompt="hello world!")  # 7 tokens with what wraps it
+PLAIN = LLMRequest(prompt="hello world!")
+ASKS = prompt_tokens(PLAIN, "m").likely
+
+
+def tokens(text: str) -> int:
+    return token_range(text, "m").likely
+
+
+SAID = tokens("abcdefgh")
 SCHEMA = JsonSchema(schema={"type": "object"}, name="mine")
 ASKED = asked_of(PLAIN, TARGET)
 AS_A_TOOL = replace(
@@ -63,20 +72,23 @@ def test_an_answer_comes_back_in_the_form_that_was_wanted_and_with_its_price() -
 
 def test_an_answer_without_usage_is_estimated_from_its_own_text() -> None:
     answer = completed(ASKED, LLMResponse(content="abcdefgh", model="m"))
+    cost = ComputedCost((ASKS * 2 + SAID * 10) / 1e6)
     assert answer.usage == Usage(
-        prompt_tokens=7, completion_tokens=2, total_tokens=9, cost=ComputedCost(34 / 1e6), estimated=True
+        prompt_tokens=ASKS, completion_tokens=SAID, total_tokens=ASKS + SAID, cost=cost, estimated=True
     )
 
 
 def test_what_came_without_usage_is_estimated_with_its_thoughts_and_its_calls() -> None:
     call = ToolCall(id="1", name="abcd", arguments="x" * 400)
     answer = completed(ASKED, LLMResponse(content="", model="m", tool_calls=(call,), reasoning="y" * 40))
+    thought = tokens("y" * 40)
+    wrote = tokens("abcd" + "x" * 400) + thought
     assert answer.usage == Usage(
-        prompt_tokens=7,
-        completion_tokens=111,
-        reasoning_tokens=10,
-        total_tokens=118,
-        cost=ComputedCost((7 * 2 + 111 * 10) / 1e6),
+        prompt_tokens=ASKS,
+        completion_tokens=wrote,
+        reasoning_tokens=thought,
+        total_tokens=ASKS + wrote,
+        cost=ComputedCost((ASKS * 2 + wrote * 10) / 1e6),
         estimated=True,
     )
 
@@ -84,13 +96,13 @@ def test_what_came_without_usage_is_estimated_with_its_thoughts_and_its_calls() 
 def test_thoughts_that_are_estimated_have_the_price_of_thoughts() -> None:
     dear = replace(ASKED, target=replace(TARGET, facts=replace(FACTS, price=replace(PRICE, reasoning_usd=20.0))))
     usage = usage_so_far(dear, Usage(prompt_tokens=0), Written("abcd", "y" * 40))
-    assert usage.cost == ComputedCost((1 * 10 + 10 * 20) / 1e6)
+    assert usage.cost == ComputedCost((tokens("abcd") * 10 + tokens("y" * 40) * 20) / 1e6)
 
 
 def test_an_answer_in_the_form_of_a_call_is_estimated_by_what_the_model_wrote() -> None:
     wanted = asked_of(replace(PLAIN, response_format=SCHEMA), TARGET)
     called = LLMResponse(content="Here:", model="m", tool_calls=(ToolCall(id="1", name="mine", arguments="{}"),))
-    assert completed(wanted, called).usage.completion_tokens == text_tokens("Here:mine{}")
+    assert completed(wanted, called).usage.completion_tokens == tokens("Here:mine{}")
 
 
 def test_what_an_answer_used_that_is_called_a_failure_has_the_price_of_an_answer() -> None:
@@ -103,14 +115,15 @@ def test_what_an_answer_used_that_is_called_a_failure_has_the_price_of_an_answer
 
 def test_half_of_a_usage_that_a_failure_told_is_completed() -> None:
     failed = refused(ASKED, ServerError("m", 500, usage=Usage(prompt_tokens=1000)), Written("abcdefgh"))
-    cost = ComputedCost(0.00202)
-    usage = Usage(prompt_tokens=1000, completion_tokens=2, total_tokens=1002, cost=cost, estimated=True)
+    cost = ComputedCost((1000 * 2 + SAID * 10) / 1e6)
+    usage = Usage(prompt_tokens=1000, completion_tokens=SAID, total_tokens=1000 + SAID, cost=cost, estimated=True)
     assert failed == ServerError("m", 500, usage=usage)
 
 
 def reserved(capacity: int | None, longest: int | None, max_tokens: int | None = None, prompt: int = 7) -> float:
-    asked = replace(PLAIN, prompt="x" * (4 * prompt - 16), preferences=Preferences(max_tokens=max_tokens))
-    return reserved_tokens(asked, replace(TARGET, facts=replace(FACTS, max_output_tokens=longest)), capacity)
+    asked = replace(PLAIN, preferences=Preferences(max_tokens=max_tokens))
+    target = replace(TARGET, facts=replace(FACTS, max_output_tokens=longest))
+    return reserved_tokens(asked, target, prompt, capacity)
 
 
 @pytest.mark.parametrize(
@@ -160,13 +173,21 @@ def test_where_the_wire_is_told_a_limit_no_answer_is_longer() -> None:
         (
             Usage(prompt_tokens=1000),
             Usage(
-                prompt_tokens=1000, completion_tokens=2, total_tokens=1002, cost=ComputedCost(0.00202), estimated=True
+                prompt_tokens=1000,
+                completion_tokens=SAID,
+                total_tokens=1000 + SAID,
+                cost=ComputedCost((1000 * 2 + SAID * 10) / 1e6),
+                estimated=True,
             ),
         ),
         (
             Usage(completion_tokens=100, total_tokens=5),
             Usage(
-                prompt_tokens=7, completion_tokens=100, total_tokens=107, cost=ComputedCost(0.001014), estimated=True
+                prompt_tokens=ASKS,
+                completion_tokens=100,
+                total_tokens=ASKS + 100,
+                cost=ComputedCost((ASKS * 2 + 1000) / 1e6),
+                estimated=True,
             ),
         ),
         (
@@ -181,12 +202,12 @@ def test_only_what_the_provider_did_not_tell_is_estimated(told: Usage, usage: Us
 
 @pytest.mark.parametrize(
     ("told", "completion"),
-    [(Usage(), 2), (Usage(completion_tokens=1), 2), (Usage(completion_tokens=100, total_tokens=5), 100)],
+    [(Usage(), SAID), (Usage(completion_tokens=1), SAID), (Usage(completion_tokens=100, total_tokens=5), 100)],
 )
 def test_so_far_at_least_the_text_that_has_come_has_been_used(told: Usage, completion: int) -> None:
-    cost = ComputedCost((7 * 2.0 + completion * 10.0) / 1e6)
+    cost = ComputedCost((ASKS * 2.0 + completion * 10.0) / 1e6)
     assert usage_so_far(ASKED, told, Written("abcdefgh")) == Usage(
-        prompt_tokens=7, completion_tokens=completion, total_tokens=7 + completion, cost=cost, estimated=True
+        prompt_tokens=ASKS, completion_tokens=completion, total_tokens=ASKS + completion, cost=cost, estimated=True
     )
 
 
@@ -202,9 +223,9 @@ def test_what_has_been_used_so_far_keeps_the_prompt_that_was_told_and_is_an_esti
     free = replace(ASKED, target=replace(TARGET, facts=replace(FACTS, price=None)))
     assert usage_so_far(free, told, Written("abcdefgh")) == Usage(
         prompt_tokens=1000,
-        completion_tokens=2,
+        completion_tokens=SAID,
         cached_tokens=400,
-        total_tokens=1002,
+        total_tokens=1000 + SAID,
         cost=UnknownCost(),
         estimated=True,
     )

@@ -25,6 +25,7 @@ from llm_manager.domain.settings import HttpSettings, KeySettings, RoutingSettin
 from llm_manager.policies.asked import asked_of
 from llm_manager.policies.candidate import Skipped
 from llm_manager.policies.planning import plan_of
+from llm_manager.policies.prompt_estimate import prompt_tokens
 from llm_manager.policies.routing import candidates
 from llm_manager.policies.targets import resolve
 
@@ -165,11 +166,14 @@ def test_an_image_is_shown_to_no_model_that_sees_nothing(image: ImagePart) -> No
     assert passed_over("gpt-4o", seen(image)) is None
 
 
+FEWEST = prompt_tokens(LLMRequest(prompt="abcd"), "openai/gpt-oss-20b").low
+
+
 @pytest.mark.parametrize(
     ("max_tokens", "error"),
     [
-        (131_067, None),
-        (131_068, ContextTooLarge("openai/gpt-oss-20b", 131_073, 131_072)),
+        (131_072 - FEWEST, None),
+        (131_073 - FEWEST, ContextTooLarge("openai/gpt-oss-20b", 131_073, 131_072)),
         (None, None),
     ],
 )

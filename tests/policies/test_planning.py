@@ -25,6 +25,7 @@ from llm_manager.domain.settings import (
 from llm_manager.policies.bucket import SLACK_S
 from llm_manager.policies.patience import CIRCUIT_S, QUEUE_S, TURNS
 from llm_manager.policies.planning import alternate_keys, key_owner, keys_of, max_in_flight, plan_of
+from llm_manager.policies.prompt_estimate import prompt_tokens
 from llm_manager.policies.targets import resolve
 
 KEY = (Secret("sk-canary-0123456789"),)
@@ -39,7 +40,7 @@ def test_a_plan_bounds_attempts_cost_and_time() -> None:
     planned = plan_of(OPENAI, request, {}, ()).unwrap()
     [target] = planned.targets
     assert target.worst_attempts == planned.worst_attempts == 4
-    assert planned.worst_cost_usd == pytest.approx(4 * (7 * 2.5 + 100 * 10) / 1e6)
+    assert planned.worst_cost_usd == pytest.approx(4 * ONE_USD)
     assert planned.worst_latency_s == 3600.0
     assert plan_of(OPENAI, replace(request, deadline_s=5.0), {}, ()).unwrap().worst_latency_s == 5.0
 
@@ -63,7 +64,8 @@ def test_a_plan_fails_as_the_request_would() -> None:
 
 TWO = (Secret("sk-canary-first-0123"), Secret("sk-canary-second-0123"))
 ONE = LLMRequest(prompt="hello world!", preferences=Preferences(model="gpt-4o", fallback="none", max_tokens=100))
-ONE_USD = (7 * 2.5 + 100 * 10) / 1e6
+MOST = prompt_tokens(ONE, "gpt-4o").high
+ONE_USD = (MOST * 2.5 + 100 * 10) / 1e6
 REFUSED_S = QUEUE_S + CIRCUIT_S
 """How long a call waits at most for keys that rest and for a circuit to close, beside its pauses."""
 
@@ -125,7 +127,7 @@ def test_each_further_key_is_one_more_attempt_after_a_refusal() -> None:
 def test_without_a_limit_an_answer_may_be_as_long_as_its_model_can_make_it() -> None:
     endless = replace(ONE, preferences=replace(ONE.preferences, max_tokens=None))
     cost = plan_of(OPENAI, endless, {}, ()).unwrap().worst_cost_usd
-    assert cost == pytest.approx(4 * (7 * 2.5 + 16_384 * 10) / 1e6)
+    assert cost == pytest.approx(4 * (MOST * 2.5 + 16_384 * 10) / 1e6)
 
 
 GATEWAY = LLMConfig(

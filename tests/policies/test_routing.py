@@ -23,6 +23,7 @@ from llm_manager.domain.secret import Secret
 from llm_manager.domain.settings import HttpSettings, KeySettings, ModelSettings, PortkeySettings, RoutingSettings
 from llm_manager.policies.candidate import Chosen, Skipped
 from llm_manager.policies.latency import Latency
+from llm_manager.policies.prompt_estimate import prompt_tokens
 from llm_manager.policies.routing import candidates, configured_targets, drawn_order, fallback_chain, strategy_of
 from llm_manager.policies.targets import resolve
 
@@ -124,12 +125,15 @@ def test_a_model_that_cannot_do_what_is_asked_is_passed_over_with_the_reason() -
     assert tools.error == UnsupportedCapability("m", "tools")
 
 
+LONG = " word" * 200_000
+
+
 def test_a_prompt_that_cannot_fit_is_not_sent() -> None:
     [skipped] = candidates(
-        OPENAI, LLMRequest(prompt="x" * 2_000_000, preferences=Preferences(model="gpt-4o", fallback="none")), {}
+        OPENAI, LLMRequest(prompt=LONG, preferences=Preferences(model="gpt-4o", fallback="none")), {}
     ).unwrap()
     assert isinstance(skipped, Skipped)
-    assert skipped.error == ContextTooLarge("gpt-4o", 500_004, 128_000)
+    assert skipped.error == ContextTooLarge("gpt-4o", prompt_tokens(LLMRequest(prompt=LONG), "gpt-4o").low, 128_000)
 
 
 def test_in_fallback_mode_neighbours_behind_the_gateway_become_one_target() -> None:

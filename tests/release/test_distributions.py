@@ -62,7 +62,7 @@ def test_the_wheel_holds_the_package_and_what_describes_it_and_nothing_else(buil
 
 def test_the_package_is_python_lua_the_catalog_and_the_mark_that_it_is_typed() -> None:
     others = {name for name in tree(PACKAGE) if not name.endswith((".py", ".lua"))}
-    assert others == {"domain/catalog_data.jsonl", "py.typed"}
+    assert others == {"domain/catalog_data.jsonl", "domain/token_families.json", "py.typed"}
     assert all(name.startswith("adapters/redis/") for name in tree(PACKAGE) if name.endswith(".lua"))
 
 

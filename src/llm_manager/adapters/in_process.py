@@ -9,6 +9,7 @@ from llm_manager.adapters.caches.memory import MemoryCache
 from llm_manager.adapters.conversations.memory import MemoryConversations
 from llm_manager.adapters.limits.breakers import MemoryBreakers, NoBreakers
 from llm_manager.adapters.limits.budget import MemoryBudget
+from llm_manager.adapters.limits.calibrations import MemoryCalibrations
 from llm_manager.adapters.limits.flights import MemoryFlights
 from llm_manager.adapters.limits.keys import MemoryKeys
 from llm_manager.adapters.limits.latencies import MemoryLatencies
@@ -36,6 +37,7 @@ def in_process_context(
         retry_budgets=MemoryRetryBudgets(config.retry.budget),
         keys=MemoryKeys(with_all_pools(config), config.http.max_connections),
         latencies=MemoryLatencies(),
+        calibrations=MemoryCalibrations(),
         flights=MemoryFlights(),
         places=MemoryPlaces(),
         conversations=MemoryConversations(),

@@ -50,7 +50,7 @@ class ModelSettings:
     of the provider, for this model alone; *key_variable* is the environment variable that holds it. *virtual_key* is
     Portkey's, or the ``@slug`` of a provider in its account. *limit_field* is how the server calls the most tokens of
     an answer (None: ``max_tokens`` at a *base_url* of another server than the provider's). Prices are US dollars for a
-    million tokens.
+    million tokens. *window_tokens* bounds prompt and answer together, *max_prompt_tokens* the prompt alone.
 
     *rate_limit* replaces the global section for this model, whole: a limit it does not name is none. *max_connections*
     is how many calls to it this process has under way at most. *pool* makes the name stand for several models, of
@@ -71,6 +71,7 @@ class ModelSettings:
     limit_field: LimitField | None = None
     capabilities: frozenset[Capability] | None = None
     window_tokens: Count | None = None
+    max_prompt_tokens: Count | None = None
     max_output_tokens: Count | None = None
     prompt_usd: Amount | None = None
     completion_usd: Amount | None = None

@@ -23,6 +23,7 @@ from llm_manager.ports import (
     Breakers,
     Budget,
     Cache,
+    Calibrations,
     Clock,
     ConversationStore,
     Flights,
@@ -62,6 +63,7 @@ class Context(Stranded):
     retry_budgets: RetryBudgets
     keys: Keys
     latencies: Latencies
+    calibrations: Calibrations
     flights: Flights
     places: Places
     conversations: ConversationStore

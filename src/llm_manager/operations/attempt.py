@@ -28,7 +28,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TypeVar
 
-from returns.result import Success
+from returns.result import Failure, Success
 
 from llm_manager.combinators.budget import budget_gate
 from llm_manager.combinators.bulkhead import bulkhead_gate
@@ -36,7 +36,7 @@ from llm_manager.combinators.circuit_breaker import breaker_gate
 from llm_manager.combinators.rate_limit import limiter_gate
 from llm_manager.combinators.retry import attempt_schedule, retry, unless
 from llm_manager.combinators.timeout import timeout
-from llm_manager.domain.errors import LLMError
+from llm_manager.domain.errors import ContextTooLarge, LLMError
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.request import LLMRequest
 from llm_manager.domain.response import LLMResponse
@@ -50,10 +50,14 @@ from llm_manager.policies.asked import Asked, reserved_tokens, sent_tokens, sett
 from llm_manager.policies.model_limits import limits_of, max_connections_of
 from llm_manager.policies.patience import Patience
 from llm_manager.policies.planning import keys_of, worst_try_usd
-from llm_manager.policies.window import windowed
+from llm_manager.policies.window import too_large, windowed
 from llm_manager.ports import Dispatch, Provider
 
 A = TypeVar("A")
+
+MOST_CUTS = 2
+"""How often a conversation that was refused for its size is cut again: once for what the vendor counted, and once more
+where it told no figures."""
 
 
 def attempt(request: LLMRequest, target: Target, patience: Patience) -> Op[LLMResponse]:
@@ -71,44 +75,68 @@ def begin(request: LLMRequest, target: Target, patience: Patience) -> Op[Flow]:
 
 
 def _stacked(request: LLMRequest, target: Target, patience: Patience, ask: Ask[A]) -> Op[A]:
-    request = windowed(request, target)  # before all else: what is reserved, at the limiter too, is for what is sent
-    model = target.model
+    """Ask *target*, and, where it refuses a conversation for its size, again with as much less of it as the refusal has
+    taught."""
 
     async def attempting(context: Context) -> Outcome[A, LLMError]:
-        config = context.config
-        keys = keys_of(config, target)
-        tries = Tries(request, target, ask, context.clock.monotonic(), keys=keys, queue_s=patience.queue_s)
-        schedule = unless(tries.decide_first, lambda: attempt_schedule(config.retry, patience, keys))
-        limits = limits_of(config, target.key)
-        tokens = reserved_tokens(request, target, limits.tokens_per_minute)
-        stack = through(
-            effect(tries.sent),
-            timeout(config.timeouts.attempt_s, model=model),
-            gated(
-                tries.circuit_gate,
-                budget_gate(partial(_worst_usd, request, target), model=model, was_sent=tries.was_sent),
-                bulkhead_gate(max_connections_of(config, target.key), ("model", target.key)),
-                limiter_gate(
-                    target.key,
-                    tokens,
-                    model=model,
-                    limits=limits,
-                    longest_wait_s=patience.wait_s,
-                    was_sent=tries.was_sent,
-                ),
-                tries.key_gate,
-                breaker_gate(target.key, model=model, counts=tries.counts_against_breaker),
-                tries.ledger,
-            ),
-            retry(schedule, budget=target.key, model=model),
-        )
-        return await run(stack, context)
+        sent = windowed(request, target, context.calibrations.known(target.key))
+        for _ in range(MOST_CUTS):
+            outcome = await _tried(sent, target, patience, ask, context)
+            if isinstance(outcome, Success) or not isinstance(outcome.failure(), ContextTooLarge):
+                return outcome
+            shorter = windowed(request, target, context.calibrations.known(target.key))
+            if len(shorter.messages) >= len(sent.messages):
+                return outcome
+            sent = shorter
+        return await _tried(sent, target, patience, ask, context)
 
     return effect(attempting)
 
 
-def _worst_usd(request: LLMRequest, target: Target) -> float | None:
-    return worst_try_usd(target, request, sent_tokens(request, target))
+async def _tried(
+    request: LLMRequest, target: Target, patience: Patience, ask: Ask[A], context: Context
+) -> Outcome[A, LLMError]:
+    """What comes of *request* as it is sent: what is reserved, at the limiter too, is for that."""
+    config, model, learnt = context.config, target.model, context.calibrations.known(target.key)
+    refused = None if learnt.window_tokens is None else too_large(target, request, learnt)
+    if refused is not None:
+        return Failure(refused)
+    keys = keys_of(config, target)
+    estimate = sent_tokens(request, target)
+    tries = Tries(
+        request,
+        target,
+        ask,
+        context.clock.monotonic(),
+        likely_tokens=estimate.likely,
+        keys=keys,
+        queue_s=patience.queue_s,
+    )
+    schedule = unless(tries.decide_first, lambda: attempt_schedule(config.retry, patience, keys))
+    limits = limits_of(config, target.key)
+    tokens = reserved_tokens(request, target, learnt.corrected(estimate).likely, limits.tokens_per_minute)
+    stack = through(
+        effect(tries.sent),
+        timeout(config.timeouts.attempt_s, model=model),
+        gated(
+            tries.circuit_gate,
+            budget_gate(partial(worst_try_usd, target, request, estimate.high), model=model, was_sent=tries.was_sent),
+            bulkhead_gate(max_connections_of(config, target.key), ("model", target.key)),
+            limiter_gate(
+                target.key,
+                tokens,
+                model=model,
+                limits=limits,
+                longest_wait_s=patience.wait_s,
+                was_sent=tries.was_sent,
+            ),
+            tries.key_gate,
+            breaker_gate(target.key, model=model, counts=tries.counts_against_breaker),
+            tries.ledger,
+        ),
+        retry(schedule, budget=target.key, model=model),
+    )
+    return await run(stack, context)
 
 
 async def _whole(

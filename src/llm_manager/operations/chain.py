@@ -33,6 +33,7 @@ from llm_manager.policies.candidate import Candidate, Chosen, Skipped
 from llm_manager.policies.latency import Latency
 from llm_manager.policies.patience import Patience, alone, among_others, once_more
 from llm_manager.policies.routing import candidates, drawn_order, strategy_of
+from llm_manager.policies.window import prompt_limit_tokens
 
 A = TypeVar("A")
 
@@ -179,9 +180,9 @@ def _accepts(config: LLMConfig, candidate: Candidate, chain: Sequence[Candidate]
 def _has_larger_window(candidate: Candidate, error: LLMError, chain: Sequence[Candidate]) -> bool:
     if isinstance(candidate, Skipped):
         return not isinstance(candidate.error, ContextTooLarge)
-    windows = {each.target.model: each.target.facts.window_tokens for each in chain if isinstance(each, Chosen)}
+    windows = {each.target.model: prompt_limit_tokens(each.target.facts) for each in chain if isinstance(each, Chosen)}
     failed = error.max_tokens if isinstance(error, ContextTooLarge) else None
     if failed is None:
         failed = windows.get(error.model) if isinstance(error, ContextTooLarge) else None
-    window = candidate.target.facts.window_tokens
+    window = prompt_limit_tokens(candidate.target.facts)
     return window is not None and failed is not None and window > failed

@@ -13,7 +13,14 @@ from typing import Generic, TypeAlias, TypeVar, final
 from returns.result import Failure, Success
 
 from llm_manager.domain.catalog import SamplingOption
-from llm_manager.domain.errors import CircuitOpen, ConfigurationError, LLMError, RateLimitExceeded, RequestTimedOut
+from llm_manager.domain.errors import (
+    CircuitOpen,
+    ConfigurationError,
+    ContextTooLarge,
+    LLMError,
+    RateLimitExceeded,
+    RequestTimedOut,
+)
 from llm_manager.domain.events import AttemptFinished, AttemptStarted, OptionsDropped, SchemaModeChosen
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.problem import Problem
@@ -52,6 +59,7 @@ class Tries(Generic[A]):
         "_is_unusual",
         "_lease",
         "_left_s",
+        "_likely_tokens",
         "_mode",
         "_of_one_key",
         "_other_keys",
@@ -63,8 +71,17 @@ class Tries(Generic[A]):
     )
 
     def __init__(
-        self, request: LLMRequest, target: Target, ask: Ask[A], since_s: float, *, keys: int, queue_s: float
+        self,
+        request: LLMRequest,
+        target: Target,
+        ask: Ask[A],
+        since_s: float,
+        *,
+        likely_tokens: int,
+        keys: int,
+        queue_s: float,
     ) -> None:
+        self._likely_tokens = likely_tokens
         self._request = request
         self._target = target
         self._ask = ask
@@ -185,8 +202,17 @@ class Tries(Generic[A]):
             context.latencies.record(self._target.key, line.latency_ms, now_s, succeeded=error is None)
         answer = outcome.unwrap() if isinstance(outcome, Success) else None
         told = answer if isinstance(answer, LLMResponse) else None
+        self._learn(context, ending)
         emit(context, AttemptFinished(at_s=now_s, attempt=line, error=error, answer=told, run=context.run))
         self._since_s = now_s
+
+    def _learn(self, context: Context, ending: Ending) -> None:
+        """Keep how many tokens the prompt was, and how many are too many, where the vendor told it."""
+        error, used, calibrations = ending.error, ending.usage, context.calibrations
+        if isinstance(error, ContextTooLarge):
+            calibrations.too_large(self._target.key, self._likely_tokens, error.token_count, error.max_tokens)
+        elif used is not None and used.prompt_tokens and not used.estimated:
+            calibrations.answered(self._target.key, self._likely_tokens, used.prompt_tokens)
 
     def _line(self, sent_s: float, now_s: float, ending: Ending) -> Attempt:
         error = ending.error

@@ -24,11 +24,10 @@ from llm_manager.operations.chain import chain_of
 from llm_manager.operations.parcel_book import Member, Parcel, ParcelBook
 from llm_manager.operations.vendor_desk import VendorDesk
 from llm_manager.operations.vendor_told import Teller, Wish
-from llm_manager.policies.asked import asked_of
+from llm_manager.policies.asked import asked_of, sent_tokens
 from llm_manager.policies.candidate import Skipped
 from llm_manager.policies.parcels import custom_id, has_room
 from llm_manager.policies.planning import worst_try_usd
-from llm_manager.policies.tokens import prompt_tokens
 from llm_manager.ports import BatchProvider, Work
 
 
@@ -139,7 +138,7 @@ class Intake:
         budget = self._context.budget
         if budget is None:
             return Success(0.0)
-        worst = worst_try_usd(self._target, request, prompt_tokens(request))
+        worst = worst_try_usd(self._target, request, sent_tokens(request, self._target).high)
         if worst is None and self._context.config.budget.unknown_prices == "refuse":
             said = f"what {self._target.model} costs is not known: set its price, or budget.unknown_prices = 'allow'"
             return Failure(BudgetExceeded(None, await budget.spent_usd(), said))

@@ -14,10 +14,12 @@ from llm_manager.domain.paid import Payable
 from llm_manager.domain.request import LLMRequest
 from llm_manager.domain.response import LLMResponse, SchemaMode, Usage
 from llm_manager.domain.target import Target
+from llm_manager.domain.tokens import TokenRange
 from llm_manager.policies.pricing import price_of
+from llm_manager.policies.prompt_estimate import prompt_tokens
 from llm_manager.policies.sampling import dropped_options, refused_options, without_options
 from llm_manager.policies.schema_mode import fitted, mode_for, unfitted
-from llm_manager.policies.tokens import prompt_tokens, text_tokens
+from llm_manager.policies.token_estimate import token_range
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,9 +47,9 @@ def asked_of(request: LLMRequest, target: Target) -> Asked:
     return Asked(request=request, target=target, mode=mode, sent=sent, dropped=dropped_options(request, target))
 
 
-def sent_tokens(request: LLMRequest, target: Target) -> int:
-    """An estimate of the prompt tokens of *request* to *target*, its schema included in the form it takes there."""
-    return prompt_tokens(asked_of(request, target).sent)
+def sent_tokens(request: LLMRequest, target: Target) -> TokenRange:
+    """How many prompt tokens *request* is to *target*, its schema included in the form it takes there."""
+    return prompt_tokens(asked_of(request, target).sent, target.model)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +90,12 @@ def usage_of(asked: Asked, told: Usage, written: Written) -> Usage:
     """What was used for what was *written*, priced: as the provider *told*, and estimated where it did not."""
     usage = told
     if told.prompt_tokens is None or told.completion_tokens is None:
-        prompt = prompt_tokens(asked.sent) if told.prompt_tokens is None else told.prompt_tokens
+        prompt = told.prompt_tokens
+        if prompt is None:
+            prompt = prompt_tokens(asked.sent, asked.target.model).likely
         usage = changed(told, prompt_tokens=prompt, estimated=True)
         if told.completion_tokens is None:
-            usage = _at_least(usage, written)
+            usage = _at_least(usage, written, asked.target.model)
         usage = changed(usage, total_tokens=prompt + (usage.completion_tokens or 0))
     cost = price_of(asked.target.facts, usage)
     return usage if cost is usage.cost else changed(usage, cost=cost)
@@ -99,15 +103,15 @@ def usage_of(asked: Asked, told: Usage, written: Written) -> Usage:
 
 def usage_so_far(asked: Asked, told: Usage, written: Written) -> Usage:
     """What had been used when so much was *written*: at least that, whatever the provider had *told*."""
-    usage = usage_of(asked, _at_least(told, written), written)
+    usage = usage_of(asked, _at_least(told, written, asked.target.model), written)
     total = (usage.prompt_tokens or 0) + (usage.completion_tokens or 0)
     return changed(usage, total_tokens=total, estimated=True)
 
 
-def _at_least(told: Usage, written: Written) -> Usage:
-    """*told*, with no fewer tokens than were *written*."""
-    thought = text_tokens(written.reasoning)
-    completion = max(told.completion_tokens or 0, text_tokens(written.text) + thought)
+def _at_least(told: Usage, written: Written, model: str) -> Usage:
+    """*told*, with no fewer tokens than *model* has probably *written*."""
+    thought = token_range(written.reasoning, model).likely
+    completion = max(told.completion_tokens or 0, token_range(written.text, model).likely + thought)
     reasoning = max(told.reasoning_tokens or 0, thought) if thought else told.reasoning_tokens
     return changed(told, completion_tokens=completion, reasoning_tokens=reasoning)
 
@@ -117,15 +121,15 @@ def longest_answer_tokens(request: LLMRequest, target: Target) -> int | None:
     return request.preferences.max_tokens or target.default_max_tokens or target.facts.max_output_tokens
 
 
-def reserved_tokens(request: LLMRequest, target: Target, capacity_tokens: int | None) -> float:
-    """What a limiter whose bucket holds *capacity_tokens* reserves for *request*: its prompt and its longest answer.
+def reserved_tokens(request: LLMRequest, target: Target, likely_tokens: int, capacity_tokens: int | None) -> float:
+    """What a limiter whose bucket holds *capacity_tokens* reserves for *request*: its prompt, which is probably so many
+    tokens, and its longest answer.
 
     A longest answer that nobody asked for, the model's own, does not make a request impossible: where it leaves no
     room for the prompt in a full bucket, the whole bucket is reserved, and a request is let in when it is full. A
     prompt that is too large alone, or with the ``max_tokens`` of the request, is too large.
     """
-    prompt = sent_tokens(request, target)
-    wanted = prompt + (longest_answer_tokens(request, target) or 0)
+    wanted = likely_tokens + (longest_answer_tokens(request, target) or 0)
     if capacity_tokens is None or request.preferences.max_tokens is not None:
         return float(wanted)
-    return float(max(prompt, min(wanted, capacity_tokens)))
+    return float(max(likely_tokens, min(wanted, capacity_tokens)))

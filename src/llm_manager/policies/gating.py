@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from llm_manager.domain.catalog import Wish
-from llm_manager.domain.errors import ContextTooLarge, LLMError
+from llm_manager.domain.errors import LLMError
 from llm_manager.domain.errors import UnsupportedCapability as Unsupported
 from llm_manager.domain.request import ImagePart, LLMRequest
 from llm_manager.domain.target import Target
-from llm_manager.policies.asked import sent_tokens
 from llm_manager.policies.candidate import Candidate, Skipped
 from llm_manager.policies.sampling import dropped_options
-from llm_manager.policies.window import windowed
+from llm_manager.policies.window import too_large, windowed
 
 
 def gated(candidate: Candidate, request: LLMRequest, *, is_strict: bool) -> Candidate:
@@ -23,7 +22,7 @@ def gated(candidate: Candidate, request: LLMRequest, *, is_strict: bool) -> Cand
     error = (
         _lacks(target, request)
         or (_refuses(target, request) if is_strict else None)
-        or _too_small(target, windowed(request, target))
+        or too_large(target, windowed(request, target))
     )
     return candidate if error is None else Skipped(target.model, target.provider.name, error, candidate.why)
 
@@ -68,11 +67,3 @@ def _images(request: LLMRequest) -> Sequence[ImagePart]:
         for part in message.content
         if isinstance(part, ImagePart)
     ]
-
-
-def _too_small(target: Target, request: LLMRequest) -> LLMError | None:
-    window = target.facts.window_tokens
-    if window is None:
-        return None
-    needed = sent_tokens(request, target) + (request.preferences.max_tokens or 0)
-    return ContextTooLarge(target.model, needed, window) if needed > window else None

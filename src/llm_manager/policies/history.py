@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from llm_manager.domain.conversation import StoredMessage, Turn, message_of
 from llm_manager.domain.request import Message
-from llm_manager.policies.tokens import message_tokens
+from llm_manager.policies.prompt_estimate import message_tokens
 
 
 def opening_prompt(turns: Sequence[Turn]) -> StoredMessage | None:
@@ -21,8 +21,9 @@ def opening_prompt(turns: Sequence[Turn]) -> StoredMessage | None:
 def recent(turns: Sequence[Turn], widest_tokens: int | None) -> tuple[Message, ...]:
     """What was said in *turns* after their opening prompt: all that fits a window of *widest_tokens* and a turn more.
 
-    None is a window of unknown width: everything. What the system said later stays, wherever that was. An answer
-    without a word, such as a refusal may be, is left out, for vendors do not take it back.
+    A message counts for the fewest tokens that it may be. None is a window of unknown width: everything. What the
+    system said later stays, wherever that was. An answer without a word, such as a refusal may be, is left out, for
+    vendors do not take it back.
     """
     opening = opening_prompt(turns)
     told = [each for each in _newest_first(turns) if each is not opening and not _is_nothing(each)]
@@ -36,10 +37,16 @@ def _reach(told: Sequence[StoredMessage], widest_tokens: int) -> int:
     tokens = 0
     for count, message in enumerate(told, 1):
         if message.role != "system":
-            tokens += message_tokens(message)
+            tokens += _fewest(message)
         if tokens > widest_tokens and message.role == "user":
             return count
     return len(told)
+
+
+def _fewest(message: StoredMessage) -> int:
+    """About how few tokens *message* may be to a model: at most, tokenizers differ by a factor of four."""
+    tokens = message_tokens(message)
+    return max(tokens.low, tokens.likely // 4)
 
 
 def _newest_first(turns: Sequence[Turn]) -> Iterator[StoredMessage]:

@@ -143,7 +143,7 @@ def _planned(
     # once more at the end.
     keys = keys_of(config, target)
     tries = config.retry.max_retries + keys * (1 + among_others)
-    worst = worst_try_usd(target, sent, sent_tokens(sent, target))
+    worst = worst_try_usd(target, sent, sent_tokens(sent, target).high)
     return PlannedTarget(
         model=name,
         provider=provider,

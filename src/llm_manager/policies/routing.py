@@ -31,6 +31,7 @@ from llm_manager.policies.latency import Latency, expected_ms
 from llm_manager.policies.pools import drawn, members_of, weight_of
 from llm_manager.policies.sampling import refused_options
 from llm_manager.policies.targets import has_gateway, is_configured, resolve
+from llm_manager.policies.window import prompt_limit_tokens
 
 _Gate: TypeAlias = Callable[[Candidate], Candidate]
 """A candidate, or why it cannot answer the request at hand."""
@@ -98,7 +99,7 @@ def widest_window_tokens(config: LLMConfig, request: LLMRequest) -> int | None:
     wish = request.preferences
     found = _route(config, request.task_type, wish.model, wish.fallback == "chain")
     chain = found.unwrap().all() if isinstance(found, Success) else ()
-    windows = [each.target.facts.window_tokens for each in chain if isinstance(each, Chosen)]
+    windows = [prompt_limit_tokens(each.target.facts) for each in chain if isinstance(each, Chosen)]
     known = [window for window in windows if window is not None]
     return max(known) if known and len(known) == len(windows) else None
 

@@ -22,6 +22,7 @@ def with_settings(facts: ModelFacts, settings: ModelSettings) -> ModelFacts:
         facts,
         capabilities=facts.capabilities if settings.capabilities is None else settings.capabilities,
         window_tokens=settings.window_tokens or settings.context_tokens or facts.window_tokens,
+        max_prompt_tokens=settings.max_prompt_tokens or facts.max_prompt_tokens,
         max_output_tokens=settings.max_output_tokens or facts.max_output_tokens,
         price=_own_price(settings) if facts.price is None else _with_rates(facts.price, settings),
     )

@@ -13,6 +13,7 @@ from llm_manager.ports.keys import Lease as Lease
 from llm_manager.ports.keys import RecoverableKeys as RecoverableKeys
 from llm_manager.ports.limits import Breakers as Breakers
 from llm_manager.ports.limits import Budget as Budget
+from llm_manager.ports.limits import Calibrations as Calibrations
 from llm_manager.ports.limits import EarlyProbes as EarlyProbes
 from llm_manager.ports.limits import Flights as Flights
 from llm_manager.ports.limits import Flown as Flown

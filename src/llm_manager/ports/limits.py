@@ -13,6 +13,7 @@ from llm_manager.domain.errors import (
 )
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.status import CircuitState
+from llm_manager.policies.calibration import Calibration
 from llm_manager.policies.latency import Latency
 from llm_manager.ports.clock import Clock
 
@@ -149,6 +150,22 @@ class Latencies(Protocol):
 
     def lately(self, now_s: float, /) -> Mapping[str, Latency]:
         """What is known of each target, as it counts now."""
+        ...
+
+
+class Calibrations(Protocol):
+    """How a target counts tokens, beside what was estimated; a refusal for size tells its window, too."""
+
+    def known(self, key: str, /) -> Calibration:
+        """What is known of the target *key*."""
+        ...
+
+    def answered(self, key: str, likely_tokens: int, used_tokens: int, /) -> None:
+        """A prompt of *likely_tokens* was *used_tokens*, says the vendor."""
+        ...
+
+    def too_large(self, key: str, likely_tokens: int, told_tokens: int | None, window_tokens: int | None, /) -> None:
+        """A prompt of *likely_tokens* was refused for its size, with the figures that the vendor told."""
         ...
 
 

@@ -17,12 +17,14 @@ from llm_manager.domain.settings import TimeoutSettings
 from llm_manager.domain.stream import Delta, TextDelta
 from llm_manager.domain.target import Target
 from llm_manager.domain.verdicts import next_model
-from llm_manager.policies.tokens import ASCII_PER_TOKEN
 from llm_manager.ports import Clock, Dispatch, Incoming
 from llm_manager.testing.simulation.chance import chance
 from llm_manager.testing.simulation.scenario import Behaviour
 from llm_manager.testing.simulation.traffic import Call
 from llm_manager.testing.simulation.weather import Answers, BreaksOff, Fate, Refuses, Silence, fate
+
+CHARACTERS_A_TOKEN = 4
+"""About what it is in English."""
 
 _WELL = Behaviour()
 
@@ -113,7 +115,7 @@ class Player:
             total_tokens=self._call.prompt_tokens + tokens,
         )
         return LLMResponse(
-            content="." * (tokens * ASCII_PER_TOKEN),
+            content="." * (tokens * CHARACTERS_A_TOKEN),
             model=target.model,
             usage=usage,
             finish_reason=finish,
@@ -129,12 +131,12 @@ class _Coming:
 
     def __init__(self, clock: Clock, response: LLMResponse, rest_s: float, part: float | None) -> None:
         text = response.content
-        come = text if part is None else text[: max(int(part * len(text)), ASCII_PER_TOKEN)]
+        come = text if part is None else text[: max(int(part * len(text)), CHARACTERS_A_TOKEN)]
         self._clock = clock
         self._response = response
         self._rest_s = rest_s
         self._whole = part is None
-        self._left = deque((come[:ASCII_PER_TOKEN], come[ASCII_PER_TOKEN:]))
+        self._left = deque((come[:CHARACTERS_A_TOKEN], come[CHARACTERS_A_TOKEN:]))
 
     async def pull(self) -> Outcome[Sequence[Delta] | LLMResponse, LLMError]:
         """The next piece, and then the end."""

@@ -9,7 +9,8 @@ from heapq import merge
 from typing import TypeAlias
 
 from llm_manager.domain.request import LLMRequest, Preferences
-from llm_manager.policies.tokens import ASCII_PER_TOKEN, MESSAGE_TOKENS
+from llm_manager.policies.prompt_estimate import MESSAGE_TOKENS
+from llm_manager.policies.token_estimate import token_range
 from llm_manager.testing.simulation.chance import chance, gap_s
 from llm_manager.testing.simulation.scenario import Burst, Scenario, Steady, Traffic, ends_s
 
@@ -24,6 +25,9 @@ class Call:
     prompt_tokens: int
     answer_tokens: int
 
+
+_WORD = " word"
+"""A word that every tokenizer has."""
 
 _Arrival: TypeAlias = tuple[float, int, int]
 """When, of which kind of traffic, and the how many-th of that."""
@@ -70,9 +74,9 @@ def _call(seed: int, traffic: Traffic, number: int, at_s: float, kind: int, nth:
 
 
 def request_of(traffic: Traffic, question: str, prompt_tokens: int) -> LLMRequest:
-    """The request that asks *question*, made as long as our own estimate takes *prompt_tokens* to be."""
+    """The request that asks *question*, made about *prompt_tokens* long by our own estimate."""
     return LLMRequest(
-        prompt=question.ljust((prompt_tokens - MESSAGE_TOKENS) * ASCII_PER_TOKEN, "."),
+        prompt=question + _WORD * (prompt_tokens - MESSAGE_TOKENS.likely - token_range(question).likely),
         task_type=traffic.task,
         preferences=Preferences(model=traffic.model, max_tokens=traffic.max_tokens, priority=traffic.priority),
         streaming=traffic.streaming,
