@@ -101,8 +101,9 @@ $(FUZZER): pyproject.toml $(READY)
 	@$(UV) pip install --quiet --python .venv-fuzz --group fuzz --editable '.[testing]'
 	@touch $@
 
-fuzz: $(FUZZER) ## coverage-guided fuzzing of the extraction for FUZZ_SECONDS
-	@.venv-fuzz/bin/python property_tests/fuzz_extraction.py $(FUZZ_SECONDS)
+fuzz: $(FUZZER) ## coverage-guided fuzzing: the readers of answers, then the extraction, each for FUZZ_SECONDS
+	@PYTHONPATH=. .venv-fuzz/bin/python property_tests/fuzz_wire.py $(FUZZ_SECONDS)
+	@PYTHONPATH=. .venv-fuzz/bin/python property_tests/fuzz_extraction.py $(FUZZ_SECONDS)
 
 mutants: $(READY) ## change one thing at a time in the policies and combinators: do the tests notice? (some ten minutes)
 	@$(BIN)/python tools/mutation.py --max-children $(MUTANTS_AT_ONCE)

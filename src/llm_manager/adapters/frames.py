@@ -113,14 +113,19 @@ class Events:
 class Texts:
     """One JSON text to a line; blank lines are passed over."""
 
-    __slots__ = ("_cap", "_lines")
+    __slots__ = ("_at_start", "_cap", "_lines")
 
     def __init__(self, max_bytes: int) -> None:
         self._cap = max_bytes
         self._lines = _Lines()
+        self._at_start = True
 
     def feed(self, chunk: bytes, /) -> Sequence[bytes] | None:
         """The texts that *chunk* completes."""
-        texts = [line for line in self._lines.feed(chunk) if line.strip()]
+        lines = self._lines.feed(chunk)
+        if lines and self._at_start:
+            lines[0] = lines[0].removeprefix(_BYTE_ORDER_MARK)
+            self._at_start = False
+        texts = [line for line in lines if line.strip()]
         over = self._lines.pending_bytes > self._cap or any(len(text) > self._cap for text in texts)
         return None if over else texts

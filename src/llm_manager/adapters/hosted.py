@@ -11,6 +11,7 @@ from llm_manager.adapters.dialects.dialect import Dialect, Headers
 from llm_manager.adapters.http.driver import Http, HttpAnswer, HttpStream
 from llm_manager.adapters.http.engine import HttpCall
 from llm_manager.adapters.incoming import Streamed, Whole
+from llm_manager.adapters.whole_answer import has_body, is_success, read_listing, read_whole
 from llm_manager.domain.config import LLMConfig
 from llm_manager.domain.errors import LLMError
 from llm_manager.domain.masking import Mask
@@ -79,7 +80,7 @@ class Hosted:
         stream = opened.unwrap()
         by = self._route.arrived(dispatch, stream.headers)
         mask = mask_of(keys, dispatch.target)
-        if stream.status == 200 and not stream.headers.get("content-type", "").startswith(WHOLE_TYPES):
+        if _is_stream(stream):
             reader = self._dialect.reader(stream.headers, by)
             return Success(
                 Streamed(
@@ -102,7 +103,7 @@ class Hosted:
             return answered
         answer = answered.unwrap()
         refused = self._route.refusal(answer.status, answer.body)
-        listed = self._dialect.read_models(answer.status, answer.headers, answer.body, target)
+        listed = read_listing(self._dialect, answer, target)
         return mask_of(known, target).outcome(listed if refused is None else Failure(refused))
 
     def _listing(self, target: Target, keys: Mapping[str, Secret]) -> HttpCall:
@@ -133,7 +134,12 @@ class Hosted:
         refused = self._route.refusal(answer.status, answer.body)
         if refused is not None:
             return Failure(refused)
-        return self._dialect.read_answer(answer.status, answer.headers, answer.body, by)
+        return read_whole(self._dialect, answer, by)
+
+
+def _is_stream(answer: HttpStream) -> bool:
+    is_whole = answer.headers.get("content-type", "").startswith(WHOLE_TYPES)
+    return is_success(answer.status) and has_body(answer.status) and not is_whole
 
 
 @final

@@ -15,6 +15,7 @@ from typing import Any, final
 from llm_manager.adapters.dialects.dialect import Headers
 from llm_manager.adapters.dialects.json_values import as_object, as_text, parse_json
 from llm_manager.adapters.dialects.statuses import MESSAGE_LENGTH
+from llm_manager.adapters.whole_answer import is_success
 from llm_manager.domain.errors import GatewayError
 from llm_manager.domain.events import GatewayTimed
 from llm_manager.domain.secret import Secret
@@ -64,7 +65,7 @@ class Gateway:
         Its own errors are ``{"status": "failure", "message": ...}``; what a provider said keeps the shape of that wire
         and names the provider.
         """
-        if status == 200:
+        if is_success(status):
             return None
         try:
             answer = as_object(parse_json(body))
