@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from property_tests.fuzzing import atheris, fuzz
 
 with atheris.instrument_imports(include=["llm_manager.adapters.dialects", "llm_manager.adapters.frames"]):
-    from property_tests.wire_claims import BODIES, NAMES, STREAMS, WIRES, try_one
+    from property_tests.wire_claims import BODIES, NAMES, WAYS, try_one
 
-from property_tests.wire_claims import WAYS
+from property_tests.recorded_streams import STREAMS, WIRES
 
 WORDS = (*(b"data: ", b"\n\n", b"\r\n", b"\xef\xbb\xbf", b"[DONE]", b": x\n"), *(name.encode() for name in NAMES))
 

@@ -7,12 +7,13 @@ even a short one reaches what a reader does behind its first look.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, MutableMapping, MutableSequence, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
-from typing import Any, Final, TypeAlias, cast, final
+from typing import Any, Final, final
 
 from returns.result import Failure, Success
 
+from llm_manager.adapters.dialects.json_values import as_list, as_object
 from llm_manager.adapters.frames import Events, Frames, Texts
 from llm_manager.adapters.http.driver import HttpAnswer
 from llm_manager.adapters.whole_answer import read_whole
@@ -35,7 +36,7 @@ BODIES: Final[Mapping[tuple[str, str], bytes]] = {
     for answer, reply in ANSWERS.items()
 }
 
-ODD_VALUES: Final = (
+ODD_VALUES: Final[Sequence[Any]] = (
     *(None, True, False, 0, -1, 1, 0.5, -0.0, 1e308, 2**31, 2**63, 10**309, 10**4000),
     *(
         "",
@@ -239,9 +240,6 @@ def texts_of(data: bytes) -> list[bytes]:
     return [line for line in _lines(data.removeprefix(b"\xef\xbb\xbf")) if line.strip()]
 
 
-_Tree: TypeAlias = "MutableMapping[str, Any] | MutableSequence[Any]"
-
-
 def _changed(frame: bytes, choices: Choices) -> list[bytes]:
     """*frame* with another value in one place of its JSON; what is no JSON is cut short."""
     try:
@@ -256,14 +254,11 @@ def _changed(frame: bytes, choices: Choices) -> list[bytes]:
     return [json.dumps(tree).encode()]
 
 
-def _places(tree: object) -> Sequence[tuple[_Tree, Any]]:
-    if isinstance(tree, dict):
-        fields = cast("dict[str, Any]", tree)
-        return [place for key in fields for place in ((fields, key), *_places(fields[key]))]
-    if isinstance(tree, list):
-        items = cast("list[Any]", tree)
-        return [place for at in range(len(items)) for place in ((items, at), *_places(items[at]))]
-    return []
+def _places(tree: Any) -> Iterator[tuple[Any, Any]]:
+    """Each value in *tree*: what holds it, and its name or index there."""
+    for key, value in (*as_object(tree).items(), *enumerate(as_list(tree))):
+        yield tree, key
+        yield from _places(value)
 
 
 def _replace(parent: Any, key: Any, choices: Choices) -> None:
