@@ -37,9 +37,11 @@ class _Lines:
         return len(self._pending)
 
     def feed(self, chunk: bytes) -> list[bytes]:
+        if not chunk:
+            return []
         if self.after_cr and chunk.startswith(b"\n"):
             chunk = chunk[1:]
-        self.after_cr = chunk.endswith(b"\r") or (self.after_cr and not chunk)
+        self.after_cr = chunk.endswith(b"\r")
         lines = chunk.splitlines(keepends=True)
         last = b"" if not lines or lines[-1].endswith((b"\n", b"\r")) else lines.pop()
         whole = [line.rstrip(b"\r\n") for line in lines]
