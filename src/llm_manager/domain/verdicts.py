@@ -38,6 +38,7 @@ from llm_manager.domain.errors import (
     UnsupportedCapability,
 )
 from llm_manager.domain.problem import listed
+from llm_manager.domain.sanitize import escape_control_chars
 from llm_manager.domain.unsupported import needs_of, way_out
 
 Again: TypeAlias = Literal["yes", "once", "other_key", "if_ambiguous_allowed", "no"]
@@ -251,12 +252,12 @@ def nothing_was_sent(error: LLMError) -> bool:
 
 
 def describe(error: LLMError) -> str:
-    """One line for people: what happened, and what to do about it.
+    """One line for people: what happened, and what to do about it; nothing in it steers a terminal.
 
     >>> describe(RateLimitExceeded("gpt-5", 12.0, "slow down"))
     'gpt-5 is rate limited (slow down): wait 12 s, add keys, or allow a fallback model'
     """
-    return " ".join(_sentence(error).split())
+    return escape_control_chars(" ".join(_sentence(error).split()))
 
 
 def _said(error: LLMError) -> str:

@@ -76,7 +76,7 @@ class Admitted:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The call may not pass for *wait_s* seconds; while another is *probing* that is the most, for it may end sooner."""
+    """The call may not pass for *wait_s* seconds; while another is *probing* that is the most, it may end sooner."""
 
     wait_s: float
     probing: bool = False
