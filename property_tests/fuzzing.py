@@ -32,7 +32,7 @@ def fuzz(
         (folder / part).mkdir(parents=True, exist_ok=True)
     for data in seeds:
         (folder / "seeds" / sha256(data).hexdigest()[:16]).write_bytes(data)
-    limits = [f"-max_total_time={seconds}", f"-max_len={most_bytes}", "-timeout=10"]
+    limits = [f"-max_total_time={seconds}", f"-max_len={most_bytes}", "-timeout=60"]
     options = [*limits, f"-artifact_prefix={folder}/", "-print_final_stats=1", f"-dict={_dictionary(folder, words)}"]
     atheris.Setup([sys.argv[0], *options, str(folder / "grown"), str(folder / "seeds")], claim)
     atheris.Fuzz()
