@@ -50,7 +50,7 @@ def test_what_only_looked_like_the_beginning_of_a_stop_is_given_at_the_end() -> 
 
 
 def test_a_chunk_without_a_choice_is_left_as_it_is() -> None:
-    usage = {"choices": [], "usage": {"prompt_tokens": 1}}
+    usage: dict[str, Any] = {"choices": [], "usage": {"prompt_tokens": 1}}
     assert VisibleStops(["x"]).cut(usage) == usage
 
 
