@@ -32,7 +32,8 @@ def steering(text: str) -> set[str]:
 
 def made_hostile(record: A) -> A:
     """*record* with :data:`HOSTILE` in every field, also of the records in it, that is free text."""
-    return _hostile(record, type(record))
+    made: A = _hostile(record, type(record))
+    return made
 
 
 def _hostile(value: Any, declared: Any) -> Any:

@@ -115,8 +115,8 @@ def error_table() -> str:
 
 def _lines(kind: type[Any]) -> Iterator[tuple[str, ...]]:
     groups: dict[tuple[str, str, str], list[str]] = {}
-    for words, error in variants(kind):
-        groups.setdefault(letters(error), []).append(words)
+    for word, error in variants(kind):
+        groups.setdefault(letters(error), []).append(word)
     for found, words in groups.items():
         which = "" if len(groups) == 1 else f": {', '.join(words)}"
         yield (f"`{kind.__name__}`{which}", *found)

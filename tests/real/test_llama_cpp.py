@@ -386,13 +386,13 @@ async def test_a_stop_ends_the_same_text_of_a_model_that_thinks(tmp_path: Path) 
             for stop in ((), tuple("eatzq04:")):
                 for seed in range(4):
                     wish = Preferences(model="tiny", max_tokens=60, seed=seed, stop=stop)
+                    answers = found.setdefault(f"{comment}{bool(stop)}", [])
                     match await run(generate(LLMRequest(prompt="x", preferences=wish)), context):
                         case Success(response):
                             assert response.usage.completion_tokens
-                            answer = (response.content, response.finish_reason)
+                            answers.append((response.content, response.finish_reason))
                         case Failure(error):  # nothing before the first stop
-                            answer = ("", error.tag)
-                    found.setdefault(f"{comment}{bool(stop)}", []).append(answer)
+                            answers.append(("", error.tag))
     assert found["True"] == found["{# <think> #}True"]
     assert found["False"] == found["{# <think> #}False"]
     assert found["True"] != found["False"]

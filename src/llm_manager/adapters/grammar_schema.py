@@ -9,8 +9,9 @@ whoever asked for a value of a type has it checked against the whole schema afte
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Any, Final, cast
+from typing import Any, Final
+
+from llm_manager.adapters.dialects.json_values import as_list, as_object
 
 LONGEST_REPEAT: Final = 2_000
 """Its grammar refuses a part that is repeated more often."""
@@ -33,13 +34,12 @@ def grammar_schema(schema: Any) -> Any:
     {'pattern': '^[a-z]{2,8}$'}
     """
     if isinstance(schema, list):
-        return [grammar_schema(part) for part in cast("list[Any]", schema)]
-    if not isinstance(schema, Mapping):
+        return [grammar_schema(part) for part in as_list(schema)]  # pyright: ignore[reportUnknownArgumentType]
+    if not isinstance(schema, dict):
         return schema
-    fields = cast("Mapping[str, Any]", schema)
     return {
         name: part if name in _VALUES else grammar_schema(part)
-        for name, part in fields.items()
+        for name, part in as_object(schema).items()  # pyright: ignore[reportUnknownArgumentType]
         if not _is_beyond(name, part)
     }
 
