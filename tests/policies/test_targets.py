@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from returns.result import Failure, Success
@@ -22,8 +21,7 @@ from llm_manager.domain.problem import Problem
 from llm_manager.domain.secret import Secret
 from llm_manager.domain.settings import HttpSettings, KeySettings, ModelSettings
 from llm_manager.domain.target import Target
-from llm_manager.policies.model_limits import max_connections_of
-from llm_manager.policies.targets import ENGINE_FIELDS, resolve
+from llm_manager.policies.targets import resolve
 
 KEY = (Secret("sk-canary-0123456789"),)
 OPENAI = LLMConfig(keys=KeySettings(providers={"openai": KEY}))
@@ -484,27 +482,3 @@ def test_a_self_hosted_model_costs_what_the_user_says_it_does() -> None:
 def test_a_server_of_another_provider_has_no_price_of_its_own() -> None:
     config = LLMConfig(keys=KeySettings(providers={"openai": KEY}), http=HttpSettings(base_urls={"openai": "http://x"}))
     assert resolve(config, "openai/mine").unwrap().facts.price is None
-
-
-LOCAL = ModelSettings(provider="llama_cpp", path="/m.gguf")
-
-
-@pytest.mark.parametrize("name", ENGINE_FIELDS)
-def test_two_models_of_one_file_share_a_circuit_only_where_they_share_an_engine(name: str) -> None:
-    changes: Any = {name: "a template" if name == "chat_template" else 7}
-    models = {"one": LOCAL, "other": replace(LOCAL, **changes)}
-    config = LLMConfig(models=models)
-    keys = {each: resolve(config, each).unwrap().key for each in models}
-    assert keys["one"] == "llama_cpp||/m.gguf"
-    assert keys["other"] != keys["one"]
-
-
-def test_the_file_of_a_local_model_and_how_it_is_loaded_are_what_it_is_filed_under() -> None:
-    config = LLMConfig(models={"one": replace(LOCAL, threads=4, slots=2), "two": replace(LOCAL, slots=2, threads=4)})
-    assert {resolve(config, name).unwrap().key for name in config.models} == {"llama_cpp||/m.gguf?threads=4&slots=2"}
-
-
-def test_a_local_model_answers_as_many_calls_at_once_as_it_has_slots() -> None:
-    models = {"one": LOCAL, "two": replace(LOCAL, slots=2), "own": replace(LOCAL, slots=3, max_connections=8)}
-    config = LLMConfig(models=models)
-    assert [max_connections_of(config, resolve(config, name).unwrap().key) for name in models] == [1, 2, 8]
