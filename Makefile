@@ -14,12 +14,13 @@ GATEWAY := .tools/portkey/.ready
 PEERS := .venv-bench/.ready
 FUZZER := .venv-fuzz/.ready
 SOURCES := .tools/catalog/.ready
+SUPPLY := .tools/supply/.ready
 FUZZ_SECONDS ?= 120
 PROFILE ?= default
 MUTANTS_AT_ONCE ?= 2
 TESTS_AT_ONCE ?= 2
 
-.PHONY: help install lock catalog demo test laws nightly types lint format docs bench promises fuzz mutants dist first-run test-wheel check clean
+.PHONY: help install lock audit catalog demo test laws nightly types lint format docs bench promises fuzz mutants dist first-run test-wheel check clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -57,19 +58,32 @@ $(SOURCES): tools/catalog/requirements.lock tools/catalog/sources.toml $(READY)
 	@cd .tools/catalog && PATH="$(CURDIR)/$(BIN):$$PATH" npm pack --silent @earendil-works/pi-ai@1.6.0 > /dev/null
 	@touch $@
 
+# What looks at the packages is none of them: it has a place of its own.
+$(SUPPLY): tools/supply/requirements.lock $(UV)
+	@$(UV) venv --quiet --allow-existing --python $(PYTHON) .tools/supply
+	@$(UV) pip sync --quiet --python .tools/supply --no-build --require-hashes tools/supply/requirements.lock
+	@touch $@
+
 catalog: $(SOURCES) ## write the catalog's data file anew from pinned sources, and the page of where they differ
 	@PYTHONPATH=tools $(BIN)/python -m catalog .tools/catalog
 
 lock: $(UV) ## pin every package, with hashes, to its newest allowed version
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --upgrade \
 		--group dev pyproject.toml --output-file $(LOCK)
+	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --upgrade \
+		tools/supply/requirements.in --output-file tools/supply/requirements.lock
+	echo uv | $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade \
+		- --output-file tools/bootstrap.lock
+
+audit: $(READY) $(SUPPLY) ## look every package of the lock up in PyPI's data on vulnerabilities; fails where it cannot
+	@$(BIN)/python tools/audit.py .tools/supply/bin/pip-audit
 
 install: $(READY) $(GATEWAY) ## set up everything the project needs
 
 demo: $(READY) $(GATEWAY) ## the main job: a real gateway, a real local engine, simulated vendors, no account
 	@$(BIN)/python tools/demo.py
 
-test: $(READY) $(GATEWAY) ## run the tests with branch coverage, TESTS_AT_ONCE=2 side by side
+test: $(READY) $(GATEWAY) $(SUPPLY) ## run the tests with branch coverage, TESTS_AT_ONCE=2 side by side
 	@echo "The tests take some 8 minutes on two quiet cores, longer beside other work."
 	$(BIN)/pytest --doctest-modules --cov --cov-report=term -n $(TESTS_AT_ONCE) --dist worksteal
 
@@ -108,8 +122,9 @@ $(FUZZER): pyproject.toml $(READY)
 	@$(UV) pip install --quiet --python .venv-fuzz --group fuzz --editable '.[testing]'
 	@touch $@
 
-fuzz: $(FUZZER) ## coverage-guided fuzzing of the extraction for FUZZ_SECONDS
-	@.venv-fuzz/bin/python property_tests/fuzz_extraction.py $(FUZZ_SECONDS)
+fuzz: $(FUZZER) ## coverage-guided fuzzing: the readers of answers, then the extraction, each for FUZZ_SECONDS
+	@PYTHONPATH=. .venv-fuzz/bin/python property_tests/fuzz_wire.py $(FUZZ_SECONDS)
+	@PYTHONPATH=. .venv-fuzz/bin/python property_tests/fuzz_extraction.py $(FUZZ_SECONDS)
 
 mutants: $(READY) ## change one thing at a time in the policies and combinators: do the tests notice? (some ten minutes)
 	@$(BIN)/python tools/mutation.py --max-children $(MUTANTS_AT_ONCE)
@@ -121,9 +136,10 @@ format: $(READY) ## rewrite the code in the house format
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
-dist: $(READY) ## build the wheel and the source distribution: the same bytes from the same tree
+dist: $(READY) $(SUPPLY) ## build the wheel, the source distribution and the list of what they bring: the same bytes from the same tree
 	@rm -rf dist
 	@$(BIN)/python tools/dist.py dist
+	@$(BIN)/python tools/sbom.py dist .tools/supply/bin/cyclonedx-py
 
 first-run: dist $(UV) ## install the wheel into an empty environment of every Python here, and run the first program
 	@$(BIN)/python tools/first_run.py dist/*.whl $(UV) .tools/first-run

@@ -10,7 +10,7 @@ from hypothesis import Phase, settings
 from redis_fixtures import redis as redis
 from redis_fixtures import started_redis as started_redis
 
-collect_ignore = ["fuzz_extraction.py"]  # a program of its own, that needs a fuzzer
+collect_ignore = ["fuzz_extraction.py", "fuzz_wire.py", "fuzzing.py"]  # programs of their own, that need a fuzzer
 
 settings.register_profile("default", deadline=None, derandomize=True, max_examples=100, database=None)
 settings.register_profile("nightly", deadline=None, max_examples=2_500, stateful_step_count=50, print_blob=True)

@@ -1,22 +1,19 @@
-"""Coverage-guided fuzzing of the extraction engine: ``make fuzz``, for as many seconds as ``FUZZ_SECONDS`` says.
+"""Coverage-guided fuzzing of the extraction engine: a part of ``make fuzz``.
 
 The claims are those of ``llm_manager.testing.laws``, and that the work stays within what a text of its length may cost.
-It starts from the texts of ``tests/corpus`` and keeps what reaches new code in ``.fuzz``, where it goes on next time.
-What breaks a claim is written there too, and belongs into ``tests/corpus`` once it is mended.
+It starts from the texts of ``tests/corpus``; what breaks a claim belongs there once it is mended.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-from hashlib import sha256
-from importlib import import_module
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from typing_extensions import TypedDict
 
-atheris: Any = import_module("atheris")  # of a place of its own: what checks these files does not have it
+from property_tests.fuzzing import atheris, fuzz
 
 with atheris.instrument_imports(include=["llm_manager.extraction"]):
     from llm_manager.extraction import PartialJson, decode_text, extract_all, extract_json, recover_json
@@ -28,7 +25,6 @@ from llm_manager.testing.laws.law import holds
 from llm_manager.testing.strategies import MARKS
 
 CORPUS = Path(__file__).parents[1] / "tests" / "corpus"
-KEPT = Path(".fuzz")
 OVERRUN = 4
 """One reading may finish the step it is at when the work is used up, and look at all of the text once."""
 
@@ -57,35 +53,13 @@ def try_one(data: bytes) -> None:
     holds("work is bounded", is_true=steps <= OVERRUN * work_limit(text), of=(steps, len(text)))
 
 
-def seeds() -> Path:
-    """The texts of the corpus, a file each."""
-    folder = KEPT / "seeds"
-    folder.mkdir(parents=True, exist_ok=True)
+def seeds() -> Iterator[bytes]:
+    """The texts of the corpus."""
     for file in CORPUS.glob("*.json"):
         for case in json.loads(file.read_text(encoding="utf-8")):
-            data = case["text"].encode("utf-8", "replace")
-            (folder / sha256(data).hexdigest()[:16]).write_bytes(data)
-    return folder
-
-
-def words() -> Path:
-    """What matters to a parser, for the fuzzer to put in."""
-    file = KEPT / "words.dict"
-    said = ["".join(f"\\x{byte:02x}" for byte in mark.encode("utf-8", "replace")) for mark in MARKS]
-    file.write_text("\n".join(f'"{each}"' for each in said) + "\n", encoding="ascii")
-    return file
-
-
-def main() -> None:
-    """Fuzz for the seconds that the command line asks for."""
-    seconds = int(sys.argv[1])
-    grown = KEPT / "grown"
-    grown.mkdir(parents=True, exist_ok=True)
-    limits = [f"-max_total_time={seconds}", "-max_len=512", "-timeout=10"]
-    options = [*limits, f"-artifact_prefix={KEPT}/", "-print_final_stats=1", f"-dict={words()}"]
-    atheris.Setup([sys.argv[0], *options, str(grown), str(seeds())], try_one)
-    atheris.Fuzz()
+            yield case["text"].encode("utf-8", "replace")
 
 
 if __name__ == "__main__":
-    main()
+    words = (mark.encode("utf-8", "replace") for mark in MARKS)
+    fuzz("extraction", try_one, seeds(), words, seconds=int(sys.argv[1]))

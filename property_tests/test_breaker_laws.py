@@ -76,7 +76,7 @@ class Against(RuleBasedStateMachine):
         self.state, answer = breaker.admit(self.state, self.now_s, self.settings)
         wait_s = self.expected_wait_s()
         if wait_s > 0:
-            assert answer == breaker.Refused(wait_s if self.mode == "open" else None)
+            assert answer == breaker.Refused(wait_s, probing=self.mode != "open")
             return
         assert isinstance(answer, breaker.Admitted)
         assert answer.probe == (self.mode != "closed")

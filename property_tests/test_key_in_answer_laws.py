@@ -39,7 +39,7 @@ from llm_manager.testing import VirtualClock
 from llm_manager.testing.simulator import CallTools, Say
 from llm_manager.testing.simulator.asked import Asked
 from llm_manager.testing.simulator.replies import Answered
-from property_tests.test_answer_stream_laws import WIRES
+from property_tests.recorded_streams import WIRES
 
 DUMMIES = (
     "x",

@@ -8,15 +8,25 @@ from __future__ import annotations
 import ast
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
-from tests.faults import page
+from llm_manager import ContextTooLarge, LLMError, LLMResponse, RateLimitExceeded
+from tests.faults import code_table, page
+from tests.faults.matrix import ROWS
+from tests.faults.rows import FaultRow
 from tests.scenarios_page import scenario_table
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "explanation" / "reliability.md"
-PARTS = {"matrix": page.matrix_table, "later": page.later_table, "scenarios": scenario_table}
+PARTS = {
+    "matrix": page.matrix_table,
+    "later": page.later_table,
+    "scenarios": scenario_table,
+    "statuses": code_table.status_table,
+    "errors": code_table.error_table,
+}
 FOLDERS = ("tests", "property_tests")
 
 
@@ -30,6 +40,31 @@ def test_a_table_is_what_the_tests_run(part: str, golden_update: bool) -> None:
     found = block.search(text)
     assert found is not None
     assert golden_update or found[2] == PARTS[part]() + "\n"
+
+
+DECIDED_ELSEWHERE = {
+    "slow drip past the deadline": "its head had come: an answer that drips speaks against its model",
+}
+"""Rows whose letters are not those of their error alone, and what else decides."""
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_the_letters_of_a_fault_are_those_that_the_code_gives_its_error(row: FaultRow) -> None:
+    if isinstance(row.ended, LLMResponse):
+        return
+    again, next_model, breaker = code_table.letters(row.ended)
+    if not isinstance(row.ended, RateLimitExceeded):  # of which the pool of keys decides as well, and the time left
+        assert again == row.again
+    if not isinstance(row.ended, ContextTooLarge):  # of which the next model's window does
+        assert next_model == ("opt-in" if row.next_model == "after_filter" else row.next_model)
+    assert breaker == row.breaker or row.name in DECIDED_ELSEWHERE
+
+
+def test_every_error_is_told_in_every_kind_that_something_is_decided_by() -> None:
+    told = code_table.error_table()
+    assert [kind.__name__ for kind in get_args(LLMError) if f"`{kind.__name__}`" not in told] == []
+    for reason in ("truncated", "oversize", "undecodable", "unparsable", "redirect", "empty", "protocol"):
+        assert reason in told
 
 
 def known_tests() -> set[str]:

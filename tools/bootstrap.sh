@@ -7,6 +7,13 @@
 set -eu
 python=$1
 folder=$2
+lock=$(dirname "$0")/bootstrap.lock
+
+# Pinned, by hash, and from a wheel: this runs before anything else could check it.
+install() {
+    "$folder/bin/python" -m pip install --quiet --disable-pip-version-check \
+        --no-deps --only-binary :all: --require-hashes --requirement "$lock"
+}
 
 if ! "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
     echo "llm_manager needs Python 3.11 or newer; $python is $("$python" -V). Try: make PYTHON=python3.12 ..." >&2
@@ -16,7 +23,7 @@ fi
 rm -rf "$folder"
 if "$python" -c 'import ensurepip' 2>/dev/null; then
     "$python" -m venv "$folder"
-    "$folder/bin/python" -m pip install --quiet --disable-pip-version-check uv
+    install
     exit 0
 fi
 
@@ -37,5 +44,5 @@ options="-qq -o Dir::State::lists=$root/debian/lists -o Dir::Cache=$root/debian/
     dpkg -x python3-pip-whl_*.deb .
 )
 wheel=$(ls "$root"/debian/usr/share/python-wheels/pip-*.whl)
-PYTHONPATH=$wheel "$folder/bin/python" -m pip install --quiet --disable-pip-version-check uv
+PYTHONPATH=$wheel install
 rm -rf "$root/debian"

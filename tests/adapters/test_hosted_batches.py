@@ -170,6 +170,21 @@ BOTH = pytest.mark.parametrize("vendor", [OPENAI, ANTHROPIC], ids=lambda vendor:
 
 
 @BOTH
+async def test_a_batch_that_was_created_with_201_is_one_and_204_says_nothing(vendor: Vendor) -> None:
+    """A batch that is taken for refused is paid for, and handed in again."""
+    accepted = json.dumps({"id": "b_1", "status": "validating", "processing_status": "in_progress"}).encode()
+    async with answering(vendor, 201, b"\xef\xbb\xbf" + accepted) as (provider, desk):
+        made = (await provider.submit(desk, load(provider, desk.target, "hi"))).unwrap()
+        assert isinstance(made, Uploaded | VendorBatch)
+        found = (await provider.find(desk, Look("b_1"))).unwrap()
+        assert [batch.id for batch in found.batches] == ["b_1"]
+    async with answering(vendor, 204, b"") as (provider, desk):
+        failed = (await provider.find(desk, Look("b_1"))).failure()
+        assert isinstance(failed, MalformedResponse)
+        assert failed.reason == "empty"
+
+
+@BOTH
 @pytest.mark.parametrize(
     "answer",
     [{}, {"id": 1}, {"id": "../../files"}, {"id": ".."}, {"id": "a b", "status": "x", "processing_status": "x"}],

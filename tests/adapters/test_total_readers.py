@@ -108,7 +108,7 @@ def test_a_piece_goes_to_the_call_that_it_belongs_to(pieces: list[Fields], found
         ([calls(call(0, "a", "f", [1]))], "tool_calls.function.arguments is an array"),
         ([calls(call(0, "a", "f", '{"a":1')), calls(call(0, None, None, {"b": 2}))], "arguments is an object"),
         ([calls(call(0, "a", "f", {"a": 1})), calls(call(0, None, None, '{"b":2}'))], "arguments is text"),
-        ([calls(call(0, "a", None, "{}")), ENDED], "a tool call without a name"),
+        ([calls(call(0, "a", None, "{}")), ENDED], "name: is missing or empty"),
         ([chunk({"content": True})], "content is true"),
         ([chunk({"content": [{"z": 1}]})], "content[0] is an object"),
         ([{"choices": "none"}], "choices is text"),

@@ -38,14 +38,14 @@ async def test_of_a_thousand_waiters_one_probes(make_breakers: Callable[[Breaker
     assert sum(isinstance(each, Success) for each in admitted) == 1
 
 
-async def test_the_end_of_a_probe_under_way_has_no_known_moment(
+async def test_a_probe_under_way_ends_with_its_lease_at_the_latest(
     make_breakers: Callable[[BreakerSettings], Breakers],
 ) -> None:
     breakers = make_breakers(BreakerSettings(open_s=60.0, probe_s=30.0))
     await failing(breakers, 5)
     probe = (await breakers.admit("k", "m", 60.0)).unwrap()
-    assert await breakers.state("k", 70.0) == ("half-open", None)
-    assert (await breakers.admit("k", "m", 70.0)).failure() == CircuitOpen("m", None)
+    assert await breakers.state("k", 70.0) == ("half-open", 20.0)
+    assert (await breakers.admit("k", "m", 70.0)).failure() == CircuitOpen("m", 20.0, probing=True)
     await breakers.record(probe, "success", 75.0, 0.0)
     assert await breakers.state("k", 75.0) == ("half-open", 0.0)
 
@@ -78,9 +78,9 @@ async def test_a_target_that_seems_well_is_probed_at_once_and_closed_by_its_prob
     await breakers.expect("k", 1.0)
     assert await breakers.state("k", 1.0) == ("half-open", 0.0)
     probe = (await breakers.admit("k", "m", 1.0)).unwrap()
-    assert (await breakers.admit("k", "m", 1.0)).failure() == CircuitOpen("m", None)
+    assert (await breakers.admit("k", "m", 1.0)).failure() == CircuitOpen("m", 120.0, probing=True)
     await breakers.expect("k", 1.5)
-    assert await breakers.state("k", 1.5) == ("half-open", None), "a probe that is under way is left to end"
+    assert await breakers.state("k", 1.5) == ("half-open", 119.5), "a probe that is under way is left to end"
     await breakers.record(probe, "failure", 2.0, 0.0)
     assert (await breakers.state("k", 2.0))[0] == "open"
     await breakers.expect("k", 3.0)

@@ -138,6 +138,7 @@ def test_a_description_names_every_problem_and_what_the_vendor_said() -> None:
 def test_limits_breakers_and_servers_may_ask_us_to_stay_away() -> None:
     assert retry_after_s(RateLimitExceeded("m", 3)) == 3
     assert retry_after_s(CircuitOpen("m", 4)) == 4
+    assert retry_after_s(CircuitOpen("m", 4, probing=True)) is None, "it may close sooner"
     assert retry_after_s(ServerError("m", 503, retry_after_s=5)) == 5
     assert retry_after_s(ServerError("m", 503)) is None
     assert retry_after_s(NetworkError("m")) is None
@@ -185,3 +186,8 @@ def test_a_limit_of_our_own_and_money_that_is_reserved_are_told_apart_from_a_ven
 )
 def test_when_no_model_supports_a_request_it_is_said_what_to_change(error: LLMError, said: str) -> None:
     assert describe(error) == said
+
+
+def test_an_open_circuit_says_how_long_it_is_at_the_most_while_it_is_tried_out() -> None:
+    assert "for another 4 s:" in describe(CircuitOpen("m", 4))
+    assert "for another 4 s at most, while one call tries it out:" in describe(CircuitOpen("m", 4, probing=True))

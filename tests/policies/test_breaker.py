@@ -99,7 +99,7 @@ def test_an_open_breaker_says_how_long_to_stay_away() -> None:
 def test_after_its_time_one_probe_passes_and_no_second_one() -> None:
     probing, first = admit(opened(), 60.0, SETTINGS)
     assert first == Admitted(2, probe=True)
-    assert admit(probing, 61.0, SETTINGS)[1] == Refused(None)
+    assert admit(probing, 61.0, SETTINGS)[1] == Refused(119.0, probing=True)
 
 
 def test_the_lease_of_a_probe_ends_by_itself() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,8 +40,9 @@ from llm_manager import (
     stream_with_schema,
     warmup_models,
 )
-from llm_manager.adapters.llama_cpp_engine import engine_key, load_engine
+from llm_manager.adapters.llama_cpp_engine import EngineKey, engine_key, load_engine
 from llm_manager.domain.request import JsonMode, JsonSchema, Tool
+from llm_manager.policies.targets import ENGINE_FIELDS
 from tiny_gguf import write_tiny_gguf
 
 pytestmark = pytest.mark.anyio
@@ -272,11 +273,14 @@ def test_models_share_an_engine_where_nothing_that_shapes_it_differs(tmp_path: P
         {"context_tokens": 256},
         {"threads": 1},
         {"gpu_layers": 0},
+        {"slots": 2},
         {"cache_ram_mib": 0},
         {"chat_template": "x"},
     ]
     assert engine_key(same) == engine_key(settings)
     assert all(engine_key(replace(settings, **each)) != engine_key(settings) for each in others)
+    shaping = {field.name for field in fields(EngineKey)}
+    assert {name for each in others for name in each} == shaping == {"path", *ENGINE_FIELDS}
 
 
 @pytest.mark.parametrize(("setting", "tokens"), [("text", 13), ("token", 1)])

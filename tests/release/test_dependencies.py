@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from importlib.metadata import metadata, requires
+from collections.abc import Mapping
+from importlib.metadata import metadata
 
 import pytest
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
 
 from dist import ROOT
+from sbom import PLACES, closure
 
 GIVEN = {"anyio", "httpx2", "pydantic", "returns", "structlog"}
 """What the library is made with."""
@@ -42,40 +41,6 @@ LICENCES = {
     "typing-extensions": "PSF-2.0",
     "typing-inspection": "MIT",
 }
-
-PLACES = [
-    {
-        "python_version": f"3.{minor}",
-        "python_full_version": f"3.{minor}.9",
-        "sys_platform": platform,
-        "platform_system": {"linux": "Linux", "darwin": "Darwin", "win32": "Windows"}[platform],
-        "os_name": "nt" if platform == "win32" else "posix",
-        "implementation_name": "cpython",
-        "platform_python_implementation": "CPython",
-        "platform_machine": "x86_64",
-    }
-    for minor in range(11, 15)
-    for platform in ("linux", "darwin", "win32")
-]
-
-
-def wanted(name: str, place: Mapping[str, str], extra: str = "") -> Iterator[str]:
-    """What *name* asks for in *place*."""
-    for line in requires(name) or ():
-        needs = Requirement(line)
-        if needs.marker is None or needs.marker.evaluate({**place, "extra": extra}):
-            yield canonicalize_name(needs.name)
-
-
-def closure(place: Mapping[str, str]) -> set[str]:
-    """All that an installation in *place* without extras brings."""
-    found: set[str] = set()
-    open_ = ["llm-manager"]
-    while open_:
-        new = set(wanted(open_.pop(), place)) - found
-        found |= new
-        open_ += new
-    return found
 
 
 @pytest.mark.parametrize("place", PLACES, ids=lambda place: f"{place['sys_platform']}-{place['python_version']}")

@@ -6,13 +6,14 @@ Servers stream although nobody asked them to, and send an answer in one piece to
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from returns.result import Failure
 
 from llm_manager.adapters.dialects.dialect import AnswerReader, Dialect, Framing, Headers, is_answered
 from llm_manager.adapters.dialects.json_values import parse_json, written
 from llm_manager.adapters.frames import Events, frames_of
+from llm_manager.adapters.http.driver import HttpAnswer
 from llm_manager.adapters.http.loop_share import SHARE_BYTES, LoopShare
 from llm_manager.domain.errors import LLMError, MalformedResponse
 from llm_manager.domain.outcome import Outcome
@@ -20,11 +21,38 @@ from llm_manager.domain.paid import paid_for
 from llm_manager.domain.response import LLMResponse
 from llm_manager.domain.target import Target
 
+_WITHOUT_BODY: Final = (204, 205)
+
+
+def has_body(status: int) -> bool:
+    """May an answer of this *status* say anything (RFC 9110, 15.3)?"""
+    return status not in _WITHOUT_BODY
+
+
+def read_whole(dialect: Dialect, answer: HttpAnswer, target: Target) -> Outcome[LLMResponse, LLMError]:
+    """The response that *answer* is on the wire of *dialect*, or the error."""
+    if not has_body(answer.status):
+        return Failure(_empty(answer.status, target))
+    return dialect.read_answer(answer.status, answer.headers, answer.body, target)
+
+
+def read_listing(dialect: Dialect, answer: HttpAnswer, target: Target) -> Outcome[tuple[str, ...], LLMError]:
+    """The models that *answer* lists on the wire of *dialect*, or the error."""
+    if not has_body(answer.status):
+        return Failure(_empty(answer.status, target))
+    return dialect.read_models(answer.status, answer.headers, answer.body, target)
+
+
+def _empty(status: int, target: Target) -> MalformedResponse:
+    return MalformedResponse(target.model, "empty", f"status {status}, which has no body")
+
 
 async def read_body(
     dialect: Dialect, status: int, headers: Headers, body: bytes, target: Target
 ) -> Outcome[LLMResponse, LLMError]:
     """The response in *body*, or the error it is."""
+    if not has_body(status):
+        return Failure(_empty(status, target))
     if is_answered(status) and not body.startswith(b"{"):
         pieces = _pieces(body, dialect.framing)
         if pieces is not None:

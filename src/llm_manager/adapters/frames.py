@@ -44,9 +44,11 @@ class _Lines:
         return len(self._pending)
 
     def feed(self, chunk: bytes) -> list[bytes]:
+        if not chunk:
+            return []
         if self.after_cr and chunk.startswith(b"\n"):
             chunk = chunk[1:]
-        self.after_cr = chunk.endswith(b"\r") or (self.after_cr and not chunk)
+        self.after_cr = chunk.endswith(b"\r")
         lines = chunk.splitlines(keepends=True)
         last = b"" if not lines or lines[-1].endswith((b"\n", b"\r")) else lines.pop()
         whole = [line.rstrip(b"\r\n") for line in lines]
@@ -142,21 +144,27 @@ class Events:
 class Texts:
     """One JSON text to a line; blank lines are passed over."""
 
-    __slots__ = ("_cap", "_lines")
+    __slots__ = ("_at_start", "_cap", "_lines")
 
     def __init__(self, max_bytes: int) -> None:
         self._cap = max_bytes
         self._lines = _Lines()
+        self._at_start = True
 
     def feed(self, chunk: bytes, /) -> Sequence[bytes] | None:
         """The texts that *chunk* completes."""
-        texts = [line for line in self._lines.feed(chunk) if line.strip()]
+        lines = self._lines.feed(chunk)
+        if lines and self._at_start:
+            lines[0] = lines[0].removeprefix(_BYTE_ORDER_MARK)
+            self._at_start = False
+        texts = [line for line in lines if line.strip()]
         over = self._lines.pending_bytes > self._cap or any(len(text) > self._cap for text in texts)
         return None if over else texts
 
     def rest(self) -> Sequence[bytes]:
         """The last line, if nothing ended it."""
         line = self._lines.rest()
+        line = line.removeprefix(_BYTE_ORDER_MARK) if self._at_start else line
         return (line,) if line.strip() else ()
 
 
@@ -177,7 +185,7 @@ class Document:
 
     def rest(self) -> Sequence[bytes]:
         """All of it."""
-        return (bytes(self._text),)
+        return (bytes(self._text.removeprefix(_BYTE_ORDER_MARK)),)
 
 
 _FIELDS = (b"data:", b"data\n", b"data\r", b"event:", b"id:", b"retry:", b":")

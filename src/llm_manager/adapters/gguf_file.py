@@ -35,9 +35,12 @@ _BYTE: Final = 6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GgufHeader:
-    """*control_tokens* are the texts that the engine reads as one token with a meaning, wherever they stand."""
+    """*control_tokens* are the texts that the engine reads as one token with a meaning, wherever they stand;
+    *trained_tokens* is the window the model was trained for, and *chat_template* its own, empty without one."""
 
     control_tokens: frozenset[str]
+    trained_tokens: int | None = None
+    chat_template: str = ""
 
 
 def read_header(path: Path) -> Outcome[GgufHeader, str]:
@@ -69,7 +72,13 @@ def _header(entries: dict[str, Any]) -> GgufHeader:
     kinds: list[int] = entries.get("tokenizer.ggml.token_type", [])
     template: bytes = entries.get("tokenizer.chat_template", b"")
     found = (text for text, kind in zip(texts, kinds, strict=False) if _is_control(text, kind, template))
-    return GgufHeader(control_tokens=frozenset(text.decode(errors="replace") for text in found))
+    architecture: bytes = entries.get("general.architecture", b"")
+    trained: object = entries.get(f"{architecture.decode(errors='replace')}.context_length")
+    return GgufHeader(
+        control_tokens=frozenset(text.decode(errors="replace") for text in found),
+        trained_tokens=trained if isinstance(trained, int) and trained > 0 else None,
+        chat_template=template.decode(errors="replace"),
+    )
 
 
 def _is_control(text: bytes, kind: int, template: bytes) -> bool:

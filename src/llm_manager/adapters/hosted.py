@@ -8,7 +8,7 @@ from typing import Protocol, final
 
 from returns.result import Failure, Success
 
-from llm_manager.adapters.bodies import read_body
+from llm_manager.adapters.bodies import has_body, read_body, read_listing
 from llm_manager.adapters.conversing import answering, reader_answering
 from llm_manager.adapters.dialects.dialect import Dialect, Headers, is_answered
 from llm_manager.adapters.http.driver import Http, HttpAnswer, HttpStream
@@ -79,7 +79,7 @@ class Hosted:
         stream = opened.unwrap()
         by = self._route.arrived(dispatch, stream.headers)
         mask = mask_of(keys, dispatch.target)
-        if is_answered(stream.status):
+        if is_answered(stream.status) and has_body(stream.status):
             read = self._dialect.reader(stream.headers, by)
             return Success(
                 Streamed(
@@ -103,7 +103,7 @@ class Hosted:
             return answered
         answer = answered.unwrap()
         refused = self._route.refusal(answer.status, answer.body)
-        listed = self._dialect.read_models(answer.status, answer.headers, answer.body, target)
+        listed = read_listing(self._dialect, answer, target)
         return mask_of(known, target).outcome(listed if refused is None else Failure(refused))
 
     def _listing(self, target: Target, keys: Mapping[str, Secret]) -> HttpCall:

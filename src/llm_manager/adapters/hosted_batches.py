@@ -13,6 +13,8 @@ from typing import Literal, TypeAlias, TypeVar, assert_never, final
 from returns.result import Failure, Success
 
 from llm_manager.adapters.batches.wire import Ask, BatchWire, ResultLine
+from llm_manager.adapters.bodies import has_body, read_whole
+from llm_manager.adapters.dialects.dialect import is_answered
 from llm_manager.adapters.dialects.json_values import Json
 from llm_manager.adapters.dialects.statuses import MESSAGE_LENGTH, read_object
 from llm_manager.adapters.frames import Texts
@@ -69,7 +71,7 @@ class HostedBatches:
         if isinstance(opened, Failure):
             return opened
         stream = opened.unwrap()
-        if stream.status == 200:
+        if is_answered(stream.status) and has_body(stream.status):
             return Success(_Results(stream, self._wire, desk, self._settings.max_event_bytes))
         try:
             body = await stream.whole(self._settings.max_body_bytes)
@@ -85,12 +87,12 @@ class HostedBatches:
         if isinstance(answered, Failure):
             return answered
         answer = answered.unwrap()
-        if answer.status != 200:
+        if not is_answered(answer.status) or not has_body(answer.status):
             return Failure(self._refusal(desk, answer))
         return read_object(answer.body, desk.target)
 
     def _refusal(self, desk: Desk, answer: HttpAnswer) -> LLMError:
-        refusal = self._wire.dialect.read_answer(answer.status, answer.headers, answer.body, desk.target).failure()
+        refusal = read_whole(self._wire.dialect, answer, desk.target).failure()
         return mask_of(desk.keys, desk.target).error(refusal)
 
     def _call(self, desk: Desk, ask: Ask) -> HttpCall:
@@ -161,8 +163,8 @@ class _Results:
     def _outcome(self, line: ResultLine) -> Outcome[LLMResponse, LLMError]:
         if line.undone is not None:
             return Failure(undone_error(line, self._desk.target))
-        body = json.dumps(line.body).encode()
-        return self._wire.dialect.read_answer(line.status, {}, body, self._desk.target)
+        answer = HttpAnswer(status=line.status, headers={}, body=json.dumps(line.body).encode())
+        return read_whole(self._wire.dialect, answer, self._desk.target)
 
     def _bad(self, reason: _Bad, said: str) -> MalformedResponse:
         return MalformedResponse(self._desk.target.model, reason, said)

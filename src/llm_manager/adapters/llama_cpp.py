@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from queue import SimpleQueue
 from typing import Any, TypeAlias, final
@@ -21,13 +22,15 @@ from llm_manager.adapters.dialects.json_values import Json, as_count, as_object,
 from llm_manager.adapters.dialects.openai import STREAMED, chat_fields
 from llm_manager.adapters.dialects.openai_stream import CompletionReader
 from llm_manager.adapters.dialects.statuses import MESSAGE_LENGTH
+from llm_manager.adapters.grammar_schema import grammar_schema
 from llm_manager.adapters.llama_cpp_engine import EngineKey, LoadedModel, engine_key, load_engine
 from llm_manager.adapters.shared_loads import SharedLoads
+from llm_manager.adapters.visible_stops import VisibleStops
 from llm_manager.domain.errors import ConfigurationError, ContextTooLarge, InvalidRequest, LLMError, ServerError
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.paid import paid_for
 from llm_manager.domain.problem import Problem
-from llm_manager.domain.request import LLMRequest
+from llm_manager.domain.request import JsonSchema, LLMRequest
 from llm_manager.domain.response import LLMResponse, Usage
 from llm_manager.domain.secret import Secret
 from llm_manager.domain.settings import ModelSettings
@@ -58,7 +61,11 @@ class LlamaCpp:
         if isinstance(loaded, Failure):
             return loaded
         model = loaded.unwrap()
-        return Success(_Generating(model.engine, _fields(dispatch.request, dispatch.target, model), dispatch.target))
+        fields = _fields(dispatch.request, dispatch.target, model)
+        stops = VisibleStops(fields.pop("stop")) if model.may_think and fields.get("stop") else None
+        if stops is not None:
+            fields["timings_per_token"] = True
+        return Success(_Generating(model.engine, fields, dispatch.target, stops))
 
     async def models(self, target: Target, _keys: Mapping[str, Secret], /) -> Outcome[tuple[str, ...], LLMError]:
         """Load the file of *target*: then it can answer."""
@@ -74,7 +81,9 @@ class LlamaCpp:
         return await self._models.get(key, partial(load_engine, target.model, key))
 
 
-def _fields(request: LLMRequest, target: Target, model: LoadedModel) -> Mapping[str, Any]:
+def _fields(request: LLMRequest, target: Target, model: LoadedModel) -> dict[str, Any]:
+    if isinstance(wanted := request.response_format, JsonSchema):
+        request = replace(request, response_format=replace(wanted, schema=grammar_schema(wanted.schema)))
     fields: dict[str, Any] = {**chat_fields(request, target), **STREAMED}
     if target.settings is None or target.settings.control_tokens == "text":
         fields["messages"] = [model.control_tokens.message(message) for message in fields["messages"]]
@@ -108,10 +117,11 @@ class _Generating:
     The thread leaves its chunks in a queue. It ends with the answer, or at the first token after nobody wants more.
     """
 
-    __slots__ = ("_chunks", "_ended", "_reader", "_target", "_unwanted")
+    __slots__ = ("_chunks", "_ended", "_reader", "_stops", "_target", "_unwanted")
 
-    def __init__(self, engine: Any, fields: Mapping[str, Any], target: Target) -> None:
+    def __init__(self, engine: Any, fields: Mapping[str, Any], target: Target, stops: VisibleStops | None) -> None:
         self._target = target
+        self._stops = stops
         self._reader = CompletionReader({}, target)
         self._chunks: SimpleQueue[_Chunk] = SimpleQueue()
         self._unwanted = threading.Event()
@@ -142,6 +152,9 @@ class _Generating:
                 self._ended = self._reader.end()
                 break
             read = self._read(chunk)
+            if self._stops is not None and self._stops.ended:
+                self._unwanted.set()
+                self._ended = self._reader.end()
             if isinstance(read, Failure):
                 self._ended = read
             elif deltas := read.unwrap():
@@ -151,6 +164,8 @@ class _Generating:
     def _read(self, chunk: Json | LLMError) -> Outcome[Sequence[Delta], LLMError]:
         if not isinstance(chunk, Mapping):
             return Failure(chunk)
+        if self._stops is not None:
+            chunk = self._stops.cut(chunk)
         too_large = _too_large(chunk, self._target)
         return self._reader.read_chunk(chunk) if too_large is None else Failure(too_large)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import import_module
@@ -20,7 +21,11 @@ from llm_manager.domain.problem import Problem
 from llm_manager.domain.settings import ModelSettings
 
 SILENT: Final = -1
-"""The engine's log level at which it logs nothing to our standard error."""
+"""The engine's log level at which it logs nothing to our standard error; what it makes of a schema it tells there at
+any level, so it is given none that it cannot make a grammar of (``grammar_schema``)."""
+
+LEAST_TOKENS: Final = 256
+"""The engine raises a smaller window to this one, as it cuts one that is larger than what the model was trained for."""
 
 _READ_BYTES: Final = 8 * 1024 * 1024
 
@@ -37,16 +42,19 @@ class EngineKey:
     context_tokens: int | None
     threads: int | None
     gpu_layers: int | None
+    slots: int
     cache_ram_mib: int
     chat_template: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedModel:
-    """The engine of the binding, and the control tokens of the file in it."""
+    """The engine of the binding, and the control tokens of the file in it. One that *may_think* before it answers is
+    told by its chat template."""
 
     engine: Any
     control_tokens: ControlTokens
+    may_think: bool = False
 
 
 def engine_key(settings: ModelSettings) -> EngineKey:
@@ -56,6 +64,7 @@ def engine_key(settings: ModelSettings) -> EngineKey:
         context_tokens=settings.context_tokens,
         threads=settings.threads,
         gpu_layers=settings.gpu_layers,
+        slots=settings.slots,
         cache_ram_mib=settings.cache_ram_mib,
         chat_template=settings.chat_template,
     )
@@ -75,6 +84,10 @@ def load_engine(name: str, key: EngineKey, stopped: Stopped) -> Outcome[LoadedMo
     header = read_header(key.path)
     if isinstance(header, Failure):
         return _wrong(name, "path", f"{key.path}: {header.failure()}")
+    file = header.unwrap()
+    wrong = _wrong_window(key.context_tokens, file.trained_tokens)
+    if wrong is not None:
+        return _wrong(name, "context_tokens", wrong)
     try:
         library = import_module("xllamacpp")
     except ImportError:
@@ -82,20 +95,46 @@ def load_engine(name: str, key: EngineKey, stopped: Stopped) -> Outcome[LoadedMo
     if not _read_ahead(key.path, stopped):
         return _wrong(name, "path", f"{key.path}: it was closed while it was loading")
     try:
-        engine = library.Server(_params(library, key))
+        engine = library.Server(_params(library, key, file.trained_tokens))
         engine.handle_completions(_FIRST_WORD)
     except Exception as bad:  # noqa: BLE001  # of the binding: its classes are those of C++, and more
         said = f"{key.path}: llama.cpp cannot load it ({bad}): it may be cut off, of an architecture it does not know, "
         return _wrong(name, "path", f"{said}or with a chat template it cannot use: set models.{name}.chat_template")
-    return Success(LoadedModel(engine=engine, control_tokens=ControlTokens(header.unwrap().control_tokens)))
+    template = file.chat_template if key.chat_template is None else key.chat_template
+    return Success(
+        LoadedModel(
+            engine=engine,
+            control_tokens=ControlTokens(file.control_tokens),
+            may_think=_THOUGHTS.search(template) is not None,
+        )
+    )
 
 
-def _params(library: Any, key: EngineKey) -> Any:
+_THOUGHTS: Final = re.compile("think|reasoning", re.IGNORECASE)
+"""In every known template of a model that thinks: ``<think>``, ``[THINK]``, ``reasoning_content``."""
+
+
+def _wrong_window(context_tokens: int | None, trained_tokens: int | None) -> str | None:
+    """Why the engine would take another window than the one that is set, which routing and truncation believe."""
+    if context_tokens is None:
+        return None
+    if context_tokens < LEAST_TOKENS:
+        return f"is {context_tokens}: the engine has no window below {LEAST_TOKENS}"
+    if trained_tokens is not None and context_tokens > trained_tokens:
+        return f"is {context_tokens}: the model was trained for {trained_tokens}, to which the engine would cut it"
+    return None
+
+
+def _params(library: Any, key: EngineKey, trained_tokens: int | None) -> Any:
     params = library.CommonParams()
     params.model.path = str(key.path)
     params.verbosity = SILENT
     params.warmup = False  # the first word is one, and does not hold the interpreter's lock
-    params.n_ctx = key.context_tokens or 0  # 0: what the model was trained for
+    # A slot has its share of what is set here. With a window that all share (``kv_unified``), answers that are too long
+    # together all fail.
+    params.n_parallel = key.slots
+    params.kv_unified = False
+    params.n_ctx = key.slots * (key.context_tokens or trained_tokens or 0)  # 0: what the model was trained for
     params.cache_ram_mib = key.cache_ram_mib
     if key.threads is not None:
         params.cpuparams.n_threads = key.threads

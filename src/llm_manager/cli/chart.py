@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal, TextIO, TypeAlias
+
+from llm_manager.domain.sanitize import escape_control_chars
 
 Colour: TypeAlias = Literal["plain", "bold", "dim", "red", "green", "yellow"]
 
@@ -48,6 +50,7 @@ def ramp_for(stream: TextIO) -> str:
 
 def chart(rows: Sequence[Row], ends_s: float, ramp: str, paint: Paint) -> str:
     """The *rows* over the same time, which begins at 0 and ends at *ends_s*."""
+    rows = [replace(row, name=escape_control_chars(row.name)) for row in rows]
     names = max((len(row.name) for row in rows), default=0)
     lines = [f"{'':{names}}  {axis(len(rows[0].numbers), ends_s)}".rstrip()] if rows else []
     for row in rows:

@@ -34,9 +34,9 @@ from llm_manager.adapters.observers.metrics import MemoryMetrics
 from llm_manager.cli.asked import Asked, account, asked
 from llm_manager.cli.chart import BLOCKS, paint_for, ramp_for
 from llm_manager.cli.columns import Block, side_by_side, stacked
-from llm_manager.cli.harmless import harmless
 from llm_manager.cli.show import FAILED, USAGE, dollars, failed, misused, number, print_json, print_painted, seconds
 from llm_manager.cli.taped import perform
+from llm_manager.domain.sanitize import escape_control_chars
 
 if TYPE_CHECKING:
     from llm_manager.extraction import Schema
@@ -70,7 +70,7 @@ def compare(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json({"answers": [_told(name, answer) for name, answer in zip(models, answers, strict=True)]})
     else:
-        _show([_block(name, answer) for name, answer in zip(models, answers, strict=True)])
+        show_blocks([_block(name, answer) for name, answer in zip(models, answers, strict=True)])
     return _code(answers)
 
 
@@ -143,12 +143,20 @@ def _figures(valued: Valued) -> str:
     return f"[{took} | {number(valued.total_tokens)} tokens | {dollars(valued.cost_usd)}]"
 
 
-def _show(blocks: Sequence[Block]) -> None:
+def show_blocks(blocks: Sequence[Block]) -> None:
     paint = paint_for(sys.stdout)
     if not sys.stdout.isatty():
         print_painted(stacked(blocks, paint))
         return
-    safe = [replace(each, text=harmless(each.text)) for each in blocks]
+    safe = [
+        replace(
+            each,
+            head=escape_control_chars(each.head),
+            remark=escape_control_chars(each.remark),
+            text=escape_control_chars(each.text),
+        )
+        for each in blocks
+    ]
     rule = " │ " if ramp_for(sys.stdout) == BLOCKS else " | "
     drawn = side_by_side(safe, shutil.get_terminal_size().columns, paint, rule)
     print_painted(stacked(safe, paint) if drawn is None else drawn)

@@ -116,13 +116,13 @@ async def _plan(context: Context) -> bool:
 async def _fall_back(context: Context) -> bool:
     _title("The first model is down, the next one answers", "generate(request)")
     outcome = await run(generate(QUESTION), context)
-    return _shown(outcome) and outcome.unwrap().model == "gpt-6.1-terra"
+    return shown(outcome) and outcome.unwrap().model == "gpt-6.1-terra"
 
 
 async def _ask_again(context: Context) -> bool:
     _title("The same question again comes from the cache", "generate(request)")
     outcome = await run(generate(QUESTION), context)
-    return _shown(outcome) and outcome.unwrap().metadata.cached
+    return shown(outcome) and outcome.unwrap().metadata.cached
 
 
 async def _stream(context: Context) -> bool:
@@ -178,7 +178,7 @@ async def _account(context: Context) -> None:
     _say(f"  cache: {metrics.cache_hits} hits, {metrics.cache_misses} misses")
 
 
-def _shown(outcome: Outcome[LLMResponse, LLMError]) -> bool:
+def shown(outcome: Outcome[LLMResponse, LLMError]) -> bool:
     if isinstance(outcome, Failure):
         return _failed(outcome.failure())
     response = outcome.unwrap()

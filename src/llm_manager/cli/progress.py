@@ -9,7 +9,8 @@ from collections.abc import Callable
 from typing import Final, TextIO, final
 
 from llm_manager.cli.chart import BLOCKS, ramp_for
-from llm_manager.cli.show import seconds
+from llm_manager.cli.show import seconds, shown
+from llm_manager.domain.sanitize import escape_control_chars
 
 _EVERY_S: Final = 0.1
 _WIDTH: Final = 24
@@ -39,13 +40,14 @@ class Progress:
         if not self._is_seen or not is_due:
             return
         self._drawn_s = self._now()
-        self._stream.write(f"\r\033[K{self.line(done, kept, failed, spent())[: self._columns()]}")
+        drawn = escape_control_chars(self.line(done, kept, failed, spent()))[: self._columns()]
+        self._stream.write(f"\r\033[K{drawn}")
         self._stream.flush()
 
     def note(self, text: str) -> None:
         """Write a line above the bar, also where nobody looks: a log should say why a job waits."""
         self.clear()
-        self._stream.write(f"{text}\n")
+        self._stream.write(f"{shown(text, self._stream)}\n")
         self._stream.flush()
 
     def clear(self) -> None:

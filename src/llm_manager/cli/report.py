@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from llm_manager import Cost, UnknownCost
 from llm_manager.cli.chart import Paint, Row, chart, paint_for, ramp_for, span
 from llm_manager.cli.show import dollars, seconds, table
+from llm_manager.domain.sanitize import escape_control_chars
 from llm_manager.testing.simulation import SLOTS, Opening, Quantiles, Report
 
 MOST_LINES = 6
@@ -53,17 +54,17 @@ def report_text(report: Report) -> str:
     rows = tuple(_rows(report))
     parts = (
         _head(report, paint),
-        "\n".join(f"{name:9} {said}" for name, said in _figures(report)),
+        escape_control_chars("\n".join(f"{name:9} {said}" for name, said in _figures(report))),
         table(("MODEL", "CALLS", "SENT", "LOAD", "FAILED", "SKIPPED", "P50", "P95", "COST"), _models(report)),
         chart(rows, report.duration_s, ramp_for(sys.stdout), paint),
-        "\n".join(_remarks(report)),
+        escape_control_chars("\n".join(_remarks(report))),
     )
     return "\n\n".join(part for part in parts if part)
 
 
 def _head(report: Report, paint: Paint) -> str:
     facts = f"{span(report.duration_s)} of virtual time, {report.calls:,} calls, seed {report.seed}"
-    return f"{paint(report.title, 'bold')}\n{facts}" if report.title else facts
+    return f"{paint(escape_control_chars(report.title), 'bold')}\n{facts}" if report.title else facts
 
 
 def _figures(report: Report) -> Iterator[tuple[str, str]]:

@@ -11,7 +11,7 @@ from typing import TextIO
 
 from llm_manager import ConfigurationError, InvalidRequest, LLMError, describe, to_json
 from llm_manager.cli.cells import cells, padded
-from llm_manager.cli.harmless import shown
+from llm_manager.domain.sanitize import escape_control_chars
 from llm_manager.testing import NotRecorded, RecordingUnusable
 
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
@@ -38,8 +38,15 @@ def misused(said: str) -> int:
     return USAGE
 
 
+def shown(text: str, stream: TextIO) -> str:
+    """*text* as *stream* may have it: nothing to obey on a terminal, and what its encoding lacks replaced."""
+    safe = escape_control_chars(text) if stream.isatty() else text
+    encoding = stream.encoding or "utf-8"
+    return safe.encode(encoding, "replace").decode(encoding)
+
+
 def print_line(text: str, stream: TextIO | None = None) -> None:
-    """Write *text* and a line break, made harmless for a terminal; what it cannot show is replaced."""
+    """Write *text* and a line break, as :func:`shown` has it."""
     out = sys.stdout if stream is None else stream
     out.write(shown(text, out) + "\n")
 
@@ -52,7 +59,7 @@ def print_text(text: str) -> None:
 
 def print_painted(text: str, stream: TextIO | None = None) -> None:
     """Write *text* and a line break as they are. It may hold colours of ours, so what others wrote is for the caller
-    to make :func:`~llm_manager.cli.harmless.harmless`."""
+    to make :func:`~llm_manager.domain.sanitize.escape_control_chars` of."""
     out = sys.stdout if stream is None else stream
     encoding = out.encoding or "utf-8"
     out.write(text.encode(encoding, "replace").decode(encoding) + "\n")
@@ -64,7 +71,9 @@ def print_json(value: object) -> None:
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Columns as wide as they must be, two spaces apart; the last one is not padded."""
+    """Columns as wide as they must be, two spaces apart; the last one is not padded. No cell steers a terminal,
+    or ends its line."""
+    rows = [[escape_control_chars(cell).replace("\n", " ") for cell in row] for row in rows]
     widths = [max(cells(row[column]) for row in (head, *rows)) for column in range(len(head))]
 
     def line(row: Sequence[str]) -> str:

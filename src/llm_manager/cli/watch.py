@@ -21,7 +21,6 @@ from returns.result import Failure
 from llm_manager import ManagerStatus, ModelHealthStatus, describe, get_status, live, to_json
 from llm_manager.cli.cells import cropped
 from llm_manager.cli.chart import Paint, bar, paint_for, ramp_for
-from llm_manager.cli.harmless import harmless
 from llm_manager.cli.held import Held, holding
 from llm_manager.cli.show import failed, local_time, misused, print_line, seconds, table
 
@@ -89,7 +88,7 @@ def picture(now: ManagerStatus, seen: Seen, title: str) -> Sequence[tuple[str, b
             each.circuit,
             "" if each.latency_ms is None else seconds(each.latency_ms / 1000),
             _strip(seen[each.model], full),
-            "" if each.last_error is None else harmless(describe(each.last_error)),
+            "" if each.last_error is None else describe(each.last_error),
         )
         for each in now.models
     ]

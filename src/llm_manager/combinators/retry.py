@@ -182,9 +182,9 @@ def attempt_schedule(settings: RetrySettings, patience: Patience, keys: int = 1)
         def decide(now_s: float, random: Random, error: LLMError) -> Decision:
             nonlocal turns, circuit_from_s
             match error:
-                case CircuitOpen(retry_after_s=wait_s):
+                case CircuitOpen(retry_after_s=wait_s, probing=probing):
                     circuit_from_s = min(circuit_from_s, now_s)
-                    return _until_closed(wait_s, circuit_from_s + patience.circuit_s - now_s)
+                    return _until_closed(None if probing else wait_s, circuit_from_s + patience.circuit_s - now_s)
                 case RateLimitExceeded(retry_after_s=wait_s) if error.local or (wait_s or 0.0) > patience.queue_s:
                     return Done()
                 case RateLimitExceeded() if is_excluded(settings, error):

@@ -172,12 +172,13 @@ class ContentFiltered:
 
 @dataclass(frozen=True, slots=True)
 class CircuitOpen:
-    """The breaker of this target is open: nothing was sent. It lets a probe through after ``retry_after_s``, None while
-    one is under way."""
+    """The breaker of this target is open: nothing was sent. It lets a probe through after ``retry_after_s``; while one
+    is *probing* that is at the latest, for the circuit may close when it ends."""
 
     model: str
     retry_after_s: float | None = None
     message: str = ""
+    probing: bool = field(default=False, kw_only=True)
     tag: Literal["CircuitOpen"] = field(default="CircuitOpen", kw_only=True, repr=False)
 
 

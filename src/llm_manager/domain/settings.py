@@ -56,10 +56,13 @@ class ModelSettings:
     is how many calls to it this process has under way at most. *pool* makes the name stand for several models, of
     which each call draws one by its *weight* (1 where none is given) and keeps the others as fallbacks.
 
-    *path* and all behind it are for llama.cpp in process. *cache_ram_mib* bounds the prompts that the engine keeps
-    beside the last one, so that a conversation goes on sooner: 10,000 tokens may take a gigabyte, and the engine's own
-    default is 8 GiB. *chat_template* replaces the one in the file. *control_tokens* says what a control token in a
-    message is (``<|im_end|>``): ``text`` to be read, or the ``token``, which ends the turn and may begin another.
+    *path* and all behind it are for llama.cpp in process. *slots* is how many answers it makes at once, each with a
+    whole window of *context_tokens*, for which it takes so many times the memory; further calls wait for one, and no
+    attempt's time runs meanwhile, unless *max_connections* says otherwise. *cache_ram_mib* bounds the prompts that the
+    engine keeps beside the last one, so that a conversation goes on sooner: 10,000 tokens may take a gigabyte, and the
+    engine's own default is 8 GiB. *chat_template* replaces the one in the file. *control_tokens* says what a control
+    token in a message is (``<|im_end|>``): ``text`` to be read, or the ``token``, which ends the turn and may begin
+    another.
     """
 
     provider: str | None = None
@@ -86,6 +89,7 @@ class ModelSettings:
     context_tokens: Count | None = None
     threads: Count | None = None
     gpu_layers: Whole | None = None
+    slots: Count = 1
     cache_ram_mib: Whole = 64
     chat_template: str | None = None
     control_tokens: ControlTokens = "text"

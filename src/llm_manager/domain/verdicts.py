@@ -38,6 +38,7 @@ from llm_manager.domain.errors import (
     UnsupportedCapability,
 )
 from llm_manager.domain.problem import listed
+from llm_manager.domain.sanitize import escape_control_chars
 from llm_manager.domain.unsupported import needs_of, way_out
 
 Again: TypeAlias = Literal["yes", "once", "other_key", "if_ambiguous_allowed", "no"]
@@ -185,7 +186,9 @@ def is_ambiguous(error: LLMError) -> bool:
 
 
 def retry_after_s(error: LLMError) -> float | None:
-    """Seconds the other side asked us to stay away, None when it did not say."""
+    """Seconds the other side asked us to stay away, None when it did not say, or may be well sooner."""
+    if isinstance(error, CircuitOpen) and error.probing:
+        return None
     return error.retry_after_s if isinstance(error, RateLimitExceeded | CircuitOpen | ServerError) else None
 
 
@@ -249,12 +252,12 @@ def nothing_was_sent(error: LLMError) -> bool:
 
 
 def describe(error: LLMError) -> str:
-    """One line for people: what happened, and what to do about it.
+    """One line for people: what happened, and what to do about it; nothing in it steers a terminal.
 
     >>> describe(RateLimitExceeded("gpt-5", 12.0, "slow down"))
     'gpt-5 is rate limited (slow down): wait 12 s, add keys, or allow a fallback model'
     """
-    return " ".join(_sentence(error).split())
+    return escape_control_chars(" ".join(_sentence(error).split()))
 
 
 def _said(error: LLMError) -> str:
@@ -335,8 +338,9 @@ def _sentence(error: LLMError) -> str:  # noqa: C901, PLR0912, PLR0915  # one fl
             return f"{model} sent an unusable answer ({reason}){said}: try again or use another model"
         case ContentFiltered(model=model):
             return f"{model} withheld its answer for its content rules{said}: rephrase the request"
-        case CircuitOpen(model=model, retry_after_s=wait_s):
-            wait = "" if wait_s is None else f" for another {wait_s:.3g} s"
+        case CircuitOpen(model=model, retry_after_s=wait_s, probing=probing):
+            longest = " at most, while one call tries it out" if probing else ""
+            wait = "" if wait_s is None else f" for another {wait_s:.3g} s{longest}"
             return f"{model} failed too often and is left alone{wait}{said}: wait or use another model"
         case StreamBroken(model=model, partial=partial):
             return f"the stream from {model} broke after {len(partial)} characters{said}: try again"

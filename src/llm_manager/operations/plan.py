@@ -61,7 +61,7 @@ async def _open_circuits(context: Context, request: LLMRequest, day: str) -> tup
     for each in found.unwrap() if isinstance(found, Success) else ():
         if isinstance(each, Chosen):
             state, wait_s = await context.breakers.state(each.target.key, now_s)
-            if state == "open" and wait_s is not None:
+            if state == "open":
                 circuits.append((each.target.key, wait_s))
     return tuple(circuits)
 

@@ -126,8 +126,10 @@ class Tries(Generic[A]):
         because the circuit is open."""
         self._sent_s = self._first_s = None
         self._has_head = self._is_unusual = False
-        wait_s = (await context.breakers.state(self._target.key, context.clock.monotonic()))[1]
-        return _PASSES if wait_s == 0 else Failure(CircuitOpen(self._target.model, wait_s))
+        state, wait_s = await context.breakers.state(self._target.key, context.clock.monotonic())
+        if wait_s == 0:
+            return _PASSES
+        return Failure(CircuitOpen(self._target.model, wait_s, probing=state == "half-open"))
 
     async def key_gate(self, context: Context) -> Outcome[Tell, LLMError]:
         """The gate of the keys: waits for one, or in the queue of a target that has none."""

@@ -76,9 +76,10 @@ class Admitted:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The call may not pass for *wait_s* seconds; None while a probe is under way, whose end has no known moment."""
+    """The call may not pass for *wait_s* seconds; while another is *probing* that is the most, it may end sooner."""
 
-    wait_s: float | None
+    wait_s: float
+    probing: bool = False
 
 
 def admit(state: State, now_s: float, settings: BreakerSettings) -> tuple[State, Admitted | Refused]:
@@ -90,7 +91,7 @@ def admit(state: State, now_s: float, settings: BreakerSettings) -> tuple[State,
             return state, Refused(state.until_s - now_s)
         state = HalfOpen(state.generation, state.open_s)
     if state.leased_until_s is not None and now_s < state.leased_until_s:
-        return state, Refused(None)
+        return state, Refused(state.leased_until_s - now_s, probing=True)
     generation = state.generation + 1
     probing = HalfOpen(generation, state.open_s, state.successes, now_s + settings.probe_s)
     return probing, Admitted(generation, probe=True)
@@ -139,15 +140,15 @@ def expected(state: State, now_s: float) -> State:
     return Open(state.generation, now_s, state.open_s) if isinstance(state, Open) and state.until_s > now_s else state
 
 
-def standing(state: State, now_s: float) -> tuple[CircuitState, float | None]:
-    """Where the breaker stands, and in how many seconds it lets a call pass: None while a probe is under way."""
+def standing(state: State, now_s: float) -> tuple[CircuitState, float]:
+    """Where the breaker stands, and in how many seconds it lets a call pass: half-open, in so many at the most."""
     match state:
         case Closed():
             return "closed", 0.0
         case Open(until_s=until_s) if now_s < until_s:
             return "open", until_s - now_s
         case HalfOpen(leased_until_s=leased_until_s) if leased_until_s is not None and now_s < leased_until_s:
-            return "half-open", None
+            return "half-open", leased_until_s - now_s
         case Open() | HalfOpen():
             return "half-open", 0.0
 

@@ -50,8 +50,8 @@ def refusal_of(config: LLMConfig, error: LLMError) -> Refusal | None:
     match error:
         case AllModelsFailed(failures=failures):
             return _soonest([refusal_of(config, failure) for _, failure in failures])
-        case CircuitOpen(retry_after_s=wait_s):
-            return Refusal(wait_s, inf)
+        case CircuitOpen(retry_after_s=wait_s, probing=probing):
+            return Refusal(None if probing else wait_s, inf)
         case RateLimitExceeded(retry_after_s=wait_s, local=True):
             return None if wait_s is None else Refusal(wait_s, inf)  # one that can never fit names no moment
         case RateLimitExceeded(retry_after_s=wait_s):

@@ -13,7 +13,8 @@ from returns.result import Success
 
 from llm_manager.domain.catalog import PROVIDERS
 from llm_manager.domain.config import LLMConfig
-from llm_manager.domain.settings import LimiterSettings
+from llm_manager.domain.providers import providers_of
+from llm_manager.domain.settings import LimiterSettings, ModelSettings
 from llm_manager.policies.targets import provider_of_key, resolve
 
 
@@ -50,11 +51,20 @@ def _own_limits(config: LLMConfig) -> Mapping[str, LimiterSettings]:
 def _own_connections(config: LLMConfig) -> Mapping[str, int]:
     found: dict[str, int] = {}
     for name, settings in config.models.items():
-        resolved = resolve(config, name) if settings.max_connections is not None else None
-        if settings.max_connections is not None and isinstance(resolved, Success):
+        most = _most_at_once(config, settings)
+        resolved = resolve(config, name) if most is not None else None
+        if most is not None and isinstance(resolved, Success):
             key = resolved.unwrap().key
-            found[key] = min(found.get(key, settings.max_connections), settings.max_connections)
+            found[key] = min(found.get(key, most), most)
     return found
+
+
+def _most_at_once(config: LLMConfig, settings: ModelSettings) -> int | None:
+    """A local engine makes so many answers at once as it has slots: others would wait in it, while their time runs."""
+    if settings.max_connections is not None:
+        return settings.max_connections
+    provider = providers_of(config).get(settings.provider or "")
+    return settings.slots if provider is not None and provider.wire == "llama_cpp" else None
 
 
 def _tighter(one: LimiterSettings, other: LimiterSettings) -> LimiterSettings:

@@ -66,7 +66,7 @@ def refused_for_s(config: LLMConfig, error: LLMError, max_wait_s: float) -> floa
             return wait_s if wait_s is not None and wait_s <= max_wait_s else None
         case RateLimitExceeded(retry_after_s=wait_s):
             return config.keys.cool_down_s if wait_s is None else wait_s
-        case CircuitOpen(retry_after_s=wait_s):
-            return PROBE_S if wait_s is None else wait_s
+        case CircuitOpen(retry_after_s=wait_s, probing=probing):
+            return PROBE_S if probing or wait_s is None else wait_s
         case _:
             return None

@@ -119,16 +119,16 @@ class Breakers(Protocol):
     """Circuit breakers by target key. Times are seconds on the context's clock; *chance* is a number in [0, 1)."""
 
     async def admit(self, key: str, model: str, now_s: float, /) -> Outcome[Permit, CircuitOpen]:
-        """Leave to send, or how long to stay away (None while a probe is under way)."""
+        """Leave to send, or how long to stay away."""
         ...
 
     async def record(self, permit: Permit, verdict: Verdict, now_s: float, chance: float, /) -> None:
         """What came of it; ``neither`` gives a probe's lease back without a verdict."""
         ...
 
-    async def state(self, key: str, now_s: float, /) -> tuple[CircuitState, float | None]:
-        """Where the breaker stands, and in how many seconds it lets a call pass: 0 at once, None while a probe is under
-        way, whose end has no known moment."""
+    async def state(self, key: str, now_s: float, /) -> tuple[CircuitState, float]:
+        """Where the breaker stands, and in how many seconds it lets a call pass: 0 at once; while a probe is under way,
+        which is half-open with a time, when its lease ends at the latest."""
         ...
 
 

@@ -192,8 +192,9 @@ class Assembly:
             return Failure(MalformedResponse(self._target.model, "empty", "neither text nor a tool call"))
         if finish == "tool_calls" and not self.calls:
             return Failure(self.unfinished("it ended to call a tool, and names none"))
-        if not all(call.name for call in self.calls):
-            return Failure(self.protocol("a tool call without a name"))
+        nameless = next((at for at, call in enumerate(self.calls) if not call.name), None)
+        if nameless is not None:
+            return Failure(self.protocol(f"tool_calls[{nameless}].name: is missing or empty"))
         return Success(
             LLMResponse(
                 content=text,

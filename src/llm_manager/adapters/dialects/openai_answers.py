@@ -74,7 +74,7 @@ def _response(
     found.response_id = as_text(answer.get("id")) or None
     found.served_model = as_text(answer.get("model")) or None
     found.usage = usage_beside(choice) if "usage" in choice and told == NOTHING_TOLD else told
-    message = MessageReader(found, target, numbers_calls=False)
+    message = MessageReader(found, target, numbers_calls=False, is_whole=True)
     read = message.read(object_of(choice.get("message"), "choices[0].message"))
     if isinstance(read, Failure):
         return read

@@ -40,13 +40,15 @@ MOST_COMPARED_BYTES: Final = 16 * 1024 * 1024
 
 @final
 class MessageReader:
-    """Reads one message of *target*, in one piece or in many, into *answer*. *numbers_calls* is false where their
-    indices mean nothing; *has_torn_calls* says that arguments came in more than one piece."""
+    """Reads one message of *target* into *answer*: in many pieces, or, where it *is_whole*, in one, whose calls are each
+    complete. *numbers_calls* is false where their indices mean nothing; *has_torn_calls* says that arguments came in
+    more than one piece."""
 
     __slots__ = (
         "_answer",
         "_blocks",
         "_compared_bytes",
+        "_is_whole_message",
         "_numbers",
         "_numbers_calls",
         "_target",
@@ -54,8 +56,9 @@ class MessageReader:
         "has_torn_calls",
     )
 
-    def __init__(self, answer: Assembly, target: Target, *, numbers_calls: bool) -> None:
+    def __init__(self, answer: Assembly, target: Target, *, numbers_calls: bool, is_whole: bool = False) -> None:
         self._answer = answer
+        self._is_whole_message = is_whole
         self._target = target
         self._blocks: GatewayBlocks | None = None
         self._wants_reasoning = False
@@ -119,9 +122,9 @@ class MessageReader:
         arguments = arguments_text_of(function.get("arguments"), "tool_calls.function.arguments")
         id_, name = text_of(call.get("id"), "tool_calls.id"), text_of(function.get("name"), "tool_calls.function.name")
         number = self._number(call)
-        found = self._index(number, id_)
+        found = None if self._is_whole_message else self._index(number, id_)
         if found is None or self._is_another(answer.calls[found], number, id_, name, arguments):
-            if not id_ and not name:
+            if not id_ and not name and not self._is_whole_message:
                 said = f"arguments of a tool call that did not begin, after {len(answer.calls)}"
                 return Failure(answer.protocol(said))
             begun = answer.begin_call(id_, name, arguments, signature_of(call, self._target))

@@ -39,6 +39,8 @@ MAX_RATIO, ANY_RATIO_BYTES = 200, 1024 * 1024
 """A body that unpacks to more than the second is refused where it is more than the first times as large as it was sent.
 Streams of small events reach 20 to 30, and deflate 1,032 at the most."""
 
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
 LEFTOVERS_S = 0.05
 """How long to wait for the end of a body that has said all it had to say, so that its connection can be used again."""
 
@@ -109,7 +111,10 @@ class HttpStream:
         return Success(piece)
 
     async def whole(self, cap: int) -> Outcome[bytes, LLMError]:
-        """All that comes, if it stays within *cap* bytes; never more than that and one piece in memory."""
+        """All that comes, if it stays within *cap* bytes; never more than that and one piece in memory.
+
+        A byte order mark is no part of JSON, and may be passed over before it (RFC 8259, 8.1).
+        """
         body, size, share = io.BytesIO(), 0, LoopShare()
         while True:
             got = await self.read()
@@ -117,7 +122,7 @@ class HttpStream:
                 return got
             piece = got.unwrap()
             if piece is None:
-                return Success(body.getvalue())  # without a copy
+                return Success(body.getvalue().removeprefix(BYTE_ORDER_MARK))  # without a copy where there is none
             size += body.write(piece)
             if share.is_used_up(len(piece)):
                 await share.give_way()
@@ -244,10 +249,23 @@ _PLAIN = ("", "identity")
 _KNOWN = (*_PLAIN, "gzip", "x-gzip", "deflate")
 
 
+_GZIP = b"\x1f"
+"""How a member of a gzip file begins."""
+
+
 def _unpacker() -> _Unpack:
+    """One for a body of gzip, which may have several members (RFC 1952, 2.2), or of zlib, which ends once.
+
+    What follows and is neither is padding, and passed over as gzip does.
+    """
     packer = zlib.decompressobj(zlib.MAX_WBITS | 32)  # 32: tell gzip from zlib by the first bytes
 
     def unpack(chunk: bytes) -> tuple[bytes, bytes]:
-        return packer.decompress(chunk, PIECE_BYTES), packer.unconsumed_tail
+        nonlocal packer
+        if packer.eof:
+            if not chunk.startswith(_GZIP):
+                return b"", b""
+            packer = zlib.decompressobj(zlib.MAX_WBITS | 16)  # 16: gzip
+        return packer.decompress(chunk, PIECE_BYTES), packer.unconsumed_tail or packer.unused_data
 
     return unpack

@@ -30,7 +30,7 @@ class MemoryBreakers:
         """Leave to send, or how long to stay away."""
         state, answer = breaker.admit(self._states.get(key, _NEW), now_s, self._settings)
         if isinstance(answer, breaker.Refused):
-            return Failure(CircuitOpen(model, answer.wait_s))
+            return Failure(CircuitOpen(model, answer.wait_s, probing=answer.probing))
         if answer.probe:
             self._states[key] = state
         return Success(Permit(key, answer.generation, answer.probe, now_s))
@@ -42,7 +42,7 @@ class MemoryBreakers:
             state, permit.generation, verdict, permit.began_s, now_s, chance, self._settings
         )
 
-    async def state(self, key: str, now_s: float, /) -> tuple[CircuitState, float | None]:
+    async def state(self, key: str, now_s: float, /) -> tuple[CircuitState, float]:
         """Where the breaker stands, and in how many seconds it lets a call pass."""
         return breaker.standing(self._states.get(key, _NEW), now_s)
 
@@ -65,6 +65,6 @@ class NoBreakers:
     async def record(self, permit: Permit, verdict: Verdict, now_s: float, chance: float, /) -> None:
         """Nothing to remember."""
 
-    async def state(self, _key: str, _now_s: float, /) -> tuple[CircuitState, float | None]:
+    async def state(self, _key: str, _now_s: float, /) -> tuple[CircuitState, float]:
         """Closed."""
         return "closed", 0.0

@@ -7,7 +7,7 @@ lines can leave them out; keys never are, also where a text repeats one.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, MutableMapping
 from typing import Any, TextIO, final
 
 from llm_manager.domain.errors import LLMError
@@ -37,6 +37,7 @@ from llm_manager.domain.events import (
 from llm_manager.domain.masking import Mask
 from llm_manager.domain.request import LLMRequest
 from llm_manager.domain.response import LLMResponse, UnknownCost
+from llm_manager.domain.sanitize import escape_control_chars
 from llm_manager.domain.secret import Secret
 from llm_manager.domain.settings import ObserveSettings
 from llm_manager.domain.verdicts import describe
@@ -56,11 +57,12 @@ class LogObserver:
             if settings.log == "json"
             else structlog.dev.ConsoleRenderer(colors=(stream or sys.stderr).isatty())
         )
+        readable = (structlog.processors.TimeStamper(fmt="iso"), structlog.processors.add_log_level, _safe)
         self._settings = settings
         self._mask = Mask(())
         self._logger: Any = structlog.wrap_logger(
             structlog.WriteLogger(stream or sys.stderr),
-            processors=[structlog.processors.TimeStamper(fmt="iso"), structlog.processors.add_log_level, render],
+            processors=[*readable, render],
             wrapper_class=structlog.BoundLogger,
         )
 
@@ -78,6 +80,11 @@ class LogObserver:
         fields = _fields(event, with_text=self._settings.prompts)
         shown = {name: self._mask.text(value) if name in _TEXTS else value for name, value in fields.items()}
         write(type(event).__name__, **trace, **shown)
+
+
+def _safe(_logger: object, _method: str, fields: MutableMapping[str, Any]) -> Mapping[str, Any]:
+    """The texts of *fields* as a person may read them: the renderer escapes only those that it puts in quotes."""
+    return {name: escape_control_chars(value) if isinstance(value, str) else value for name, value in fields.items()}
 
 
 _TEXTS = ("prompt", "answer", "error")

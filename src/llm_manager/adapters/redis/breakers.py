@@ -81,7 +81,7 @@ class RedisBreakers:
             return await self._meanwhile.admit(key, model, now_s)
         began_s, answer = moved.unwrap()
         if isinstance(answer, breaker.Refused):
-            return Failure(CircuitOpen(model, answer.wait_s))
+            return Failure(CircuitOpen(model, answer.wait_s, probing=answer.probing))
         return Success(SharedPermit(key, answer.generation, answer.probe, began_s))
 
     async def record(self, permit: Permit, verdict: Verdict, now_s: float, chance: float, /) -> None:
@@ -98,7 +98,7 @@ class RedisBreakers:
             async with self._line(permit.key):  # those of one process would only overtake each other
                 await self._move(permit.key, now_s, move)
 
-    async def state(self, key: str, now_s: float, /) -> tuple[CircuitState, float | None]:
+    async def state(self, key: str, now_s: float, /) -> tuple[CircuitState, float]:
         """Where the breaker stands, and in how many seconds it lets a call pass."""
         read = await self._swap(key, now_s)
         if isinstance(read, Failure):

@@ -11,9 +11,9 @@ from returns.result import Failure
 
 from llm_manager import LLMError, Op, describe
 from llm_manager.cli.chart import Colour, paint_for
-from llm_manager.cli.harmless import harmless
 from llm_manager.cli.held import Held
 from llm_manager.cli.show import print_painted
+from llm_manager.domain.sanitize import escape_control_chars
 
 A = TypeVar("A")
 
@@ -41,4 +41,4 @@ class Desk:
 def tell(text: str, colour: Colour = "plain") -> None:
     """Say something that is no answer."""
     sys.stdout.flush()
-    print_painted(paint_for(sys.stderr)(harmless(text), colour), sys.stderr)
+    print_painted(paint_for(sys.stderr)(escape_control_chars(text), colour), sys.stderr)

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from llm_manager.domain.sanitize import escape_control_chars
+
 PROMPT, MORE = "> ", ". "
 
 _BLOCK: Final = '"""'
@@ -68,6 +70,7 @@ class Editor:
 
     def line(self, prompt: str) -> str:
         """One line; raises ``EOFError`` at the end of the input."""
+        prompt = escape_control_chars(prompt)
         if self._is_edited:
             return self._read(_invisible(prompt))
         sys.stderr.write(prompt)

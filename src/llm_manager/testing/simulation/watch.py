@@ -81,7 +81,7 @@ class WatchedBreakers:
         if before != after:
             self._tell(BreakerMoved(at_s=now_s, key=permit.key, before=before, after=after))
 
-    async def state(self, key: str, now_s: float, /) -> tuple[CircuitState, float | None]:
+    async def state(self, key: str, now_s: float, /) -> tuple[CircuitState, float]:
         """Where the breaker stands; an attempt asks so before it waits for anything, and an open one refuses it."""
         circuit, wait_s = await self._inner.state(key, now_s)
         if circuit == "open":
