@@ -11,6 +11,7 @@ from dataclasses import replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
+from anyio.lowlevel import current_token
 from returns.result import Failure, Success
 
 from llm_manager.adapters.config_file import config_from_env
@@ -29,6 +30,7 @@ from llm_manager.domain.providers import providers_of, secrets_of
 from llm_manager.domain.settings import ObserveSettings
 from llm_manager.effect.context import Context, emit
 from llm_manager.effect.layer import Layer, scoped
+from llm_manager.effect.open_streams import OpenStreams
 from llm_manager.effect.scope import Scope
 from llm_manager.ports import (
     BatchProvider,
@@ -101,6 +103,10 @@ def dev(
 async def _checked(config: LLMConfig, scope: Scope, http_client: Client | None) -> Outcome[Context, ConfigurationError]:
     """The context, and beside it the check of what rests in it, if there is to be one."""
     built = _context(config, scope, http_client)
+    if isinstance(built, Success):
+        streams = OpenStreams(built.unwrap().clock)
+        scope.add(streams.close)
+        built = Success(replace(built.unwrap(), streams=streams, home=current_token()))
     if isinstance(built, Success) and config.routing.health_check_interval_s:
         from llm_manager.adapters.health_check import check_in_background  # noqa: PLC0415  # only who wants it
 

@@ -9,14 +9,17 @@ from functools import partial
 from typing import Protocol, TypeAlias, TypeVar, final
 from warnings import warn
 
+from anyio.lowlevel import EventLoopToken, current_token
 from returns.context import RequiresContextFutureResult
 
 from llm_manager.domain.changed import changed
 from llm_manager.domain.config import LLMConfig
-from llm_manager.domain.errors import LLMError
+from llm_manager.domain.errors import ConfigurationError, LLMError
 from llm_manager.domain.events import Event, ObserverFailed
+from llm_manager.domain.problem import Problem
 from llm_manager.domain.request import LLMRequest
 from llm_manager.domain.run import Run
+from llm_manager.effect.open_streams import OpenStreams
 from llm_manager.effect.strands import Stranded
 from llm_manager.ports import (
     BatchProvider,
@@ -52,7 +55,9 @@ class Context(Stranded):
     *providers* is by ``Target.service``, and so is *batches*, the vendors' own. *metrics_store* holds the counts of all
     processes, None where none is kept. *budget* is None where money is no object, and *tracing* where nobody else is to
     know of traces. *deadline_s* is the moment, on *clock*, by which the run must have ended; *started_s* is when the
-    context was built; *trace_id* ties together what is sent through a gateway; *run* is the operation that runs in it.
+    context was built; *streams* are those under way, where they are watched, and *home* is the event loop that the
+    context was opened in, None where it is at home in all of them. *trace_id* ties together what is sent through a
+    gateway; *run* is the operation that runs in it.
     """
 
     config: LLMConfig
@@ -75,6 +80,8 @@ class Context(Stranded):
     batches: Mapping[str, BatchProvider] = field(default_factory=dict[str, BatchProvider])
     budget: Budget | None = None
     tracing: Tracing | None = None
+    streams: OpenStreams | None = None
+    home: EventLoopToken | None = None
     started_s: float = 0.0
     deadline_s: float | None = None
     trace_id: str | None = None
@@ -98,6 +105,14 @@ class Context(Stranded):
             return await work(own)
         branch = clock.branch(index)
         return await branch.in_turn(partial(work, changed(own, clock=branch)))
+
+
+def not_at_home(context: Context) -> ConfigurationError | None:
+    """Why *context* cannot be used here: it was opened in another event loop, to which its connections belong."""
+    if context.home is None or context.home == current_token():
+        return None
+    said = "was opened in another event loop: open it in each, or send the work there (anyio.from_thread.run)"
+    return ConfigurationError((Problem("context", said),))
 
 
 def emit(context: Context, event: Event) -> None:

@@ -24,7 +24,7 @@ from llm_manager.domain.request_problems import request_problems
 from llm_manager.domain.response import LLMResponse
 from llm_manager.domain.target import Target
 from llm_manager.domain.verdicts import may_ask_next, next_model
-from llm_manager.effect.context import Context, Op, emit
+from llm_manager.effect.context import Context, Op, emit, not_at_home
 from llm_manager.effect.op import effect, run
 from llm_manager.operations.waiting_list import WaitingList
 from llm_manager.policies.cache_key import cache_key
@@ -47,6 +47,9 @@ AttemptFn: TypeAlias = Callable[[LLMRequest, Target, Patience], Op[A]]
 
 def chain_of(request: LLMRequest, context: Context) -> Outcome[tuple[Candidate, ...], LLMError]:
     """The models for *request* in order, once it has been checked; ``InvalidRequest`` names all that is wrong."""
+    elsewhere = not_at_home(context)
+    if elsewhere is not None:
+        return Failure(elsewhere)
     problems = request_problems(request)
     if problems:
         return Failure(InvalidRequest(problems))

@@ -11,7 +11,7 @@ from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.status import CacheStatus, ManagerStatus, MetricsSnapshot, ModelHealthStatus
 from llm_manager.domain.target import Target
 from llm_manager.effect import concurrent
-from llm_manager.effect.context import Context, Op
+from llm_manager.effect.context import Context, Op, not_at_home
 from llm_manager.effect.op import effect, run
 from llm_manager.policies.routing import broken_models, configured_targets
 
@@ -112,7 +112,8 @@ def _list_models(target: Target) -> Op[tuple[tuple[str, ...], float]]:
     """The models that the provider of *target* offers, and the milliseconds it took to say so."""
 
     async def listing(context: Context) -> Outcome[tuple[tuple[str, ...], float], LLMError]:
-        return await list_models(context, target)
+        elsewhere = not_at_home(context)
+        return await list_models(context, target) if elsewhere is None else Failure(elsewhere)
 
     return timeout(CHECK_S, model=target.model)(effect(listing))
 

@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Protocol, Self, TypeVar, final
 from warnings import warn
 
+from anyio import CancelScope
 from returns.result import Failure, Success
 
 from llm_manager.combinators.cached import look_up
@@ -27,8 +28,9 @@ from llm_manager.domain.request import LLMRequest
 from llm_manager.domain.response import LLMResponse
 from llm_manager.domain.stream import StreamEnd, StreamEvent, StreamFailed, StreamFinished, TextDelta
 from llm_manager.effect.context import Context, Op
-from llm_manager.effect.ongoing import Ending, Ongoing
+from llm_manager.effect.ongoing import Ending, Ongoing, Tell, tell_all
 from llm_manager.effect.op import effect, run
+from llm_manager.effect.open_streams import Held, Leave, OpenStreams
 from llm_manager.operations.account import Account
 from llm_manager.operations.attempt import begin
 from llm_manager.operations.chain import LAST_WORDS_S, cache_key_of, chain_of, first_answer, is_worth_keeping, limit_s
@@ -46,7 +48,7 @@ class LLMStream(Ongoing):
     around it settle when it has ended.
     """
 
-    __slots__ = ("_account", "_cache_key", "_events", "_is_closed", "_source", "ended")
+    __slots__ = ("_account", "_cache_key", "_events", "_held", "_is_closed", "_source", "_streams", "ended")
 
     def __init__(self, account: Account, source: Source, cache_key: str | None) -> None:
         super().__init__()
@@ -55,7 +57,19 @@ class LLMStream(Ongoing):
         self._cache_key = cache_key
         self._events: list[StreamEvent] = []  # the next one last
         self._is_closed = False
+        self._streams: OpenStreams | None = None
+        self._held: Held | None = None
         self.ended: StreamEnd | None = None
+
+    def watched_by(self, streams: OpenStreams, ends_s: float | None) -> None:
+        """Have it ended from outside at *ends_s*, or when nobody has it any more."""
+        held = streams.hold(self._source, ends_s)
+        self._streams, self._held = streams, held
+
+        async def release(_: Ending) -> None:
+            streams.release(held)
+
+        self.on_end(release)
 
     @property
     def model(self) -> str:
@@ -116,6 +130,8 @@ class LLMStream(Ongoing):
 
     def __del__(self) -> None:
         if not self._is_closed and self.ended is None:
+            if self._streams is not None and self._held is not None:
+                self._streams.forget(self._held, _leaving(self._account, self._source, self._tells))
             warn(f"a stream of {self.model} was never closed: use `async with`", ResourceWarning, stacklevel=2)
 
     async def _pulled(self) -> Sequence[StreamEvent]:
@@ -144,6 +160,20 @@ class LLMStream(Ongoing):
         if self._cache_key is not None and not response.metadata.cached and is_worth_keeping(response):
             await context.cache.put(self._cache_key, response, context.clock.monotonic(), context.config.cache.ttl_s)
         return StreamFinished(self._account.close(Success(response)).unwrap())
+
+
+def _leaving(account: Account, source: Source, tells: Sequence[Tell]) -> Leave:
+    """What :meth:`LLMStream.aclose` does, of a stream that is no more."""
+
+    async def leave() -> None:
+        try:
+            await source.aclose()
+        finally:
+            account.leave(source.model, source.text)
+            with CancelScope(shield=True):
+                await tell_all(tells, Ending(None))
+
+    return leave
 
 
 def generate_stream(request: LLMRequest) -> Op[LLMStream]:
@@ -194,7 +224,10 @@ async def _opened(
             return begun
         flow = begun.unwrap()
         source = Relay(bounded, request, chain, flow) if config.routing.mid_stream != "fail" else flow
-        return Success(LLMStream(account, through_source(source), key))
+        stream = LLMStream(account, through_source(source), key)
+        if bounded.streams is not None:
+            stream.watched_by(bounded.streams, bounded.deadline_s)
+        return Success(stream)
 
     return await run(deadline(limit_s(context, request), grace_s=LAST_WORDS_S)(effect(beginning)), context)
 

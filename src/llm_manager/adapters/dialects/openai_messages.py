@@ -40,9 +40,9 @@ MOST_COMPARED_BYTES: Final = 16 * 1024 * 1024
 
 @final
 class MessageReader:
-    """Reads one message of *target* into *answer*: in many pieces, or, where it *is_whole*, in one, whose calls are each
-    complete. *numbers_calls* is false where their indices mean nothing; *has_torn_calls* says that arguments came in
-    more than one piece."""
+    """Reads one message of *target* into *answer*: in many pieces, or, where it *is_whole*, in one with whole calls.
+    *numbers_calls* is false where their indices mean nothing; *has_torn_calls* says that arguments came in more than
+    one piece."""
 
     __slots__ = (
         "_answer",
