@@ -118,6 +118,19 @@ def gaps(codes: bytes) -> int:
     return codes.translate(_GAPS).count(b"\1\2")
 
 
+_CYCLES: Final = (24, 40, 56)
+"""Distances that every period up to 8 divides, and many a longer one."""
+
+_SAME: Final = bytes(8)
+
+
+def repeats(data: bytes) -> int:
+    """How many times eight bytes stand again after a short distance, once for each distance: in a text that is a few
+    characters over and over, whose pairs are those of ordinary words and whose tokens are more."""
+    number = int.from_bytes(data, "little")
+    return sum((number ^ (number >> 8 * far)).to_bytes(len(data), "little").count(_SAME) for far in _CYCLES)
+
+
 def returns(classes: bytes) -> bytes:
     """The code of each class beside how it differs from the one before the one before it, 0 where it returns: letters
     that take turns (``erere``) are pairs of ordinary words and make more tokens than these."""
