@@ -28,7 +28,6 @@ from llm_manager.policies.token_classes import (
     pairs,
     quarters,
     repeats,
-    returns,
     weight,
 )
 
@@ -54,12 +53,11 @@ _REPEATED: Final = 3 * PAIR_UNIT
 @dataclass(frozen=True, slots=True)
 class Weights:
     """What each pair of classes weighs, each quarter of a block of Unicode, and, where the letters are looked at, each
-    pair of groups of them and each return."""
+    pair of groups of them."""
 
     pairs: bytes
     quarters: bytes
     letters: bytes
-    returns: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,13 +129,9 @@ def _sums(low: Weights, likely: Weights, high: Weights, text: str, *, is_ascii: 
     most = weight(codes, high.pairs) + (gaps(codes) + data.count(b"\r")) * PAIR_UNIT
     sums = weight(codes, low.pairs), weight(codes, likely.pairs), most
     if likely.letters:
-        classes = data.translate(LETTERS) if is_ascii else data.translate(LETTERS, CONTINUATION)
-        codes, again = pairs(classes), returns(classes)
-        sums = (
-            sums[0],
-            sums[1] + weight(codes, likely.letters) + weight(again, likely.returns),
-            sums[2] + weight(codes, high.letters) + weight(again, high.returns) + repeats(data) * _REPEATED,
-        )
+        codes = pairs(data.translate(LETTERS) if is_ascii else data.translate(LETTERS, CONTINUATION))
+        again = repeats(data) * _REPEATED
+        sums = sums[0], sums[1] + weight(codes, likely.letters), sums[2] + weight(codes, high.letters) + again
     if is_ascii:
         return sums
     codes = quarters(text)
@@ -191,7 +185,7 @@ def _family(name: str) -> Family:
 
 def _weights(coded: str) -> Weights:
     each = b64decode(coded)
-    return Weights(each[:PAIRS], each[PAIRS : 2 * PAIRS], each[2 * PAIRS : 3 * PAIRS], each[3 * PAIRS :])
+    return Weights(each[:PAIRS], each[PAIRS : 2 * PAIRS], each[2 * PAIRS :])
 
 
 @cache
