@@ -5,7 +5,8 @@ neighbours, so an estimate is the sum of a weight for each pair. A class is half
 which ``bytes.translate`` turns into its weight and a checksum of zlib adds up: a few passes in C, no loop in Python.
 
 There are pairs of classes of characters, pairs of groups of letters, and, of what is not ASCII, quarters of blocks of
-Unicode; beside them, counts of what no pair sees: gaps of several spaces, and a few characters over and over. How the weights were fitted is told in the decision 0170.
+Unicode; beside them, counts of what no pair sees: gaps of several spaces, and a few characters over and over. How the
+weights were fitted is told in the decision 0170.
 """
 
 from __future__ import annotations
