@@ -12,7 +12,7 @@ from llm_manager import token_range
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)  # it opens its data as Python 3.11 advises against
-    from bpe_openai import get_encoding
+    from bpe_openai import get_encoding  # pyright: ignore[reportMissingTypeStubs]
 
     O200K = get_encoding("o200k_base")
 
