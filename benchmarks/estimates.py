@@ -24,7 +24,9 @@ def _took_s(call: Callable[[], object], times: int) -> float:
 
 def rows() -> list[Row]:
     """All of them."""
-    large, russian, small = [], [], []
+    large: list[float] = []
+    russian: list[float] = []
+    small: list[float] = []
     for _ in range(ROUNDS):
         large.append(_took_s(lambda: token_range(LARGE, "gpt-5.4"), 1) * 1e3)
         russian.append(_took_s(lambda: token_range(RUSSIAN, "gpt-5.4"), 1) * 1e3)

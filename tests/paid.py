@@ -20,9 +20,17 @@ def unpaid(error: LLMError) -> LLMError:
     return replace(error, usage=None) if isinstance(error, Payable) else error
 
 
-def paid(error: LLMError, text: str, request: LLMRequest = HI, price: Price | None = None) -> LLMError:
-    """*error* after so much *text*, of which the vendor had told no usage: with an estimate of it."""
-    asked, said = prompt_tokens(request).likely, token_range(text).likely
+def _written(text: str, *, is_whole: bool) -> int:
+    tokens = token_range(text)
+    return tokens.likely if is_whole else tokens.high
+
+
+def paid(
+    error: LLMError, text: str, request: LLMRequest = HI, price: Price | None = None, *, is_whole: bool = False
+) -> LLMError:
+    """*error* after so much *text*, of which the vendor had told no usage: with the most that it
+    may be, and, where it *is_whole*, with what is likely."""
+    asked, said = prompt_tokens(request).likely, _written(text, is_whole=is_whole)
     cost: Cost = UnknownCost()
     if price is not None:
         cost = ComputedCost((asked * price.prompt_usd + said * price.completion_usd) / MILLION)

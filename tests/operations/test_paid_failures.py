@@ -148,7 +148,7 @@ def streaming(*deltas: Delta) -> Layer[Context, LLMError, None]:
 
 
 def tokens(text: str) -> int:
-    return token_range(text, "dear").likely
+    return token_range(text, "dear").high
 
 
 THOUGHT, CALLED = ReasoningDelta("y" * 4000), ToolCallDelta(index=0, id="c", name="abcd", arguments="x" * 4000)

@@ -72,7 +72,7 @@ async def test_a_truncated_answer_is_never_asked_again() -> None:
     cut = LLMResponse(content='{"mood": "ca', model="gpt", finish_reason="length")
     error = (await provide(query_with_schema(ASK, Mood), scripted({"gpt": [cut, GOOD]}))).failure()
     asked = replace(ASK, response_format=wanted_of(Mood).format)
-    assert error == paid(ResponseTruncated('{"mood": "ca'), '{"mood": "ca', asked)
+    assert error == paid(ResponseTruncated('{"mood": "ca'), '{"mood": "ca', asked, is_whole=True)
     exact = LLMResponse(content=GOOD, model="gpt", finish_reason="length")
     assert await provide(query_with_schema(ASK, Mood), scripted({"gpt": [exact]})) == Success(Mood("calm", 4))
 

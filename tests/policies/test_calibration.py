@@ -5,7 +5,6 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llm_manager.adapters.limits import calibrations
 from llm_manager.adapters.limits.calibrations import MemoryCalibrations
 from llm_manager.domain.tokens import TokenRange
 from llm_manager.policies.calibration import (
@@ -72,6 +71,6 @@ def test_each_target_has_its_own_and_the_silent_ones_are_forgotten() -> None:
     assert kept.known("first").factor == 1.25
     assert kept.known("second").window_tokens == 1_200
     assert kept.known("third") == NOTHING_LEARNT
-    for number in range(calibrations._MOST_TARGETS):
+    for number in range(1_000):
         kept.answered(str(number), 1_000, 1_500)
     assert kept.known("first") == kept.known("second") == NOTHING_LEARNT

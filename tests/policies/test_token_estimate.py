@@ -31,6 +31,8 @@ MODELS: Final = {
     "qwen3": "qwen3-8b",
 }
 BOUNDED: Final = ("prose", "code", "json", "log")
+MOST_RESERVED: Final = 1.6
+"""How many times the tokens of such a text may be reserved for it, at the median."""
 
 
 def cases(tokenizer: str, *, ordinary: bool = False) -> list[tuple[str, int, TokenRange]]:
@@ -67,9 +69,10 @@ def test_what_is_likely_is_near(tokenizer: str) -> None:
 @pytest.mark.parametrize("tokenizer", MODELS)
 def test_a_budget_does_not_reserve_much_more_than_is_spent(tokenizer: str) -> None:
     ordinary = [(tokens.high, count, kind) for kind, count, tokens in cases(tokenizer, ordinary=True) if count > 100]
+    most = MOST_RESERVED * (1.1 if tokenizer == "claude" else 1.0)  # as much more is set aside for Claude 3 to 4.6
     for bounded in BOUNDED:
         ratios = [high / count for high, count, kind in ordinary if kind == bounded]
-        assert median(ratios) <= 1.6, bounded
+        assert median(ratios) <= most, bounded
 
 
 @pytest.mark.parametrize(

@@ -31,8 +31,8 @@ PLACES = 3
 
 def config_for(url: str) -> LLMConfig:
     return LLMConfig(
-        keys=KeySettings(providers={"openai": (Secret("sk-canary-0123456789"),)}, max_connections_per_key=PLACES),
-        http=HttpSettings(base_urls={"openai": f"{url}/v1"}, allow_http=True),
+        keys=KeySettings(providers={"openai": (Secret("sk-canary-0123456789"),)}),
+        http=HttpSettings(base_urls={"openai": f"{url}/v1"}, allow_http=True, max_connections=PLACES),
         cache=CacheSettings(enabled=False),
         routing=RoutingSettings(),
     )

@@ -95,23 +95,25 @@ def usage_of(asked: Asked, told: Usage, written: Written) -> Usage:
             prompt = prompt_tokens(asked.sent, asked.target.model).likely
         usage = changed(told, prompt_tokens=prompt, estimated=True)
         if told.completion_tokens is None:
-            usage = _at_least(usage, written, asked.target.model)
+            thought, said = (token_range(text, asked.target.model).likely for text in (written.reasoning, written.text))
+            usage = _at_least(usage, thought, said)
         usage = changed(usage, total_tokens=prompt + (usage.completion_tokens or 0))
     cost = price_of(asked.target.facts, usage)
     return usage if cost is usage.cost else changed(usage, cost=cost)
 
 
 def usage_so_far(asked: Asked, told: Usage, written: Written) -> Usage:
-    """What had been used when so much was *written*: at least that, whatever the provider had *told*."""
-    usage = usage_of(asked, _at_least(told, written, asked.target.model), written)
+    """What had been used when so much was *written*: at least that, whatever the provider had *told*. No bill will
+    come, so it counts for the most tokens that it can be."""
+    thought, said = (token_range(text, asked.target.model).high for text in (written.reasoning, written.text))
+    usage = usage_of(asked, _at_least(told, thought, said), written)
     total = (usage.prompt_tokens or 0) + (usage.completion_tokens or 0)
     return changed(usage, total_tokens=total, estimated=True)
 
 
-def _at_least(told: Usage, written: Written, model: str) -> Usage:
-    """*told*, with no fewer tokens than *model* has probably *written*."""
-    thought = token_range(written.reasoning, model).likely
-    completion = max(told.completion_tokens or 0, token_range(written.text, model).likely + thought)
+def _at_least(told: Usage, thought: int, said: int) -> Usage:
+    """*told*, with no fewer tokens than were *thought* and *said*."""
+    completion = max(told.completion_tokens or 0, said + thought)
     reasoning = max(told.reasoning_tokens or 0, thought) if thought else told.reasoning_tokens
     return changed(told, completion_tokens=completion, reasoning_tokens=reasoning)
 

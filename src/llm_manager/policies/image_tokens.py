@@ -59,7 +59,7 @@ def _header_size(data: bytes) -> tuple[int, int] | None:
     if not data.startswith(_MAGIC):
         return None
     try:
-        from imagesize import get  # noqa: PLC0415  # an extra
+        from imagesize import get  # noqa: PLC0415  # an extra  # pyright: ignore[reportMissingTypeStubs, reportUnknownVariableType]
     except ImportError:
         return None
     try:

@@ -4,8 +4,9 @@ Tokenizers cut at changes of the kind of character, and join letters that often 
 neighbours, so an estimate is the sum of a weight for each pair. A class is half a byte and a pair of classes a byte,
 which ``bytes.translate`` turns into its weight and a checksum of zlib adds up: a few passes in C, no loop in Python.
 
-There are pairs of classes of characters, pairs of groups of letters, returns of a letter after one other, and, of what
-is not ASCII, quarters of blocks of Unicode. How the weights were fitted is told in the decision 0170.
+There are pairs of classes of characters, pairs of groups of letters, and, of what is not ASCII, quarters of blocks of
+Unicode; beside them, counts of what no pair sees: gaps of several spaces, and a few characters over and over. How the
+weights were fitted is told in the decision 0170.
 """
 
 from __future__ import annotations
@@ -118,12 +119,17 @@ def gaps(codes: bytes) -> int:
     return codes.translate(_GAPS).count(b"\1\2")
 
 
-def returns(classes: bytes) -> bytes:
-    """The code of each class beside how it differs from the one before the one before it, 0 where it returns: letters
-    that take turns (``erere``) are pairs of ordinary words and make more tokens than these."""
-    number = int.from_bytes(classes, "little")
-    both = ((number ^ (number << 16)) << 4) | (number << 8)
-    return both.to_bytes(len(classes) + 3, "little")
+_CYCLES: Final = (24, 40)
+"""Distances that every period up to 6 divides, and 8, 10, 12, 20 and 24."""
+
+_SAME: Final = bytes(8)
+
+
+def repeats(data: bytes) -> int:
+    """How many times eight bytes stand again after a short distance, once for each distance: in a text that is a few
+    characters over and over, whose pairs are those of ordinary words and whose tokens are more."""
+    number = int.from_bytes(data, "little")
+    return sum((number ^ (number >> 8 * far)).to_bytes(len(data), "little").count(_SAME) for far in _CYCLES)
 
 
 def quarters(text: str) -> bytes:

@@ -27,7 +27,7 @@ from llm_manager.policies.token_classes import (
     gaps,
     pairs,
     quarters,
-    returns,
+    repeats,
     weight,
 )
 
@@ -47,17 +47,17 @@ QUARTER_UNIT: Final = 16
 
 _TO_PAIRS: Final = PAIR_UNIT // QUARTER_UNIT
 _SPARE: Final = 2
+_REPEATED: Final = 3 * PAIR_UNIT
 
 
 @dataclass(frozen=True, slots=True)
 class Weights:
     """What each pair of classes weighs, each quarter of a block of Unicode, and, where the letters are looked at, each
-    pair of groups of them and each return."""
+    pair of groups of them."""
 
     pairs: bytes
     quarters: bytes
     letters: bytes
-    returns: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,14 +93,15 @@ def token_range(text: str, model: str | None = None) -> TokenRange:
 
 def _short(family: Family, text: str) -> TokenRange:
     """The range of a short text of ASCII: one after the other, without a call that C does not answer."""
-    classes = text.encode().translate(CHARACTERS)
+    data = text.encode()
+    classes = data.translate(CHARACTERS)
     codes = (int.from_bytes(classes, "little") * JOIN).to_bytes(len(text) + 1, "little")
     low, likely, high = family.short
     return _range(
         family,
         (adler32(codes.translate(low)) & 0xFFFF) - 1,
         (adler32(codes.translate(likely)) & 0xFFFF) - 1,
-        (adler32(codes.translate(high)) & 0xFFFF) - 1 + gaps(codes) * PAIR_UNIT,
+        (adler32(codes.translate(high)) & 0xFFFF) - 1 + (gaps(codes) + data.count(b"\r")) * PAIR_UNIT,
         len(text),
     )
 
@@ -108,8 +109,10 @@ def _short(family: Family, text: str) -> TokenRange:
 def _any(family: Family, text: str) -> TokenRange:
     is_ascii = text.isascii()
     if len(text) <= SHORT:
-        sums = _sums(family.low, family.short_likely, family.short_high, text, is_ascii=is_ascii)
-        return _range(family, *sums, len(text) if is_ascii else None)
+        low, likely, high = _sums(family.low, family.short_likely, family.short_high, text, is_ascii=is_ascii)
+        if is_ascii:
+            return _range(family, low, likely, high, len(text))
+        return _range(family, low, likely, max(high, len(text.encode("utf-8", "surrogatepass")) * PAIR_UNIT), None)
     low = likely = high = 0
     for start in range(0, len(text), BLOCK):
         part = _sums(family.low, family.likely, family.high, text[start : start + BLOCK], is_ascii=is_ascii)
@@ -123,16 +126,12 @@ def _sums(low: Weights, likely: Weights, high: Weights, text: str, *, is_ascii: 
     data = text.encode("utf-8", "surrogatepass")
     classes = data.translate(CHARACTERS) if is_ascii else data.translate(CHARACTERS, CONTINUATION)
     codes = pairs(classes)
-    most = weight(codes, high.pairs) + gaps(codes) * PAIR_UNIT
+    most = weight(codes, high.pairs) + (gaps(codes) + data.count(b"\r")) * PAIR_UNIT
     sums = weight(codes, low.pairs), weight(codes, likely.pairs), most
     if likely.letters:
-        classes = data.translate(LETTERS) if is_ascii else data.translate(LETTERS, CONTINUATION)
-        codes, again = pairs(classes), returns(classes)
-        sums = (
-            sums[0],
-            sums[1] + weight(codes, likely.letters) + weight(again, likely.returns),
-            sums[2] + weight(codes, high.letters) + weight(again, high.returns),
-        )
+        codes = pairs(data.translate(LETTERS) if is_ascii else data.translate(LETTERS, CONTINUATION))
+        again = repeats(data) * _REPEATED
+        sums = sums[0], sums[1] + weight(codes, likely.letters), sums[2] + weight(codes, high.letters) + again
     if is_ascii:
         return sums
     codes = quarters(text)
@@ -186,7 +185,7 @@ def _family(name: str) -> Family:
 
 def _weights(coded: str) -> Weights:
     each = b64decode(coded)
-    return Weights(each[:PAIRS], each[PAIRS : 2 * PAIRS], each[2 * PAIRS : 3 * PAIRS], each[3 * PAIRS :])
+    return Weights(each[:PAIRS], each[PAIRS : 2 * PAIRS], each[2 * PAIRS :])
 
 
 @cache
