@@ -20,7 +20,7 @@ PROFILE ?= default
 MUTANTS_AT_ONCE ?= 2
 TESTS_AT_ONCE ?= 2
 
-.PHONY: help install lock audit catalog demo test laws nightly types lint format docs bench promises fuzz mutants dist first-run test-wheel check clean
+.PHONY: help install lock audit catalog demo test laws nightly types lint format docs bench promises servers fuzz mutants dist first-run test-wheel check clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -111,6 +111,14 @@ lint: $(READY) ## lint, format and import contracts
 
 bench: $(PEERS) ## measure, side by side with peers in one run
 	@.venv-bench/bin/python -m benchmarks.run
+
+# LiteLLM's own requirements are its business: it is asked as it installs.
+servers: $(READY) ## start real servers that speak OpenAI's wire, ask them, and write the page of what was seen
+	@mkdir -p .tools/servers/aimock
+	@$(UV) venv --quiet --allow-existing --python $(PYTHON) .tools/servers/litellm
+	@$(UV) pip install --quiet --python .tools/servers/litellm "litellm[proxy]==1.108.7"
+	@cd .tools/servers/aimock && PATH="$(CURDIR)/$(BIN):$$PATH" npm install --silent --ignore-scripts --no-audit --no-fund @copilotkit/aimock@1.43.0
+	@PYTHONPATH=tools $(BIN)/python -m servers docs/reference/compatible-servers.md
 
 promises: $(PEERS) $(READY) ## what happens when things go wrong, side by side with peers
 	@.venv-bench/bin/python -m benchmarks.promises
