@@ -401,8 +401,8 @@ def own_context() -> Context:
 
 
 ADDED_TO = ("providers", "batches")
-MADE_ANEW = {"started_s", "deadline_s", "trace_id", "run"}
-"""Of a context: what belongs to a run and is no service to replace."""
+MADE_ANEW = {"streams", "home", "started_s", "deadline_s", "trace_id", "run"}
+"""Of a context: what belongs to a run or to an event loop, and is no service to replace."""
 
 
 @given(st.sets(st.sampled_from([each.name for each in fields(Context) if each.name not in MADE_ANEW])))

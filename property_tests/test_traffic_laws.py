@@ -51,7 +51,8 @@ from llm_manager.ports import Dispatch, Incoming
 from llm_manager.testing import VirtualClock, scripted
 
 ANSWER_USD = (10 * 10.0 + 10 * 100.0) / 1e6
-WORST_USD = 0.01007
+WORST_USD = (18 * 10.0 + 100 * 100.0) / 1e6
+"""Of the most tokens that the prompt can be, and the longest answer."""
 LIMIT_USD = 0.032
 
 LONG_S = 100_000.0

@@ -18,11 +18,11 @@ from llm_manager.adapters.dialects.json_values import as_list, as_object
 from llm_manager.adapters.frames import Events, Frames, Texts
 from llm_manager.adapters.http.driver import HttpAnswer
 from llm_manager.domain.codec import from_json, to_json
+from llm_manager.domain.descriptions import describe
 from llm_manager.domain.errors import LLMError, StreamBroken
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.response import LLMResponse
 from llm_manager.domain.stream import TextDelta
-from llm_manager.domain.verdicts import describe
 from llm_manager.testing.laws.law import holds, same
 from llm_manager.testing.simulator.asked import Asked
 from property_tests.recorded_streams import ANSWERS, STREAMS, WIRES, read, target

@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from llm_manager.domain.conversation import ConversationSummary as ConversationSummary
     from llm_manager.domain.conversation import ConversationUsage as ConversationUsage
     from llm_manager.domain.conversation import StoredMessage as StoredMessage
+    from llm_manager.domain.descriptions import describe as describe
     from llm_manager.domain.errors import AllModelsFailed as AllModelsFailed
     from llm_manager.domain.errors import AuthenticationFailed as AuthenticationFailed
     from llm_manager.domain.errors import BudgetExceeded as BudgetExceeded
@@ -135,7 +136,6 @@ if TYPE_CHECKING:
     from llm_manager.domain.stream import ToolCallDelta as ToolCallDelta
     from llm_manager.domain.tokens import TokenRange as TokenRange
     from llm_manager.domain.verdicts import counts_against_breaker as counts_against_breaker
-    from llm_manager.domain.verdicts import describe as describe
     from llm_manager.domain.verdicts import is_transient as is_transient
     from llm_manager.domain.verdicts import retry_after_s as retry_after_s
     from llm_manager.effect.concurrent import gather as gather
@@ -273,7 +273,8 @@ _NAMES_OF = {
         "StreamResumed TextDelta ToolCallDelta"
     ),
     "domain.tokens": "TokenRange",
-    "domain.verdicts": "counts_against_breaker describe is_transient retry_after_s",
+    "domain.descriptions": "describe",
+    "domain.verdicts": "counts_against_breaker is_transient retry_after_s",
     "effect.concurrent": "gather settle",
     "effect.context": "Context Op Policy through",
     "effect.do": "Do do",

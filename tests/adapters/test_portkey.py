@@ -13,13 +13,14 @@ from llm_manager.adapters.dialects.openai import DIALECT
 from llm_manager.adapters.observers.plain import Silent
 from llm_manager.adapters.portkey import PASSED_ON, Gateway, answered_by, option_index
 from llm_manager.domain.catalog import PROVIDERS, ModelFacts
+from llm_manager.domain.descriptions import describe
 from llm_manager.domain.errors import GatewayError
 from llm_manager.domain.events import Event, GatewayTimed
 from llm_manager.domain.request import LLMRequest
 from llm_manager.domain.secret import Secret
 from llm_manager.domain.settings import PortkeySettings
 from llm_manager.domain.target import Target
-from llm_manager.domain.verdicts import describe, may_ask_next
+from llm_manager.domain.verdicts import may_ask_next
 from llm_manager.ports import Dispatch, Observer
 from llm_manager.testing import VirtualClock
 

@@ -6,6 +6,7 @@ from typing import Final, get_args
 
 import pytest
 
+from llm_manager.domain.descriptions import describe
 from llm_manager.domain.errors import (
     AllModelsFailed,
     AuthenticationFailed,
@@ -39,7 +40,6 @@ from llm_manager.domain.verdicts import (
     NextModel,
     again,
     counts_against_breaker,
-    describe,
     is_ambiguous,
     is_transient,
     next_model,

@@ -9,8 +9,9 @@ import pytest
 
 from llm_manager.domain.config import LLMConfig
 from llm_manager.domain.settings import ModelSettings
+from llm_manager.policies.engines import ENGINE_FIELDS
 from llm_manager.policies.model_limits import max_connections_of
-from llm_manager.policies.targets import ENGINE_FIELDS, resolve
+from llm_manager.policies.targets import resolve
 
 LOCAL = ModelSettings(provider="llama_cpp", path="/m.gguf")
 

@@ -42,7 +42,7 @@ from llm_manager import (
 )
 from llm_manager.adapters.llama_cpp_engine import EngineKey, engine_key, load_engine
 from llm_manager.domain.request import JsonMode, JsonSchema, Tool
-from llm_manager.policies.targets import ENGINE_FIELDS
+from llm_manager.policies.engines import ENGINE_FIELDS
 from tiny_gguf import write_tiny_gguf
 
 pytestmark = pytest.mark.anyio

@@ -7,9 +7,9 @@ from typing import final
 
 from llm_manager.cli.progress import Progress
 from llm_manager.cli.show import seconds
+from llm_manager.domain.descriptions import describe
 from llm_manager.domain.events import ConcurrencyLimited, Event, FeedPaused, VendorBatchSeen
 from llm_manager.domain.vendor_batch import VendorBatch
-from llm_manager.domain.verdicts import describe
 from llm_manager.ports import Observer
 
 

@@ -6,7 +6,6 @@ import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import lru_cache
-from hashlib import sha256
 from typing import TypeAlias
 
 from returns.result import Failure, Success
@@ -36,6 +35,7 @@ from llm_manager.domain.settings import ModelSettings
 from llm_manager.domain.target import Target, server_of
 from llm_manager.policies.addresses import Address, address_of, provider_url
 from llm_manager.policies.calendar import current_name, ended
+from llm_manager.policies.engines import engine_of
 from llm_manager.policies.pricing import in_region
 from llm_manager.policies.stated_facts import with_settings
 
@@ -222,26 +222,6 @@ def _key_of(provider: str, base_url: str, model: str, pool: str | None) -> str:
     """A model at an address; with API keys of its own it is a deployment of its own, with circuit and limits."""
     account = "" if pool in (None, provider) else f"|{pool}"
     return f"{provider}|{base_url}|{model}{account}"
-
-
-ENGINE_FIELDS = ("context_tokens", "threads", "gpu_layers", "slots", "cache_ram_mib", "chat_template")
-"""What shapes a local engine beside its file: models that differ in one of these are each as well as its own engine."""
-
-
-def engine_of(settings: ModelSettings) -> str:
-    """What a local model is filed under: its file, and how it is loaded where that is stated.
-
-    >>> engine_of(ModelSettings(path="/m.gguf", threads=4))
-    '/m.gguf?threads=4'
-    """
-    stated = ((name, getattr(settings, name)) for name in ENGINE_FIELDS)
-    unlike = (f"{name}={_short(value)}" for name, value in stated if value != getattr(_NOTHING, name))
-    return "?".join(filter(None, (settings.path, "&".join(unlike))))
-
-
-def _short(value: object) -> str:
-    """*value*, or of a text, which may be a whole template, what tells it from others."""
-    return sha256(value.encode("utf-8", "replace")).hexdigest()[:12] if isinstance(value, str) else str(value)
 
 
 def provider_of_key(key: str) -> str:

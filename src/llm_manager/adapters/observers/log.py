@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterable, Mapping, MutableMapping
 from typing import Any, TextIO, final
 
+from llm_manager.domain.descriptions import describe
 from llm_manager.domain.errors import LLMError
 from llm_manager.domain.events import (
     AttemptFinished,
@@ -40,7 +41,6 @@ from llm_manager.domain.response import LLMResponse, UnknownCost
 from llm_manager.domain.sanitize import escape_control_chars
 from llm_manager.domain.secret import Secret
 from llm_manager.domain.settings import ObserveSettings
-from llm_manager.domain.verdicts import describe
 
 
 @final

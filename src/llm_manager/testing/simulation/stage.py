@@ -13,6 +13,7 @@ from returns.result import Failure, Success
 
 from llm_manager.domain.catalog import ProviderFacts
 from llm_manager.domain.config import LLMConfig
+from llm_manager.domain.descriptions import describe
 from llm_manager.domain.errors import ConfigurationError, InvalidRequest, LLMError
 from llm_manager.domain.outcome import Outcome
 from llm_manager.domain.problem import Problem
@@ -20,7 +21,6 @@ from llm_manager.domain.providers import providers_of
 from llm_manager.domain.request_problems import request_problems
 from llm_manager.domain.secret import Secret
 from llm_manager.domain.target import Target
-from llm_manager.domain.verdicts import describe
 from llm_manager.policies.addresses import provider_url
 from llm_manager.policies.candidate import Chosen, Skipped
 from llm_manager.policies.routing import candidates

@@ -23,6 +23,7 @@ from llm_manager.adapters.observers.otel.current import Within
 from llm_manager.adapters.observers.otel.instruments import Instruments
 from llm_manager.adapters.observers.otel.names import Names
 from llm_manager.domain.catalog import SamplingOption
+from llm_manager.domain.descriptions import describe
 from llm_manager.domain.errors import LLMError
 from llm_manager.domain.events import (
     AttemptFinished,
@@ -51,7 +52,6 @@ from llm_manager.domain.masking import Mask
 from llm_manager.domain.response import LLMResponse
 from llm_manager.domain.run import Run
 from llm_manager.domain.secret import Secret
-from llm_manager.domain.verdicts import describe
 from llm_manager.ports import Dispatch, Provider
 
 _NS = 1_000_000_000
