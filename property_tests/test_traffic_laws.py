@@ -46,12 +46,13 @@ from llm_manager import (
 from llm_manager.adapters.incoming import Whole
 from llm_manager.domain.events import AttemptFinished, Event
 from llm_manager.domain.target import Target
+from llm_manager.policies.prompt_estimate import prompt_tokens
 from llm_manager.policies.targets import resolve
 from llm_manager.ports import Dispatch, Incoming
 from llm_manager.testing import VirtualClock, scripted
 
 ANSWER_USD = (10 * 10.0 + 10 * 100.0) / 1e6
-WORST_USD = (18 * 10.0 + 100 * 100.0) / 1e6
+WORST_USD = (prompt_tokens(LLMRequest(prompt="question 00"), "gpt-4o").high * 10.0 + 100 * 100.0) / 1e6
 """Of the most tokens that the prompt can be, and the longest answer."""
 LIMIT_USD = 0.032
 
@@ -165,7 +166,7 @@ class Ledger:
 async def call_of(call: Call, number: int, context: Context) -> Outcome[LLMResponse, LLMError] | None:
     """What comes of it; None where its caller has given up."""
     request = LLMRequest(
-        prompt=f"question {number}",
+        prompt=f"question {number:02}",
         preferences=Preferences(model="gpt-4o", fallback="none", max_tokens=100),
         deadline_s=call.deadline_s,
     )
