@@ -115,8 +115,11 @@ bench: $(PEERS) ## measure, side by side with peers in one run
 # LiteLLM's own requirements are its business: it is asked as it installs.
 servers: $(READY) ## start real servers that speak OpenAI's wire, ask them, and write the page of what was seen
 	@mkdir -p .tools/servers/aimock
-	@$(UV) venv --quiet --allow-existing --python $(PYTHON) .tools/servers/litellm
-	@$(UV) pip install --quiet --python .tools/servers/litellm "litellm[proxy]==1.108.7"
+	@for package in "litellm[proxy]==1.108.7" llm-katan==0.22.0 mockllm==0.0.8 tinytot==0.5.0; do \
+		folder=.tools/servers/$${package%%[=[]*}; \
+		$(UV) venv --quiet --allow-existing --python $(PYTHON) $$folder; \
+		$(UV) pip install --quiet --python $$folder "$$package"; \
+	done
 	@cd .tools/servers/aimock && PATH="$(CURDIR)/$(BIN):$$PATH" npm install --silent --ignore-scripts --no-audit --no-fund @copilotkit/aimock@1.43.0
 	@PYTHONPATH=tools $(BIN)/python -m servers docs/reference/compatible-servers.md
 

@@ -144,7 +144,7 @@ CHECKS: Mapping[str, Check] = {
 
 
 def answered(url: str, body: Mapping[str, object]) -> Any:
-    """What the server says to *body*, asked without this library; None for an error."""
+    """What the server says to *body*, asked without this library; None for an error, and for what is no JSON."""
     request = urllib.request.Request(  # noqa: S310  # loopback
         f"{url}/chat/completions",
         json.dumps(body).encode(),
@@ -153,7 +153,7 @@ def answered(url: str, body: Mapping[str, object]) -> Any:
     try:
         with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310  # as above
             return json.loads(answer.read())
-    except urllib.error.HTTPError:
+    except (urllib.error.HTTPError, ValueError):
         return None
 
 

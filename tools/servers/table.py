@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 TOOLS = ROOT / ".tools/servers"
 LLAMA_CPP = "xllamacpp"
 LITELLM, AIMOCK = "1.108.7", "1.43.0"
+KATAN, MOCKLLM, TINYTOT = "0.22.0", "0.0.8", "0.5.0"
 
 KEY = "sk-canary-0123456789"
 
@@ -94,6 +95,26 @@ def _aimock(_: str) -> Generator[str, None, None]:
         yield f"{url}/v1"
 
 
+def _package(name: str, *arguments: str, ready: str = "/v1/models") -> Callable[[str], AbstractContextManager[str]]:
+    """How the program of the package *name* is started, which is in an environment of its own."""
+
+    @contextmanager
+    def starting(_: str) -> Generator[str, None, None]:
+        program = TOOLS / name / "bin" / name
+        with serving([str(program), *arguments, "--host", "127.0.0.1", "--port", "{port}"], ready) as url:
+            yield f"{url}/v1"
+
+    return starting
+
+
+@contextmanager
+def _mockllm(vendor: str) -> Generator[str, None, None]:
+    said = TOOLS / "mockllm.yml"
+    said.write_text(json.dumps({"responses": {"why is the sky blue?": "It scatters."}}))
+    with _package("mockllm", "start", "--responses", str(said))(vendor) as url:
+        yield url
+
+
 SERVERS: Sequence[Server] = (
     Server(
         name="llama.cpp's server",
@@ -119,5 +140,31 @@ SERVERS: Sequence[Server] = (
         model="gpt-4o",
         started=_aimock,
         to_set="`base_url`, any key",
+    ),
+    Server(
+        name="llm-katan",
+        version=KATAN,
+        how="`llm-katan --backend echo`, which says what it is told",
+        model="gpt-4o",
+        started=_package(
+            "llm-katan", "--model", "gpt-4o", "--backend", "echo", "--stats-file", str(TOOLS / "katan.json")
+        ),
+        to_set="`base_url`, any key",
+    ),
+    Server(
+        name="mockllm",
+        version=MOCKLLM,
+        how="`mockllm start --responses`, one answer",
+        model="gpt-4o",
+        started=_mockllm,
+        to_set="`base_url`, any key; it counts nothing of a stream, whose usage is estimated",
+    ),
+    Server(
+        name="tinytot",
+        version=TINYTOT,
+        how="`tinytot`, which answers by rules and without a model",
+        model="tinytot",
+        started=_package("tinytot"),
+        to_set="`base_url`, any key; it streams to those who did not ask for it and counts nothing: usage is estimated",
     ),
 )
