@@ -84,6 +84,7 @@ class SharedLoads(Generic[K, A, E]):
                 if isinstance(outcome, Failure):
                     self._loads.pop(key, None)
                 shared.outcome = Failure(self._closed) if self._is_closed else outcome
+            del outcome  # it is held in one place, from which it can be released while this thread still ends
         finally:  # whatever a load raises is a bug, and shown by its thread: nobody may wait for it
             with self._lock:
                 if shared.outcome is None:
@@ -101,5 +102,7 @@ def _wake(arrived: anyio.Event, token: EventLoopToken) -> None:
 
 
 def _let_go(loads: dict[K, _Load[A, E]]) -> None:
-    """The last reference goes here, and not in the thread of an event loop."""
+    """The last reference goes here, and not in the thread of an event loop or of a load that is still ending."""
+    for each in loads.values():
+        each.outcome = None
     loads.clear()
